@@ -1,0 +1,61 @@
+/* The page of memory that an engine's runtime and its host share: the task word, which makes
+ * interrupts exact and names the task that had started, and the byte counts that attribute output.
+ * DECISIONS: one memfd page per engine; PROTOCOL.md, "The page".
+ *
+ * Task word = seq << 2 | state. The runtime moves idle -> running -> idle. To interrupt, the host
+ * swaps running -> claimed (refused when that task is not running any more), sends the signal, then
+ * stores *sent*; a runtime whose own last swap fails waits for *sent*, takes the signal that is on
+ * its way, and only then ends the task. So a signal never meets another task. */
+#ifndef TT_PAGE_H
+#define TT_PAGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { TT_WORD_IDLE = 0, TT_WORD_RUNNING = 1, TT_WORD_CLAIMED = 2, TT_WORD_SENT = 3 };
+
+typedef struct {
+    _Atomic uint64_t lock;     /* odd while the host reads from the pipe */
+    _Atomic uint64_t consumed; /* bytes the host has taken from the pipe so far */
+    _Atomic uint64_t start;    /* offset at which the running task's output begins */
+    char pad[40];
+} tt_page_stream_t;
+
+typedef struct {
+    _Atomic uint64_t word;
+    char pad[56];
+    tt_page_stream_t stream[2]; /* stdout, stderr */
+} tt_page_t;
+
+/* Makes a page as a sealed-size memfd. Returns the descriptor (close-on-exec) and the mapping in
+ * `page`, or -1 with errno. tt_page_unmap undoes the mapping (NULL is fine). */
+int tt_page_create(tt_page_t **page);
+tt_page_t *tt_page_map(int fd); /* NULL with errno on failure */
+void tt_page_unmap(tt_page_t **page);
+
+/* The host's side. */
+
+/* Which task runs, or 0 when none does. */
+uint32_t tt_page_running(const tt_page_t *self);
+/* Claims task `seq` for an interrupt; false when it does not run (any more): then never signal. */
+bool tt_page_claim(tt_page_t *self, uint32_t seq);
+/* To be called after the signal was sent for a successful claim. */
+void tt_page_sent(tt_page_t *self, uint32_t seq);
+/* Around each read from the pipe of stream `i`; `got` is what was read, 0 on none. */
+void tt_page_read_begin(tt_page_t *self, int i);
+void tt_page_read_end(tt_page_t *self, int i, uint64_t got);
+
+/* The runtime's side. */
+
+/* The offset in stream `i` up to which everything written so far reaches; `fd` is any descriptor
+ * of the pipe (the write end will do). 0 when the descriptor is not a pipe. */
+uint64_t tt_page_offset(const tt_page_t *self, int i, int fd);
+/* Marks task `seq` as running. */
+void tt_page_start(tt_page_t *self, uint32_t seq);
+/* Marks it as ended. False when an interrupt was claimed: it has been sent by now (waited for), so
+ * the caller must let the signal arrive (one system call) and drain it, then call tt_page_idle. */
+bool tt_page_finish(tt_page_t *self, uint32_t seq);
+void tt_page_idle(tt_page_t *self);
+
+#endif
