@@ -54,10 +54,21 @@ uint32_t tt_page_running(const tt_page_t *self)
     return (now & 3) == TT_WORD_IDLE ? 0 : (uint32_t)(now >> 2);
 }
 
+uint32_t tt_page_started(const tt_page_t *self)
+{
+    return (uint32_t)(atomic_load(&self->word) >> 2);
+}
+
+static bool move(tt_page_t *self, uint32_t seq, unsigned from, unsigned to)
+{
+    uint64_t expected = word(seq, from);
+    return atomic_compare_exchange_strong(&self->word, &expected, word(seq, to));
+}
+
 bool tt_page_claim(tt_page_t *self, uint32_t seq)
 {
-    uint64_t expected = word(seq, TT_WORD_RUNNING);
-    return atomic_compare_exchange_strong(&self->word, &expected, word(seq, TT_WORD_CLAIMED));
+    return move(self, seq, TT_WORD_RUNNING, TT_WORD_CLAIMED) ||
+           move(self, seq, TT_WORD_SENT, TT_WORD_CLAIMED);
 }
 
 void tt_page_sent(tt_page_t *self, uint32_t seq)
@@ -101,16 +112,10 @@ void tt_page_start(tt_page_t *self, uint32_t seq)
 
 bool tt_page_finish(tt_page_t *self, uint32_t seq)
 {
-    uint64_t expected = word(seq, TT_WORD_RUNNING);
-    if (atomic_compare_exchange_strong(&self->word, &expected, TT_WORD_IDLE))
+    if (move(self, seq, TT_WORD_RUNNING, TT_WORD_IDLE))
         return true;
-    for (int spins = 0; (atomic_load(&self->word) & 3) != TT_WORD_SENT; spins++)
+    for (int spins = 0; !move(self, seq, TT_WORD_SENT, TT_WORD_IDLE); spins++)
         if (spins > 100)
             sched_yield();
     return false;
-}
-
-void tt_page_idle(tt_page_t *self)
-{
-    atomic_store(&self->word, TT_WORD_IDLE);
 }

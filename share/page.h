@@ -2,10 +2,12 @@
  * interrupts exact and names the task that had started, and the byte counts that attribute output.
  * DECISIONS: one memfd page per engine; PROTOCOL.md, "The page".
  *
- * Task word = seq << 2 | state. The runtime moves idle -> running -> idle. To interrupt, the host
- * swaps running -> claimed (refused when that task is not running any more), sends the signal, then
- * stores *sent*; a runtime whose own last swap fails waits for *sent*, takes the signal that is on
- * its way, and only then ends the task. So a signal never meets another task. */
+ * Task word = seq << 2 | state; an idle word keeps the seq of the last task that started. The runtime
+ * moves idle -> running -> idle. To interrupt, the host swaps running (or sent, for a second signal)
+ * -> claimed, which is refused when that task is not running any more; sends the signal; stores
+ * *sent*. A runtime whose own last swap fails waits for *sent* and swaps that to idle; then it takes
+ * the signal that is on its way before it starts anything else. So a signal never meets another
+ * task, and after a death the word names the last task that had started. */
 #ifndef TT_PAGE_H
 #define TT_PAGE_H
 
@@ -38,6 +40,8 @@ void tt_page_unmap(tt_page_t **page);
 
 /* Which task runs, or 0 when none does. */
 uint32_t tt_page_running(const tt_page_t *self);
+/* The last task that started, running or ended; 0 when none did. */
+uint32_t tt_page_started(const tt_page_t *self);
 /* Claims task `seq` for an interrupt; false when it does not run (any more): then never signal. */
 bool tt_page_claim(tt_page_t *self, uint32_t seq);
 /* To be called after the signal was sent for a successful claim. */
@@ -54,8 +58,7 @@ uint64_t tt_page_offset(const tt_page_t *self, int i, int fd);
 /* Marks task `seq` as running. */
 void tt_page_start(tt_page_t *self, uint32_t seq);
 /* Marks it as ended. False when an interrupt was claimed: it has been sent by now (waited for), so
- * the caller must let the signal arrive (one system call) and drain it, then call tt_page_idle. */
+ * the caller must let the signal arrive (one system call) and drain it before the next start. */
 bool tt_page_finish(tt_page_t *self, uint32_t seq);
-void tt_page_idle(tt_page_t *self);
 
 #endif

@@ -257,7 +257,6 @@ static void end_task(tt_serve_t *self, uint32_t seq, tt_reply_t *reply)
     if (self->language->drain(self->self) > 0 && reply->status == TT_STATUS_OK)
         tt_reply_error(reply, TT_STATUS_INTERRUPTED, "KeyboardInterrupt",
                        "interrupted as it ended", NULL);
-    tt_page_idle(self->page);
 }
 
 static size_t reply_bytes(const tt_reply_t *reply)
@@ -488,6 +487,7 @@ void tt_serve_forget(tt_serve_t *self)
     if (self->socket_fd >= 0)
         close(self->socket_fd);
     self->socket_fd = -1;
+    tt_page_unmap(&self->page); /* it is shared: the child's end must not end the parent's task */
 }
 
 /* ---- life */
@@ -548,7 +548,6 @@ void tt_serve_destroy(tt_serve_t **self_p)
             close(self->output_fd[i]);
     free_list(&self->kept);
     free_list(&self->aside);
-    tt_page_unmap(&self->page);
     tt_buf_release(&self->in);
     tt_rt_message_release(&self->message);
     tt_rt_message_release(&self->answer_message);

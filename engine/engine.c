@@ -1,0 +1,678 @@
+/* One engine: its process, its queue, its interrupts. See engine.h; output is in engine_output.c. */
+#include "engine_private.h"
+
+#include "child.h"
+#include "interpreter.h"
+#include "log.h"
+#include "zygote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    WINDOW_MAX = 64,       /* tasks in the socket of a runtime that keeps the page */
+    RETRY_MS = 1,          /* between tries to claim a task that has not started yet */
+    STARTS_MAX = 3,        /* failed starts in a row before an engine is given up */
+    START_LIMIT_MS = 60000 /* from start to HELLO */
+};
+
+static void pump(engine_t *self);
+static void on_message(void *arg, tt_rt_message_t *message);
+static void on_link_end(void *arg, const char *why);
+
+static const tt_link_handlers_t link_handlers = {on_message, on_link_end};
+
+engine_t *engine_new(host_t *host, spec_t *spec, int id)
+{
+    engine_t *self = tt_alloc(sizeof *self);
+    self->host = host;
+    self->loop = host_loop(host);
+    self->spec = spec;
+    self->id = id;
+    self->state = TT_ENGINE_STARTING;
+    part_queue_init(&self->waiting);
+    part_queue_init(&self->sent);
+    self->out[0].fd = self->out[1].fd = -1;
+    return self;
+}
+
+static void close_process(engine_t *self)
+{
+    tt_loop_cancel_timer(self->loop, self->start_timer);
+    tt_loop_cancel_timer(self->loop, self->claim_timer);
+    tt_loop_cancel_timer(self->loop, self->limit_timer);
+    tt_loop_cancel_timer(self->loop, self->flush_timer);
+    self->start_timer = self->claim_timer = self->limit_timer = self->flush_timer = 0;
+    tt_link_destroy(&self->link);
+    for (int i = 0; i < 2; i++) {
+        tt_loop_remove_fd(self->loop, self->out[i].fd);
+        capture_release(&self->out[i]);
+    }
+    tt_page_unmap(&self->page);
+    free(self->blobs);
+    self->blobs = NULL;
+    self->blob_count = 0;
+    self->pid = 0;
+    self->seq = 0;
+    self->sync_due = false;
+}
+
+void engine_destroy(engine_t **self_p)
+{
+    engine_t *self = *self_p;
+    if (self == NULL)
+        return;
+    close_process(self);
+    for (part_t *part; (part = part_queue_pop(&self->sent));)
+        part_destroy(&part);
+    for (part_t *part; (part = part_queue_pop(&self->waiting));)
+        part_destroy(&part);
+    free(self);
+    *self_p = NULL;
+}
+
+int engine_id(const engine_t *self)
+{
+    return self->id;
+}
+
+pid_t engine_pid(const engine_t *self)
+{
+    return self->pid;
+}
+
+unsigned engine_state(const engine_t *self)
+{
+    return self->state;
+}
+
+const spec_t *engine_spec(const engine_t *self)
+{
+    return self->spec;
+}
+
+/* ---- starting */
+
+typedef struct {
+    int socket[2], out[2], err[2], page_fd;
+} plumbing_t;
+
+static void close_both(int fds[2])
+{
+    for (int i = 0; i < 2; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static int make_plumbing(engine_t *self, plumbing_t *new, tt_error_t *err)
+{
+    *new = (plumbing_t){{-1, -1}, {-1, -1}, {-1, -1}, -1};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new->socket) == 0 &&
+        pipe2(new->out, O_CLOEXEC) == 0 && pipe2(new->err, O_CLOEXEC) == 0 &&
+        (new->page_fd = tt_page_create(&self->page)) >= 0)
+        return 0;
+    int error = errno;
+    close_both(new->socket);
+    close_both(new->out);
+    close_both(new->err);
+    struct rlimit limit = {0, 0};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (error == EMFILE)
+        return tt_error_set(err, "too many open files: the limit (NOFILE) is %ld",
+                            (long)limit.rlim_cur);
+    return tt_error_set(err, "%s", strerror(error));
+}
+
+static void on_start_limit(void *arg)
+{
+    engine_t *self = arg;
+    self->start_timer = 0;
+    engine_kill(self, false, "it did not say hello within 60 s");
+}
+
+/* Keeps our ends of the new plumbing. */
+static void adopt(engine_t *self, plumbing_t *new)
+{
+    self->link = tt_link_new(self->loop, new->socket[0], &link_handlers, self);
+    capture_init(&self->out[0], new->out[0], 0, self->page);
+    capture_init(&self->out[1], new->err[0], 1, self->page);
+    engine_output_watch(self);
+    self->start_timer = tt_loop_add_timer(self->loop, START_LIMIT_MS, on_start_limit, self);
+}
+
+static pid_t spawn(const engine_t *self, const plumbing_t *new, tt_error_t *err)
+{
+    const spec_t *spec = self->spec;
+    const char *argv[TT_ARGV_MAX];
+    const char *const *extra = (const char *const *)spec->args;
+    if (tt_interpreter_argv(spec->language, spec->program, "engine", extra, argv, err) != 0)
+        return -1;
+    tt_child_t child = {.argv = argv,
+                        .environment = (const char *const *)spec->environment,
+                        .directory = spec->directory && *spec->directory ? spec->directory : NULL,
+                        .fd = {-1, new->out[1], new->err[1], new->socket[1], new->page_fd},
+                        .own_group = true,
+                        .dies_with_us = true};
+    pid_t pid = tt_child_spawn(&child, err);
+    for (int i = 0; argv[i]; i++)
+        free((char *)(uintptr_t)argv[i]);
+    return pid;
+}
+
+static void start(engine_t *self, bool by_zygote)
+{
+    tt_error_t err;
+    plumbing_t new;
+    self->output_end[0] = self->output_end[1] = 0;
+    if (make_plumbing(self, &new, &err) != 0) {
+        engine_fail(self, err.text);
+        return;
+    }
+    const int theirs[4] = {new.socket[1], new.page_fd, new.out[1], new.err[1]};
+    adopt(self, &new);
+    bool asked = by_zygote && zygote_request(self->spec->zygote, self->id, theirs);
+    pid_t pid = asked ? 0 : spawn(self, &new, &err);
+    for (int i = 0; i < 4; i++)
+        close(theirs[i]);
+    if (pid < 0)
+        engine_fail(self, err.text);
+    else if (pid > 0)
+        engine_started_as(self, pid);
+}
+
+void engine_start(engine_t *self)
+{
+    start(self, self->spec->zygote != NULL);
+}
+
+void engine_start_by_exec(engine_t *self)
+{
+    close_process(self);
+    start(self, false);
+}
+
+void engine_started_as(engine_t *self, pid_t pid)
+{
+    self->pid = pid;
+}
+
+/* ---- telling the controller */
+
+void engine_report(engine_t *self, const char *text)
+{
+    tt_message_t message = tt_message(TT_MSG_ENGINE, 0);
+    message.as.engine.engine = self->id;
+    message.as.engine.state = self->state;
+    message.as.engine.pid = self->pid;
+    message.as.engine.language = tt_span(self->spec->language);
+    message.as.engine.version = tt_span(self->version);
+    message.as.engine.program = tt_span(self->program);
+    message.as.engine.text = tt_span(text ? text : "");
+    host_send(self->host, &message, NULL);
+}
+
+void engine_pack(const engine_t *self, tt_buf_t *out)
+{
+    tt_pack_array(out, 6);
+    tt_pack_int(out, self->id);
+    tt_pack_int(out, self->pid);
+    tt_pack_uint(out, self->state);
+    tt_pack_text(out, self->spec->language);
+    tt_pack_text(out, self->version);
+    tt_pack_text(out, self->program);
+}
+
+static part_t *running_part(const engine_t *self)
+{
+    if (self->page == NULL)
+        return self->sent.first;
+    uint32_t seq = tt_page_running(self->page);
+    part_t *part = self->sent.first;
+    while (part && part->seq != seq)
+        part = part->next;
+    return part;
+}
+
+part_t *engine_running(const engine_t *self)
+{
+    return self->features & TT_FEATURE_PAGE ? running_part(self) : self->sent.first;
+}
+
+bool engine_pack_running(const engine_t *self, tt_buf_t *out)
+{
+    const part_t *part = engine_running(self);
+    if (part == NULL)
+        return false;
+    tt_pack_array(out, 4);
+    tt_pack_int(out, self->id);
+    tt_pack_uint(out, part->task->id);
+    tt_pack_int(out, (tt_now_ns() - part->sent_ns) / 1000000);
+    tt_pack_uint(out, self->waiting.count + self->sent.count - 1);
+    return true;
+}
+
+/* An answer that the host gives itself: the part did not run to its end. */
+static void answer(engine_t *self, part_t *part, tt_status_t status, const char *cause)
+{
+    tt_frames_t frames;
+    tt_frames_init(&frames);
+    tt_frames_copy(&frames, NULL, 0);
+    engine_output_cut(self, part, &frames);
+    tt_message_t message = tt_message(TT_MSG_RESULT, part->task->id);
+    message.as.result.engine = self->id;
+    message.as.result.attempt = part->task->attempt;
+    message.as.result.status = status;
+    message.as.result.dropped_bytes = part->dropped;
+    message.as.result.cause = tt_span(cause);
+    host_send(self->host, &message, &frames);
+    part_destroy(&part);
+}
+
+void engine_fail(engine_t *self, const char *why)
+{
+    tt_log(TT_LOG_WARN, "engine %d failed: %s", self->id, why);
+    close_process(self);
+    self->state = TT_ENGINE_FAILED;
+    engine_report(self, why);
+    while (self->waiting.first)
+        answer(self, part_queue_pop(&self->waiting), TT_STATUS_CANCELLED, why);
+}
+
+/* ---- tasks to the runtime */
+
+static bool has_blob(const engine_t *self, const uint8_t *hash)
+{
+    for (size_t i = 0; i < self->blob_count; i++)
+        if (memcmp(self->blobs[i], hash, BLOB_HASH_SIZE) == 0)
+            return true;
+    return false;
+}
+
+/* Sends the function that a task names, once per interpreter. */
+static void send_blob(engine_t *self, const task_t *task)
+{
+    blob_t *blob = blob_find(host_blobs(self->host), (tt_span_t){task->blob, BLOB_HASH_SIZE});
+    if (blob == NULL || has_blob(self, task->blob))
+        return;
+    self->blobs = tt_realloc(self->blobs, (self->blob_count + 1) * sizeof *self->blobs);
+    memcpy(self->blobs[self->blob_count++], task->blob, BLOB_HASH_SIZE);
+    tt_frames_t frames;
+    tt_buf_t fields;
+    tt_frames_init(&frames);
+    tt_buf_init(&fields);
+    tt_frames_share_all(&frames, &blob->bytes);
+    tt_pack_bin(&fields, task->blob, BLOB_HASH_SIZE);
+    tt_link_send(self->link, TT_RT_BLOB, 0, (tt_span_t){fields.data, fields.len}, 1, &frames);
+    tt_buf_release(&fields);
+}
+
+void engine_drop_blob(engine_t *self, tt_span_t hash)
+{
+    if (hash.len != BLOB_HASH_SIZE || !has_blob(self, hash.data))
+        return;
+    for (size_t i = 0; i < self->blob_count; i++)
+        if (memcmp(self->blobs[i], hash.data, BLOB_HASH_SIZE) == 0)
+            memcpy(self->blobs[i], self->blobs[--self->blob_count], BLOB_HASH_SIZE);
+    tt_buf_t fields;
+    tt_buf_init(&fields);
+    tt_pack_bin(&fields, hash.data, hash.len);
+    tt_link_send(self->link, TT_RT_DROP, 0, (tt_span_t){fields.data, fields.len}, 1, NULL);
+    tt_buf_release(&fields);
+}
+
+static size_t window(const engine_t *self)
+{
+    if (self->state != TT_ENGINE_READY || self->sync_due)
+        return 0;
+    return self->features & TT_FEATURE_PAGE ? WINDOW_MAX : 1;
+}
+
+static void send_part(engine_t *self, part_t *part)
+{
+    task_t *task = part->task;
+    if (task->has_blob)
+        send_blob(self, task);
+    part->seq = ++self->seq;
+    part->sent_ns = tt_now_ns();
+    tt_frames_t frames;
+    tt_frames_init(&frames);
+    tt_frames_share_all(&frames, &task->frames);
+    part_queue_push(&self->sent, part);
+    tt_link_send(self->link, task->op, part->seq, (tt_span_t){NULL, 0}, 0, &frames);
+}
+
+static void pump(engine_t *self)
+{
+    while (self->waiting.first && self->sent.count < window(self))
+        send_part(self, part_queue_pop(&self->waiting));
+    engine_watch_limit(self);
+}
+
+void engine_submit(engine_t *self, task_t *task)
+{
+    part_t *part = part_new(task);
+    if (self->state == TT_ENGINE_FAILED || self->state == TT_ENGINE_GONE) {
+        answer(self, part, TT_STATUS_CANCELLED, "the engine is not running");
+        return;
+    }
+    if (task->op == 0 || task->op > TT_RT_TASK_MAX || task->op == TT_RT_SYNC) {
+        answer(self, part, TT_STATUS_REFUSED, "no such operation");
+        return;
+    }
+    part_queue_push(&self->waiting, part);
+    pump(self);
+}
+
+bool engine_recall(engine_t *self, uint64_t id)
+{
+    part_t *part = part_queue_remove(&self->waiting, id);
+    bool found = part != NULL;
+    part_destroy(&part);
+    return found;
+}
+
+/* ---- interrupts */
+
+static void signal_group(const engine_t *self, int number)
+{
+    if (self->pid > 0 && kill(-self->pid, number) != 0 && errno == ESRCH)
+        kill(self->pid, number);
+}
+
+/* Tries to interrupt a part that was sent. False: it has not started yet. */
+static bool try_signal(engine_t *self, part_t *part)
+{
+    bool exact = self->features & TT_FEATURE_PAGE;
+    if (exact && !tt_page_claim(self->page, part->seq))
+        return false;
+    signal_group(self, SIGINT);
+    if (exact)
+        tt_page_sent(self->page, part->seq);
+    else
+        self->sync_due = true;
+    part->signalled = true;
+    return true;
+}
+
+static void on_claim_timer(void *arg)
+{
+    engine_t *self = arg;
+    bool due = false;
+    self->claim_timer = 0;
+    for (part_t *part = self->sent.first; part; part = part->next)
+        if (part->stop != WANTED && !part->signalled && !try_signal(self, part))
+            due = true;
+    if (due)
+        self->claim_timer = tt_loop_add_timer(self->loop, RETRY_MS, on_claim_timer, self);
+}
+
+void engine_stop_part(engine_t *self, part_t *part, stop_t why)
+{
+    part->stop = why;
+    if (!try_signal(self, part) && self->claim_timer == 0)
+        self->claim_timer = tt_loop_add_timer(self->loop, RETRY_MS, on_claim_timer, self);
+}
+
+void engine_cancel(engine_t *self, uint64_t id)
+{
+    part_t *part = part_queue_remove(&self->waiting, id);
+    if (part) {
+        answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
+        return;
+    }
+    part = part_queue_find(&self->sent, id);
+    if (part)
+        engine_stop_part(self, part, BY_PERSON);
+}
+
+void engine_interrupt(engine_t *self)
+{
+    part_t *part = engine_running(self);
+    if (part)
+        engine_stop_part(self, part, BY_PERSON);
+}
+
+/* ---- limits of run time */
+
+static void on_limit(void *arg)
+{
+    engine_t *self = arg;
+    part_t *part = engine_running(self);
+    self->limit_timer = 0;
+    self->limit_part = NULL;
+    if (part && part->task->timeout_ms > 0)
+        engine_stop_part(self, part, BY_LIMIT);
+}
+
+/* The first part sent is the one that runs, or is about to: its limit counts from here. */
+void engine_watch_limit(engine_t *self)
+{
+    part_t *part = self->sent.first;
+    if (part == self->limit_part && (part == NULL || self->limit_timer))
+        return;
+    tt_loop_cancel_timer(self->loop, self->limit_timer);
+    self->limit_timer = 0;
+    self->limit_part = part;
+    if (part && part->task->timeout_ms > 0)
+        self->limit_timer =
+            tt_loop_add_timer(self->loop, (int64_t)part->task->timeout_ms, on_limit, self);
+}
+
+/* ---- messages of the runtime */
+
+static void on_hello(engine_t *self, tt_rt_message_t *message)
+{
+    uint64_t major = 0, minor = 0, features = 0;
+    int64_t pid = 0;
+    char language[64] = "", text[160];
+    tt_reader_t *fields = &message->fields;
+    if (tt_read_uint(fields, &major) != 0 || tt_read_uint(fields, &minor) != 0 ||
+        tt_read_text(fields, language, sizeof language) != 0 || major != TT_RT_MAJOR) {
+        snprintf(text, sizeof text, "its runtime speaks protocol %d, this host %d", (int)major,
+                 TT_RT_MAJOR);
+        engine_kill(self, true, text);
+        return;
+    }
+    tt_read_text(fields, self->version, sizeof self->version);
+    tt_read_text(fields, self->program, sizeof self->program);
+    if (tt_read_int(fields, &pid) == 0)
+        tt_read_uint(fields, &features);
+    self->features = (unsigned)features;
+    tt_loop_cancel_timer(self->loop, self->start_timer);
+    self->start_timer = 0;
+    self->failed_starts = 0;
+    self->state = TT_ENGINE_READY;
+    tt_buf_t start;
+    tt_buf_init(&start);
+    tt_pack_int(&start, self->id);
+    tt_pack_text(&start, host_cluster(self->host));
+    tt_link_send(self->link, TT_RT_START, 0, (tt_span_t){start.data, start.len}, 2, NULL);
+    tt_buf_release(&start);
+    engine_report(self, NULL);
+    pump(self);
+}
+
+static unsigned final_status(const part_t *part, uint64_t status)
+{
+    bool ended = status == TT_STATUS_INTERRUPTED ||
+                 (status == TT_STATUS_ERROR && part->signalled && part->stop == BY_LIMIT);
+    return ended && part->stop == BY_LIMIT ? TT_STATUS_TIMEOUT : (unsigned)status;
+}
+
+static void send_result(engine_t *self, part_t *part, tt_rt_message_t *rt, uint64_t status,
+                        int64_t run_ns, const uint64_t offsets[4])
+{
+    tt_frames_t frames;
+    tt_frames_init(&frames);
+    tt_span_t body = rt->frame_count ? rt->frames[0] : (tt_span_t){NULL, 0};
+    tt_frames_copy(&frames, body.data, body.len);
+    engine_output_attribute(self, part, offsets, &frames);
+    for (size_t i = 1; i < rt->frame_count; i++)
+        tt_frames_copy(&frames, rt->frames[i].data, rt->frames[i].len);
+    int64_t waited = tt_now_ns() - part->received_ns - run_ns;
+    tt_message_t message = tt_message(TT_MSG_RESULT, part->task->id);
+    message.as.result.engine = self->id;
+    message.as.result.attempt = part->task->attempt;
+    message.as.result.status = final_status(part, status);
+    message.as.result.wait_ns = waited > 0 ? (uint64_t)waited : 0;
+    message.as.result.run_ns = run_ns;
+    message.as.result.dropped_bytes = part->dropped;
+    host_send(self->host, &message, &frames);
+}
+
+static void send_sync(engine_t *self)
+{
+    tt_frames_t frames;
+    tt_frames_init(&frames);
+    tt_frames_copy(&frames, "\x90", 1);
+    self->sync_seq = ++self->seq;
+    tt_link_send(self->link, TT_RT_SYNC, self->sync_seq, (tt_span_t){NULL, 0}, 0, &frames);
+}
+
+static void on_result(engine_t *self, tt_rt_message_t *message)
+{
+    if (self->sync_due && message->seq == self->sync_seq) {
+        self->sync_due = false;
+        pump(self);
+        return;
+    }
+    part_t *part = self->sent.first;
+    uint64_t status, offsets[4] = {0};
+    int64_t run_ns = 0;
+    size_t count = 0;
+    if (part == NULL || part->seq != message->seq || tt_read_uint(&message->fields, &status) != 0) {
+        engine_kill(self, false, "its runtime answered out of order");
+        return;
+    }
+    tt_read_int(&message->fields, &run_ns);
+    tt_read_array(&message->fields, &count);
+    for (size_t i = 0; i < 4 && i < count; i++)
+        tt_read_uint(&message->fields, &offsets[i]);
+    part_queue_pop(&self->sent);
+    send_result(self, part, message, status, run_ns, offsets);
+    part_destroy(&part);
+    if (self->sync_due)
+        send_sync(self);
+    pump(self);
+}
+
+static void on_log(engine_t *self, tt_rt_message_t *message)
+{
+    char text[512] = "";
+    tt_read_text(&message->fields, text, sizeof text);
+    tt_log(TT_LOG_INFO, "engine %d: %s", self->id, text);
+}
+
+static const struct {
+    unsigned type;
+    void (*handler)(engine_t *, tt_rt_message_t *);
+} handlers[] = {{TT_RT_RESULT, on_result}, {TT_RT_HELLO, on_hello}, {TT_RT_LOG, on_log}};
+
+static void on_message(void *arg, tt_rt_message_t *message)
+{
+    engine_t *self = arg;
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
+        if (handlers[i].type == message->type) {
+            handlers[i].handler(self, message);
+            return;
+        }
+    }
+    tt_log(TT_LOG_WARN, "engine %d sent message %u, which means nothing to a host", self->id,
+           message->type);
+}
+
+/* The socket's end is not the engine's end: its process tells. But without it the process is no
+ * use, so it is ended too; user code that forked may hold the socket, never the task. */
+static void on_link_end(void *arg, const char *why)
+{
+    engine_t *self = arg;
+    if (why)
+        tt_log(TT_LOG_WARN, "engine %d: %s", self->id, why);
+    if (self->pid > 0 && self->state == TT_ENGINE_READY && !self->leaving)
+        self->leaving = true;
+}
+
+/* ---- its end */
+
+void engine_kill(engine_t *self, bool for_good, const char *why)
+{
+    snprintf(self->ending, sizeof self->ending, "%s", why);
+    self->given_up = for_good;
+    if (self->pid > 0)
+        signal_group(self, SIGKILL);
+    else
+        engine_fail(self, why);
+}
+
+void engine_stop(engine_t *self)
+{
+    self->given_up = true;
+    if (self->link)
+        tt_link_send(self->link, TT_RT_STOP, 0, (tt_span_t){NULL, 0}, 0, NULL);
+}
+
+/* The one task that had started is lost; what was sent ahead goes back to the queue, in order. */
+static void settle_sent(engine_t *self, const char *cause)
+{
+    bool exact = self->features & TT_FEATURE_PAGE;
+    uint32_t started = exact ? tt_page_started(self->page) : UINT32_MAX;
+    part_queue_t back;
+    part_queue_init(&back);
+    for (part_t *part; (part = part_queue_pop(&self->sent));) {
+        if (part->seq <= started)
+            answer(self, part, TT_STATUS_LOST, cause);
+        else
+            part_queue_push_front(&back, part);
+    }
+    for (part_t *part; (part = part_queue_pop(&back));) {
+        part->seq = 0;
+        if (part->stop == BY_PERSON)
+            answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
+        else
+            part_queue_push_front(&self->waiting, part);
+    }
+}
+
+static void start_again(engine_t *self, bool was_ready)
+{
+    self->failed_starts += was_ready ? 0 : 1;
+    self->leaving = false;
+    close_process(self);
+    if (self->given_up) {
+        self->state = TT_ENGINE_GONE;
+        engine_report(self, self->ending);
+        while (self->waiting.first)
+            answer(self, part_queue_pop(&self->waiting), TT_STATUS_CANCELLED, self->ending);
+    } else if (self->state == TT_ENGINE_STARTING || self->failed_starts >= STARTS_MAX) {
+        engine_fail(self, self->ending);
+    } else {
+        self->state = TT_ENGINE_RESTARTING;
+        engine_report(self, self->ending);
+        engine_start(self);
+    }
+    self->ending[0] = 0;
+}
+
+void engine_died(engine_t *self, int wait_status)
+{
+    bool was_ready = self->state == TT_ENGINE_READY;
+    char last_words[200] = "";
+    tt_link_drain(self->link);
+    engine_output_finish(self, last_words, sizeof last_words);
+    if (self->ending[0] == 0) {
+        const char *words = was_ready || !*last_words ? "" : last_words;
+        snprintf(self->ending, sizeof self->ending, "%s%s%s", tt_child_ending(wait_status),
+                 *words ? ": " : "", words);
+    }
+    char cause[300];
+    snprintf(cause, sizeof cause, "engine %d %s", self->id, self->ending);
+    tt_log(TT_LOG_INFO, "%s", cause);
+    settle_sent(self, cause);
+    start_again(self, was_ready);
+}

@@ -1,0 +1,65 @@
+/* The inside of an engine, shared by engine.c and engine_output.c only. */
+#ifndef ENGINE_PRIVATE_H
+#define ENGINE_PRIVATE_H
+
+#include "capture.h"
+#include "engine.h"
+#include "link.h"
+#include "pack.h"
+
+struct engine {
+    host_t *host;
+    tt_loop_t *loop;
+    spec_t *spec;
+    int id;
+    unsigned state; /* tt_engine_state_t */
+    unsigned features;
+    char version[64], program[256];
+
+    pid_t pid; /* 0 while it is not known */
+    tt_link_t *link;
+    tt_page_t *page;
+    uint32_t seq; /* of the last message to the runtime */
+    capture_t out[2];
+    uint64_t output_end[2]; /* where the last task's output ended */
+
+    part_queue_t waiting; /* not yet in the socket */
+    part_queue_t sent;    /* in the socket, in order; the first runs or is next */
+    bool sync_due;        /* a runtime without the page was interrupted: sync before the next task */
+    uint32_t sync_seq;
+    part_t *limit_part; /* whose limit the timer counts; only compared */
+    uint64_t start_timer, claim_timer, limit_timer, flush_timer;
+
+    uint8_t (*blobs)[BLOB_HASH_SIZE]; /* functions that the interpreter has */
+    size_t blob_count;
+
+    int failed_starts;
+    bool given_up; /* do not start it again */
+    bool leaving;  /* its socket ended: its process is about to */
+    char ending[256]; /* why it ended, when that was our doing */
+};
+
+/* The part that runs now, or NULL. */
+part_t *engine_running(const engine_t *self);
+
+void engine_stop_part(engine_t *self, part_t *part, stop_t why);
+void engine_watch_limit(engine_t *self);
+
+/* ---- engine_output.c */
+
+/* Starts reading its pipes. */
+void engine_output_watch(engine_t *self);
+
+/* Adds two frames, the stdout and stderr of the part that has ended with these offsets (start and
+ * end of each stream); sends what lies before as background. */
+void engine_output_attribute(engine_t *self, part_t *part, const uint64_t offsets[4],
+                             tt_frames_t *frames);
+
+/* Adds two frames with what a part has written that did not reach its end; empty ones when it is not
+ * known to have started. */
+void engine_output_cut(engine_t *self, part_t *part, tt_frames_t *frames);
+
+/* Reads what a dead engine left in its pipes; copies the last line of its stderr into `last`. */
+void engine_output_finish(engine_t *self, char *last, size_t size);
+
+#endif

@@ -1,0 +1,106 @@
+/* Tasks and their parts. See task.h. */
+#include "task.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+task_t *task_new(uint64_t id, const tt_msg_task_t *message, tt_frames_t *frames)
+{
+    task_t *self = tt_alloc(sizeof *self);
+    self->refs = 1;
+    self->id = id;
+    self->op = (unsigned)message->op;
+    self->attempt = (unsigned)message->attempt;
+    self->timeout_ms = message->timeout_ms;
+    self->frames = *frames;
+    tt_frames_init(frames);
+    if (message->blob.len == sizeof self->blob) {
+        memcpy(self->blob, message->blob.data, sizeof self->blob);
+        self->has_blob = true;
+    }
+    return self;
+}
+
+void task_release(task_t **task_p)
+{
+    task_t *self = *task_p;
+    *task_p = NULL;
+    if (self == NULL || --self->refs > 0)
+        return;
+    tt_frames_release(&self->frames);
+    free(self);
+}
+
+part_t *part_new(task_t *task)
+{
+    part_t *self = tt_alloc(sizeof *self);
+    self->task = task;
+    self->received_ns = tt_now_ns();
+    task->refs++;
+    return self;
+}
+
+void part_destroy(part_t **part_p)
+{
+    if (*part_p == NULL)
+        return;
+    task_release(&(*part_p)->task);
+    free(*part_p);
+    *part_p = NULL;
+}
+
+void part_queue_init(part_queue_t *self)
+{
+    *self = (part_queue_t){.end = &self->first};
+}
+
+void part_queue_push(part_queue_t *self, part_t *part)
+{
+    part->next = NULL;
+    *self->end = part;
+    self->end = &part->next;
+    self->count++;
+}
+
+void part_queue_push_front(part_queue_t *self, part_t *part)
+{
+    part->next = self->first;
+    if (self->first == NULL)
+        self->end = &part->next;
+    self->first = part;
+    self->count++;
+}
+
+static part_t *unlink_at(part_queue_t *self, part_t **at)
+{
+    part_t *part = *at;
+    if (part == NULL)
+        return NULL;
+    *at = part->next;
+    if (*at == NULL)
+        self->end = at;
+    part->next = NULL;
+    self->count--;
+    return part;
+}
+
+part_t *part_queue_pop(part_queue_t *self)
+{
+    return unlink_at(self, &self->first);
+}
+
+part_t *part_queue_remove(part_queue_t *self, uint64_t id)
+{
+    part_t **at = &self->first;
+    while (*at && (*at)->task->id != id)
+        at = &(*at)->next;
+    return unlink_at(self, at);
+}
+
+part_t *part_queue_find(const part_queue_t *self, uint64_t id)
+{
+    part_t *part = self->first;
+    while (part && part->task->id != id)
+        part = part->next;
+    return part;
+}

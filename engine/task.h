@@ -1,0 +1,54 @@
+/* Work of this host: a task as the controller sent it, shared by the engines it is for, and one
+ * engine's part of it. */
+#ifndef TASK_H
+#define TASK_H
+
+#include "packet.h"
+
+/* Counted by its parts; freed with the last one. */
+typedef struct {
+    unsigned refs;
+    uint64_t id; /* the controller's */
+    unsigned op;
+    unsigned attempt;
+    uint64_t timeout_ms; /* limit of its run; 0: none */
+    tt_frames_t frames;  /* arguments, buffers */
+    uint8_t blob[16];
+    bool has_blob;
+} task_t;
+
+task_t *task_new(uint64_t id, const tt_msg_task_t *message, tt_frames_t *frames);
+void task_release(task_t **task_p);
+
+/* Why a part is to be interrupted. */
+typedef enum { WANTED, BY_PERSON, BY_LIMIT } stop_t;
+
+typedef struct part {
+    struct part *next;
+    task_t *task; /* holds one reference */
+    uint32_t seq; /* of the runtime's message; 0 while it waits */
+    int64_t received_ns, sent_ns;
+    stop_t stop;      /* the interrupt that is due */
+    bool signalled;   /* an interrupt was sent for it */
+    uint64_t dropped; /* bytes of its output that were cut */
+    uint64_t output;  /* bytes of its output so far */
+} part_t;
+
+/* A queue of parts: first in, first out, and back to the front after a death. */
+typedef struct {
+    part_t *first, **end;
+    size_t count;
+} part_queue_t;
+
+void part_queue_init(part_queue_t *self);
+void part_queue_push(part_queue_t *self, part_t *part);
+void part_queue_push_front(part_queue_t *self, part_t *part);
+part_t *part_queue_pop(part_queue_t *self);
+/* Takes out the part of task `id`, or returns NULL. */
+part_t *part_queue_remove(part_queue_t *self, uint64_t id);
+part_t *part_queue_find(const part_queue_t *self, uint64_t id);
+
+part_t *part_new(task_t *task);
+void part_destroy(part_t **part_p);
+
+#endif

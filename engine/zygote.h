@@ -1,0 +1,29 @@
+/* The warmed-up process from which engines of one spec are forked, where the language has one.
+ * It is sent each engine's descriptors and answers with its pid; the engine then is our child. */
+#ifndef ZYGOTE_H
+#define ZYGOTE_H
+
+#include "engine.h"
+
+/* The engine that a pid or number belongs to is found through the host's function. */
+typedef engine_t *zygote_find_fn(void *arg, int id);
+
+/* Starts the process. NULL with the reason. */
+zygote_t *zygote_new(host_t *host, const spec_t *spec, zygote_find_fn *find, void *arg,
+                     tt_error_t *err);
+void zygote_destroy(zygote_t **self_p);
+
+pid_t zygote_pid(const zygote_t *self);
+
+/* Asks for engine `id` with these descriptors: socket, page, stdout, stderr. They stay the caller's
+ * to close. Requests before the zygote is ready wait. False when it is known not to fork: the
+ * caller then starts the engine by exec. */
+bool zygote_request(zygote_t *self, int id, const int fds[4]);
+
+/* Reads its answers that are there; to be called before children are reaped. */
+void zygote_drain(zygote_t *self);
+
+/* SIGCHLD: it has ended. Engines that wait for it fail, with its last words as the reason. */
+void zygote_died(zygote_t *self, int wait_status);
+
+#endif

@@ -1,0 +1,188 @@
+"""Help while typing: is the input whole, what could the word become, what is this object."""
+
+import ast
+import codeop
+import inspect
+import keyword
+import pkgutil
+import re
+import sys
+import warnings
+
+_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_ENDS_BLOCK = re.compile(r"\s*(return|raise|pass|break|continue)\b")
+_IMPORT = re.compile(r"^\s*(?:import\s+(?:.*,\s*)?|from\s+)([\w.]*)$")
+_FROM = re.compile(r"^\s*from\s+([\w.]+)\s+import\s+(?:\(?\s*)(?:.*,\s*)?(\w*)$")
+_DOTTED = re.compile(r"((?:[^\W\d]\w*\.)*)([^\W\d]\w*|)$")
+_NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*$")
+
+
+# ---- check
+
+def check(code):
+    """check(code) -> (state, indent): "whole", "more" or "invalid"; for "more", how many blanks the
+    next line begins with. Blocks end with an empty line, as at the Python prompt."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        state = _state(code)
+    return state, next_indent(code) if state == "more" else 0
+
+
+def _state(code):
+    try:
+        tree = compile(code + "\n", "<check>", "exec", ast.PyCF_ONLY_AST | _AWAIT,
+                       dont_inherit=True)
+    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
+        return _incomplete(code)
+    if code.rstrip(" \t").endswith("\\"):
+        return "more"
+    block = tree.body and (hasattr(tree.body[-1], "body") or hasattr(tree.body[-1], "cases"))
+    last_line = code.rsplit("\n", 1)[-1]
+    return "more" if block and last_line.strip() else "whole"
+
+
+def _incomplete(code):
+    compiler = codeop.CommandCompiler()
+    compiler.compiler.flags |= _AWAIT
+    try:
+        return "whole" if compiler(code, "<check>", "exec") else "more"
+    except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
+        return "invalid"
+
+
+def next_indent(code):
+    lines = [line for line in code.split("\n") if line.strip()]
+    if not lines:
+        return 0
+    last = lines[-1].expandtabs(8)
+    indent = len(last) - len(last.lstrip())
+    if re.sub(r"#.*$", "", last).rstrip().endswith(":"):
+        return indent + 4
+    return max(0, indent - 4) if _ENDS_BLOCK.match(last) else indent
+
+
+# ---- complete
+
+def complete(code, position, namespace):
+    """complete(code, position, namespace) -> (start, [name, ...]): what may replace the characters
+    from start to position. Never raises, but for an interrupt."""
+    try:
+        return _complete(code[:position], namespace)
+    except Exception:
+        return min(position, len(code)), []
+
+
+def _complete(before, namespace):
+    line = before.rsplit("\n", 1)[-1]
+    found = _FROM.match(line)
+    if found:
+        return len(before) - len(found.group(2)), _pick(_members(found.group(1)), found.group(2))
+    found = _IMPORT.match(line)
+    if found:
+        package, _, prefix = found.group(1).rpartition(".")
+        names = _submodules(package) if package else _modules()
+        return len(before) - len(prefix), _pick(names, prefix)
+    base, prefix = _DOTTED.search(before).groups()
+    start = len(before) - len(prefix)
+    if before[:start - len(base)].endswith("."):  # an attribute of a call or an index
+        return start, []
+    names = _attributes(base[:-1], namespace) if base else _names(namespace)
+    return start, _pick(names, prefix)
+
+
+def _pick(names, prefix):
+    """Names with the prefix, sorted; those with underscores only when they are asked for."""
+    hidden = "" if prefix.startswith("_") else "_"
+    return sorted({name for name in names if isinstance(name, str) and name.startswith(prefix)
+                   and not (hidden and name.startswith(hidden))})
+
+
+def _names(namespace):
+    import builtins
+
+    return [*namespace, *vars(builtins), *keyword.kwlist]
+
+
+def _attributes(expr, namespace):
+    value = lookup(expr, namespace)
+    return [*dir(value), *(dir(type(value)) if not isinstance(value, type) else ())]
+
+
+def _modules():
+    return [*sys.builtin_module_names, *(m.name for m in pkgutil.iter_modules())]
+
+
+def _submodules(package):
+    """Modules of a package, which is not imported for that."""
+    from importlib.util import find_spec
+
+    module = sys.modules.get(package)
+    path = getattr(module, "__path__", None)
+    if module is None:
+        spec = find_spec(package)
+        path = spec and spec.submodule_search_locations
+    return [m.name for m in pkgutil.iter_modules(path)] if path else []
+
+
+def _members(module):
+    loaded = sys.modules.get(module)
+    return [*(dir(loaded) if loaded else ()), *_submodules(module)]
+
+
+# ---- inspect
+
+def lookup(expr, namespace):
+    """The object of a dotted name; raises NameError or what an attribute raises."""
+    import builtins
+
+    first, *rest = expr.split(".")
+    value = namespace[first] if first in namespace else vars(builtins).get(first, namespace)
+    if value is namespace:
+        raise NameError("name %r is not defined" % first)
+    for name in rest:
+        value = getattr(value, name)
+    return value
+
+
+def describe(expr, detail, namespace):
+    """Signature, kind, docstring (and with `detail` 1 the source) of an object as a text; None when
+    there is nothing by that name."""
+    expr = expr.strip()
+    try:
+        value = lookup(expr, namespace) if _NAME.match(expr) else eval(expr, namespace)
+    except Exception:
+        return None
+    parts = [_signature(expr, value)]
+    source = _source(value) if detail else None
+    doc = source or _doc(value)
+    return "\n\n".join(part for part in (*parts, doc) if part)
+
+
+def _signature(expr, value):
+    name = expr.rsplit(".", 1)[-1]
+    if callable(value):
+        try:
+            return name + str(inspect.signature(value))
+        except (TypeError, ValueError):
+            return "%s(...)" % name
+    kind = type(value)
+    if inspect.ismodule(value):
+        return "module %s (%s)" % (value.__name__, getattr(value, "__file__", "built in"))
+    text = repr(value)
+    shape = getattr(value, "shape", None)
+    head = "%s: %s%s" % (expr, kind.__name__, " %s" % (shape,) if type(shape) is tuple else "")
+    return "%s\n%s" % (head, text if len(text) < 2000 else text[:2000] + " ...")
+
+
+def _doc(value):
+    try:
+        return inspect.getdoc(value)
+    except Exception:
+        return None
+
+
+def _source(value):
+    try:
+        return inspect.getsource(value)
+    except (OSError, TypeError):
+        return None

@@ -1,0 +1,72 @@
+"""Magics inside Python code of the prompt: `%px f(i)` in a loop becomes a call of Python.
+
+A magic begins at the start of a statement, optionally after `NAME =`. Lines within strings,
+brackets and continuations are not starts. One line becomes one line, so line numbers stay.
+"""
+
+import re
+
+_TARGET = r"[^\W\d][\w.]*"
+_MAGIC = re.compile(
+    r"(?P<indent>\s*)(?P<names>(?:%s\s*,\s*)*%s\s*=(?!=)\s*)?"
+    r"(?P<magic>%%{1,2}[^\W\d]|!|@[^\s()]+:\s)" % (_TARGET, _TARGET))
+_OPEN, _CLOSE = "([{", ")]}"
+
+
+class _Scanner:
+    """Follows strings, brackets and continuations from line to line."""
+
+    def __init__(self):
+        self.quote = ""  # of the string that the line ends in
+        self.depth = 0
+        self.joined = False
+
+    def at_start(self):
+        return not self.quote and self.depth == 0 and not self.joined
+
+    def line(self, text):
+        at = 0
+        while at < len(text):
+            at = self.string(text, at) if self.quote else self.code(text, at)
+        self.joined = text.endswith("\\")
+        if len(self.quote) == 1 and not self.joined:
+            self.quote = ""  # an error of the user's, told by Python
+
+    def string(self, text, at):
+        if text[at] == "\\":
+            return at + 2
+        if text.startswith(self.quote, at):
+            at += len(self.quote)
+            self.quote = ""
+            return at
+        return at + 1
+
+    def code(self, text, at):
+        char = text[at]
+        if char == "#":
+            return len(text)
+        if char in "\"'":
+            self.quote = char * 3 if text.startswith(char * 3, at) else char
+            return at + len(self.quote)
+        if char in _OPEN:
+            self.depth += 1
+        elif char in _CLOSE:
+            self.depth = max(0, self.depth - 1)
+        return at + 1
+
+
+def transform(code):
+    """transform(code) -> the code with its magics as calls of `__tutti_magic__(line)`; the line is
+    given as it was typed, with its `NAME =`."""
+    if not any(mark in code for mark in "%!@"):
+        return code
+    scanner = _Scanner()
+    lines = code.split("\n")
+    for i, line in enumerate(lines):
+        found = _MAGIC.match(line) if scanner.at_start() else None
+        if found:
+            call = "__tutti_magic__(%r)" % line.strip()
+            lines[i] = found.group("indent") + (found.group("names") or "") + call
+        else:
+            scanner.line(line)
+    return "\n".join(lines)

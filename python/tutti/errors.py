@@ -1,0 +1,88 @@
+"""What a person is told of a failure of user code: the error map of a RESULT (PROTOCOL.md)."""
+
+import linecache
+import os
+import traceback
+
+PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def ours(filename):
+    """Whether a frame of this file is tutti's own, which no traceback shows."""
+    return filename.startswith(PACKAGE) or filename.startswith("<frozen tutti")
+
+
+def type_name(error):
+    """The exception's class as a person writes it: builtins and typed classes without module."""
+    kind = type(error)
+    module = kind.__module__
+    name = kind.__qualname__
+    return name if module in ("builtins", "__main__") else "%s.%s" % (module, name)
+
+
+def message(error):
+    try:
+        return str(error)
+    except Exception as second:
+        return "<message of %s failed: %s>" % (type(error).__name__, type(second).__name__)
+
+
+def _chain(report):
+    """A TracebackException and all those it will print."""
+    todo, seen = [report], set()
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        todo += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
+
+
+def traceback_text(error):
+    """The traceback as Python prints it, without tutti's own frames."""
+    report = traceback.TracebackException(type(error), error, error.__traceback__)
+    for one in _chain(report):
+        one.stack[:] = [frame for frame in one.stack if not ours(frame.filename)]
+    return "".join(report.format())
+
+
+def _user_frame(error, namespace):
+    """(file, line, function) of the innermost frame of what was typed, else of any user code."""
+    last = typed = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        code = frame.f_code
+        if ours(code.co_filename):
+            continue
+        last = code.co_filename, line, code.co_name
+        if frame.f_globals is namespace:
+            typed = last
+    return typed or last
+
+
+def _place(error, namespace):
+    """file, line, source and function of the failure, as far as they are known."""
+    if isinstance(error, SyntaxError) and error.filename:
+        place = {"file": error.filename, "line": error.lineno, "source": error.text}
+    else:
+        frame = _user_frame(error, namespace)
+        if frame is None:
+            return {}
+        file, line, function = frame
+        place = {"file": file, "line": line, "source": linecache.getline(file, line or 0),
+                 "function": function}
+    place["source"] = (place["source"] or "").strip() or None
+    return {name: value for name, value in place.items() if value is not None}
+
+
+def error_map(error, namespace):
+    """type, message, traceback, file, line, source and function of an exception. Never raises,
+    but for an interrupt."""
+    found = {"type": type_name(error), "message": message(error)}
+    try:
+        found["traceback"] = traceback_text(error)
+        found.update(_place(error, namespace))
+    except Exception as second:
+        found["traceback"] = "<traceback failed: %s>\n" % type(second).__name__
+    return {name: value if isinstance(value, int) else str(value)
+            for name, value in found.items()}

@@ -1,0 +1,100 @@
+"""Running code as a Python prompt does: the value of a last expression, top-level await, sources
+for tracebacks."""
+
+import __future__
+import ast
+import collections
+import inspect
+import io
+import linecache
+import os
+import tokenize
+
+SOURCES_LIMIT = 1000  # cells whose lines are kept for tracebacks
+
+_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+
+
+class Runner:
+    """Compiles and runs cells in one namespace; `from __future__` lasts, as at a prompt."""
+
+    def __init__(self, namespace):
+        self.namespace = namespace
+        self.flags = 0
+        self.files = collections.deque()
+        self.loop = None
+
+    def reset(self):
+        self.flags = 0
+        while self.files:
+            linecache.cache.pop(self.files.popleft(), None)
+
+    def remember(self, code, file):
+        """Lets tracebacks show the lines of `code`; a real file speaks for itself."""
+        if not file.startswith("<") and os.path.isfile(file):
+            return
+        if file not in linecache.cache:
+            self.files.append(file)
+        linecache.cache[file] = (len(code), None, code.splitlines(True), file)
+        while len(self.files) > SOURCES_LIMIT:
+            linecache.cache.pop(self.files.popleft(), None)
+
+    def compile(self, tree, file, mode):
+        code = compile(tree, file, mode, _AWAIT | self.flags, dont_inherit=True)
+        self.flags |= code.co_flags & _FUTURES
+        return code
+
+    def run(self, code, file):
+        """run(code, file) -> (whether the code ends with an expression to show, its value).
+        Raises what the code raises, and SyntaxError."""
+        self.remember(code, file)
+        tree = compile(code, file, "exec", ast.PyCF_ONLY_AST | _AWAIT | self.flags,
+                       dont_inherit=True)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        body = self.compile(tree, file, "exec")
+        tail = last and self.compile(ast.Expression(last.value), file, "eval")
+        if tree.body:
+            self.evaluate(body)
+        if tail is None:
+            return False, None
+        return not _ends_with_semicolon(code), self.evaluate(tail)
+
+    def evaluate(self, code):
+        value = eval(code, self.namespace)
+        if code.co_flags & inspect.CO_COROUTINE:
+            return self.wait(value)
+        return value
+
+    def wait(self, coroutine):
+        """Runs a cell that awaits, on a loop that lasts; an interrupt cancels it first."""
+        import asyncio
+
+        if self.loop is None or self.loop.is_closed():
+            self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        task = self.loop.create_task(coroutine)
+        try:
+            return self.loop.run_until_complete(task)
+        except KeyboardInterrupt:
+            task.cancel()
+            try:
+                self.loop.run_until_complete(task)
+            except BaseException:  # it ends as it likes: the interrupt is what is told
+                pass
+            raise
+
+
+def _ends_with_semicolon(code):
+    """Whether the last token of the code, comments apart, is `;`."""
+    if ";" not in code:
+        return False
+    last = ""
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(code).readline):
+            if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE,
+                                  tokenize.DEDENT, tokenize.INDENT, tokenize.ENDMARKER):
+                last = token.string
+    except (tokenize.TokenError, SyntaxError):
+        return False
+    return last == ";"

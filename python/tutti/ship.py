@@ -1,0 +1,269 @@
+"""Shipping Python functions and objects: pickling by value what was typed, and its rule for globals.
+
+A function of `__main__` takes `__main__` of the place where it arrives as its globals. The globals
+that it names travel along; the receiver uses those that its own namespace lacks (session.py).
+cloudpickle does the rest; it is imported when it is needed first.
+"""
+
+import builtins
+import dis
+import functools
+import hashlib
+import io
+import marshal
+import pickle
+import sys
+import types
+
+VERSION = "%d.%d" % sys.version_info[:2]
+PROTOCOL = 5
+NOTE_BYTES = 1 << 20  # travelling values from this size on are worth a word
+
+_NEED_CLOUDPICKLE = ("%s of __main__ needs the package 'cloudpickle' to travel, and %s has none: "
+                     "install it there (pip install cloudpickle)")
+
+# Names and values that arrived with functions while a pickle is read: one dict for each level of
+# loads(); None stands for readers of their own, such as multiprocessing.
+_arriving = []
+
+
+# ---- writing
+
+class _Cell:
+    """A closure's cell, still empty: pickled apart from its contents, which may hold the function."""
+
+    def __init__(self, cell):
+        self.cell = cell
+
+
+def _main_globals():
+    return vars(sys.modules["__main__"])
+
+
+@functools.lru_cache(maxsize=1024)
+def _global_names(code):
+    """The names that `code`, and what is defined within it, looks up among its globals."""
+    names = {i.argval for i in dis.get_instructions(code)
+             if "GLOBAL" in i.opname or i.opname == "LOAD_NAME"}
+    for const in code.co_consts:
+        if isinstance(const, types.CodeType):
+            names |= _global_names(const)
+    return frozenset(name for name in names if isinstance(name, str))
+
+
+def travelling(function):
+    """{name: value} of the globals of `__main__` that `function` names itself."""
+    code = getattr(function, "__code__", None)
+    found = function.__globals__
+    own = vars(builtins)
+    return {name: found[name] for name in sorted(_global_names(code))
+            if name in found and found[name] is not own.get(name, found)
+            and not (name.startswith("__") and name.endswith("__"))}
+
+
+class _Reducers:
+    """What a pickler does with objects of `__main__`; mixed into cloudpickle's or pickle's own."""
+
+    def __init__(self, file, buffer_callback=None):
+        super().__init__(file, protocol=PROTOCOL, buffer_callback=buffer_callback)
+        self.cells = {}
+
+    def reducer_override(self, obj):
+        kind = type(obj)
+        if kind is types.FunctionType and obj.__globals__ is _main_globals():
+            return self.reduce_function(obj)
+        if kind is _Cell:
+            return types.CellType, ()
+        if kind is functools._lru_cache_wrapper and hasattr(obj, "cache_parameters"):
+            wrapped = obj.__wrapped__
+            if getattr(wrapped, "__globals__", None) is _main_globals():
+                return _cached, (wrapped, obj.cache_parameters())
+        return self.reduce_other(obj)
+
+    def reduce_function(self, function):
+        cells = tuple(self.cells.setdefault(id(c), _Cell(c)) for c in function.__closure__ or ())
+        args = (VERSION, marshal.dumps(function.__code__), function.__name__, cells)
+        contents = []
+        for cell in cells:
+            try:
+                contents.append((cell, cell.cell.cell_contents))
+            except ValueError:  # an empty cell stays empty
+                pass
+        attributes = {name: getattr(function, name) for name in _ATTRIBUTES
+                      if hasattr(function, name)}
+        state = (attributes, function.__dict__, contents, travelling(function))
+        return _function, args, state, None, None, _complete_function
+
+    def reduce_other(self, obj):
+        return super().reducer_override(obj)
+
+
+_ATTRIBUTES = ("__defaults__", "__kwdefaults__", "__qualname__", "__doc__", "__module__",
+               "__annotations__", "__type_params__")
+
+
+class _PlainPickler(_Reducers, pickle.Pickler):
+    """Without cloudpickle: functions of `__main__` travel all the same, its classes cannot."""
+
+    def reduce_other(self, obj):
+        foreign = isinstance(obj, (type, types.FunctionType))
+        if foreign and (obj.__module__ == "__main__" or "<" in obj.__qualname__):
+            raise pickle.PicklingError(_NEED_CLOUDPICKLE % (obj.__qualname__, sys.executable))
+        return NotImplemented
+
+
+@functools.lru_cache(maxsize=1)
+def _pickler_class():
+    try:
+        from cloudpickle import CloudPickler
+    except ImportError:
+        return _PlainPickler
+    return type("_CloudPickler", (_Reducers, CloudPickler), {})
+
+
+def dumps(value):
+    """dumps(object) -> (bytes, [buffer, ...]), the buffers out of band. Raises what pickling does,
+    and PicklingError where cloudpickle is needed and missing."""
+    file = io.BytesIO()
+    buffers = []
+    pickler = _pickler_class()(file, buffer_callback=lambda b: _keep(buffers, b))
+    pickler.dump(value)
+    return file.getvalue(), buffers
+
+
+def _keep(buffers, buffer):
+    """Takes a buffer out of band; true leaves one that has no contiguous bytes in the pickle."""
+    try:
+        buffers.append(buffer.raw())
+    except BufferError:
+        return True
+    return False
+
+
+# ---- reading
+
+def _function(version, code, name, cells):
+    if version != VERSION:
+        raise pickle.UnpicklingError(
+            "function '%s' was sent by Python %s and cannot run on Python %s (%s)"
+            % (name, version, VERSION, sys.executable))
+    closure = cells if cells else None
+    return types.FunctionType(marshal.loads(code), _main_globals(), name, None, closure)
+
+
+def _complete_function(function, state):
+    attributes, own, contents, travelled = state
+    for name, value in attributes.items():
+        setattr(function, name, value)
+    function.__dict__.update(own)
+    for cell, value in contents:
+        cell.cell_contents = value
+    if _arriving:
+        _arriving[-1].update(travelled)
+    else:
+        for name, value in travelled.items():
+            function.__globals__.setdefault(name, value)
+
+
+def _cached(function, parameters):
+    return functools.lru_cache(**parameters)(function)
+
+
+def load(data, buffers=()):
+    """load(bytes, buffers) -> (object, {name: value} of the globals that travelled along)."""
+    _arriving.append({})
+    try:
+        value = pickle.loads(data, buffers=buffers)
+        return value, _arriving[-1]
+    finally:
+        _arriving.pop()
+
+
+def bind_missing(travelled):
+    """What happens to travelled globals of a value that is not called at once; session.py puts
+    its own rule here."""
+    for name, value in travelled.items():
+        _main_globals().setdefault(name, value)
+
+
+_arrive = bind_missing
+
+
+def on_arrival(receiver):
+    """`receiver(travelled)` is called for every value that brought globals along."""
+    global _arrive
+    _arrive = receiver
+
+
+def loads(data, buffers=()):
+    """loads(bytes, buffers) -> object; globals that it brought go to the receiver."""
+    value, travelled = load(data, buffers)
+    if travelled:
+        _arrive(travelled)
+    return value
+
+
+# ---- functions as blobs
+
+def pack(function, encode):
+    """pack(callable, values.encode) -> (hash of 16 bytes, note or None, blob bytes)."""
+    file = io.BytesIO()
+    _pickler_class()(file).dump(function)
+    blob = encode(["python", VERSION, file.getvalue()], sys.maxsize)[0]
+    return hashlib.sha256(blob).digest()[:16], _note(function, len(blob)), blob
+
+
+def unpack(blob, decode):
+    """unpack(blob, values.decode) -> (callable, travelled globals). Raises UnpicklingError with
+    both versions when another Python made it."""
+    parts = decode(blob)
+    if not (type(parts) is list and len(parts) >= 3 and type(parts[2]) is bytes):
+        raise ValueError("malformed function: not [language, version, pickle]")
+    if parts[0] != "python":
+        raise pickle.UnpicklingError("a function of %s cannot run on Python" % parts[0])
+    if parts[1] != VERSION:
+        raise pickle.UnpicklingError("the function was sent by Python %s and cannot run on Python "
+                                     "%s (%s)" % (parts[1], VERSION, sys.executable))
+    return load(parts[2])
+
+
+def _reachable(function):
+    """{name: value} of all globals and closed-over values that travel, through functions."""
+    found, todo, seen = {}, [function], set()
+    while todo:
+        one = todo.pop()
+        one = getattr(one, "__func__", one)
+        one = getattr(one, "__wrapped__", one)
+        if id(one) in seen or getattr(one, "__globals__", None) is not _main_globals():
+            continue
+        seen.add(id(one))
+        named = travelling(one)
+        for name, cell in zip(one.__code__.co_freevars, one.__closure__ or ()):
+            try:
+                named[name] = cell.cell_contents
+            except ValueError:
+                pass
+        found.update(named)
+        todo.extend(value for value in named.values() if callable(value))
+    return found
+
+
+def _size(value):
+    nbytes = getattr(value, "nbytes", None)
+    if isinstance(nbytes, int):
+        return nbytes
+    try:
+        data, buffers = dumps(value)
+    except Exception:
+        return 0
+    return len(data) + sum(memoryview(b).nbytes for b in buffers)
+
+
+def _note(function, total):
+    if total < NOTE_BYTES:
+        return None
+    sizes = sorted(((_size(v), n) for n, v in _reachable(function).items()), reverse=True)
+    large = ["%s (%.1f MiB)" % (n, size / 2**20) for size, n in sizes if size >= NOTE_BYTES]
+    if not large:
+        return "the function is %.1f MiB" % (total / 2**20)
+    return "%s travel%s along" % (", ".join(large), "s" if len(large) == 1 else "")

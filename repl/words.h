@@ -1,0 +1,59 @@
+/* Splitting what stands behind a magic's name: leading options from the rest, which stays
+ * verbatim, and the arguments of %map from each other. */
+#ifndef WORDS_H
+#define WORDS_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct {
+    char letter;      /* -t; 0 when there is none */
+    const char *name; /* --targets, without the dashes */
+    bool takes_value; /* -t 0-3, -t0-3, --targets 0-3, --targets=0-3 */
+} words_option_t;
+
+typedef struct {
+    const words_option_t *option; /* of the caller's table */
+    char *value;                  /* owned, quotes removed; NULL for an option without value */
+} words_choice_t;
+
+typedef struct {
+    words_choice_t *choices; /* in the order typed; an option may come twice */
+    size_t count;
+    const char *rest; /* what follows the options: points into the caller's text */
+} words_t;
+
+/* Takes the options at the start of `text`; the first word that is none, or `--`, ends them. A
+ * dash before a digit, a blank or a bracket begins the rest (`-1`, `-(x)`). `magic` (as typed,
+ * `%px`) names the place in messages. Fills `self`, which the caller releases, and returns 0;
+ * or -1 with a reason that names the options there are, then there is nothing to release. */
+int words_options(words_t *self, const char *magic, const char *text,
+                  const words_option_t *table, size_t table_count, tt_error_t *err);
+
+/* The value of the last choice with this long name; NULL when it was not given (or takes none).
+ */
+const char *words_value(const words_t *self, const char *name);
+
+/* True when the option with this long name was given. */
+bool words_has(const words_t *self, const char *name);
+
+/* Frees the choices; harmless when called twice. */
+void words_release(words_t *self);
+
+typedef struct {
+    char **items; /* owned */
+    size_t count;
+} words_list_t;
+
+/* Splits `%map FUNC ITEMS [ITEMS ...]`'s arguments at blanks outside brackets and quotes
+ * (Python's, triple ones and escapes included; quotes stay). Returns 0 and the words, perhaps
+ * none, which the caller releases; or -1 with the reason (open or crossed brackets, an open
+ * quote, a lambda that needs brackets), then there is nothing to release. */
+int words_split(words_list_t *self, const char *text, tt_error_t *err);
+
+/* Frees the words; harmless when called twice. */
+void words_list_release(words_list_t *self);
+
+#endif

@@ -1,0 +1,110 @@
+/* How runtimes are started. See interpreter.h. */
+#include "interpreter.h"
+
+#include "buf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef TT_PKGLIBDIR
+#define TT_PKGLIBDIR "/usr/local/lib/tutti"
+#endif
+#ifndef TT_PKGLIBEXECDIR
+#define TT_PKGLIBEXECDIR "/usr/local/libexec/tutti"
+#endif
+#ifndef TT_PYTHON
+#define TT_PYTHON "/usr/bin/python3"
+#endif
+
+/* What every Python is started with: the package's directory is put in front only to find
+ * `tutti.boot`, which moves it to the end. No PYTHONPATH, which children would inherit. */
+#define BOOT                                                                                     \
+    "import sys\n"                                                                               \
+    "sys.path.insert(0, sys.argv[2])\n"                                                          \
+    "from tutti import boot\n"                                                                   \
+    "boot.main()\n"
+
+const tt_interpreter_t tt_interpreters[] = {
+    {"python", "Python 3.8 or newer, by its own python3", true},
+    {"mock", "a toy language for tests", false},
+    {NULL, NULL, false},
+};
+
+const tt_interpreter_t *tt_interpreter_find(const char *language)
+{
+    for (const tt_interpreter_t *row = tt_interpreters; row->name; row++)
+        if (strcmp(row->name, language) == 0)
+            return row;
+    return NULL;
+}
+
+static const char *in_environment(const char *variable)
+{
+    const char *prefix = getenv(variable);
+    if (prefix == NULL || *prefix == 0)
+        return NULL;
+    char *path = tt_printf("%s/bin/python", prefix);
+    if (access(path, X_OK) == 0)
+        return path;
+    free(path);
+    return NULL;
+}
+
+const char *tt_interpreter_python(void)
+{
+    static const char *found;
+    if (found == NULL)
+        found = in_environment("VIRTUAL_ENV");
+    if (found == NULL)
+        found = in_environment("CONDA_PREFIX");
+    if (found == NULL)
+        found = TT_PYTHON;
+    return found;
+}
+
+const char *tt_program_path(const char *name)
+{
+    const char *directory = getenv("TUTTI_LIBEXEC_DIR");
+    return tt_printf("%s/%s", directory && *directory ? directory : TT_PKGLIBEXECDIR, name);
+}
+
+static const char *python_directory(void)
+{
+    const char *directory = getenv("TUTTI_LIB_DIR");
+    return tt_printf("%s/python", directory && *directory ? directory : TT_PKGLIBDIR);
+}
+
+static int add(const char *argv[TT_ARGV_MAX], int count, const char *text)
+{
+    if (count < TT_ARGV_MAX - 1)
+        argv[count++] = tt_strdup(text);
+    argv[count] = NULL;
+    return count;
+}
+
+int tt_interpreter_argv(const char *language, const char *program, const char *mode,
+                        const char *const *extra, const char *argv[TT_ARGV_MAX], tt_error_t *err)
+{
+    int count = 0;
+    if (strcmp(language, "python") == 0) {
+        count = add(argv, count, *program ? program : tt_interpreter_python());
+        count = add(argv, count, "-c");
+        count = add(argv, count, BOOT);
+        count = add(argv, count, mode);
+        count = add(argv, count, python_directory());
+    } else if (strcmp(language, "mock") == 0) {
+        count = add(argv, count, tt_program_path("tutti-mock"));
+    } else if (*program) {
+        count = add(argv, count, program);
+    } else {
+        return tt_error_set(err,
+                            "no language '%s': there are python, mock; another one needs the path "
+                            "of its runtime (--program)",
+                            language);
+    }
+    for (; extra && *extra && count < TT_ARGV_MAX - 1; extra++)
+        count = add(argv, count, *extra);
+    return 0;
+}

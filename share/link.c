@@ -1,0 +1,255 @@
+/* The owner's end of a runtime's socket. See link.h. */
+#include "link.h"
+
+#include "value.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define MESSAGE_LIMIT (TT_VALUE_LIMIT + ((size_t)8 << 20))
+
+enum { READ_SIZE = 65536, READS_PER_TURN = 4, IOV_MAX_AT_ONCE = 64 };
+
+typedef struct letter {
+    struct letter *next;
+    tt_frames_t frames; /* header first */
+    size_t at;          /* the first frame that is not wholly written */
+    size_t offset;      /* written of it */
+} letter_t;
+
+struct tt_link {
+    tt_loop_t *loop;
+    int fd;
+    const tt_link_handlers_t *handlers;
+    void *arg;
+    tt_buf_t in;
+    size_t taken; /* parsed bytes at the start of `in` */
+    tt_rt_message_t message;
+    letter_t *first, **end;
+    size_t pending;
+    bool dead;     /* the socket ended */
+    bool *gone;    /* set when the link is destroyed within a handler */
+    tt_buf_t scratch;
+};
+
+static void on_ready(void *arg, int fd, uint32_t events);
+
+tt_link_t *tt_link_new(tt_loop_t *loop, int fd, const tt_link_handlers_t *handlers, void *arg)
+{
+    tt_link_t *self = tt_alloc(sizeof *self);
+    self->loop = loop;
+    self->fd = fd;
+    self->handlers = handlers;
+    self->arg = arg;
+    self->end = &self->first;
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    tt_loop_add_fd(loop, fd, EPOLLIN, on_ready, self);
+    return self;
+}
+
+static void drop_first(tt_link_t *self)
+{
+    letter_t *letter = self->first;
+    self->first = letter->next;
+    if (self->first == NULL)
+        self->end = &self->first;
+    tt_frames_release(&letter->frames);
+    free(letter);
+}
+
+void tt_link_destroy(tt_link_t **self_p)
+{
+    tt_link_t *self = *self_p;
+    if (self == NULL)
+        return;
+    if (self->gone)
+        *self->gone = true;
+    tt_loop_remove_fd(self->loop, self->fd);
+    close(self->fd);
+    while (self->first)
+        drop_first(self);
+    tt_buf_release(&self->in);
+    tt_buf_release(&self->scratch);
+    tt_rt_message_release(&self->message);
+    free(self);
+    *self_p = NULL;
+}
+
+/* ---- writing */
+
+static void advance(tt_link_t *self, size_t wrote)
+{
+    self->pending -= wrote;
+    while (self->first) {
+        letter_t *letter = self->first;
+        while (letter->at < letter->frames.count) {
+            size_t left = tt_frames_span(&letter->frames, letter->at).len - letter->offset;
+            if (wrote < left) {
+                letter->offset += wrote;
+                return;
+            }
+            wrote -= left;
+            letter->offset = 0;
+            letter->at++;
+        }
+        drop_first(self);
+    }
+}
+
+static int gather(const tt_link_t *self, struct iovec *out)
+{
+    int count = 0;
+    for (const letter_t *letter = self->first; letter; letter = letter->next) {
+        for (size_t i = letter->at; i < letter->frames.count; i++) {
+            if (count == IOV_MAX_AT_ONCE)
+                return count;
+            tt_span_t span = tt_frames_span(&letter->frames, i);
+            size_t skip = i == letter->at ? letter->offset : 0;
+            out[count].iov_base = (void *)(uintptr_t)(span.data + skip);
+            out[count++].iov_len = span.len - skip;
+        }
+    }
+    return count;
+}
+
+static void flush(tt_link_t *self)
+{
+    struct iovec out[IOV_MAX_AT_ONCE];
+    while (self->first && !self->dead) {
+        ssize_t wrote = writev(self->fd, out, gather(self, out));
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0)
+            break; /* full; or ended, which the reading side tells */
+        advance(self, (size_t)wrote);
+    }
+    if (!self->dead)
+        tt_loop_add_fd(self->loop, self->fd, self->first ? EPOLLIN | EPOLLOUT : EPOLLIN, on_ready,
+                       self);
+}
+
+void tt_link_send(tt_link_t *self, unsigned type, uint32_t seq, tt_span_t fields,
+                  size_t field_count, tt_frames_t *frames)
+{
+    size_t count = frames ? frames->count : 0;
+    size_t some[16], *sizes = count <= 16 ? some : tt_alloc(count * sizeof *sizes);
+    for (size_t i = 0; i < count; i++)
+        sizes[i] = tt_frames_span(frames, i).len;
+    self->scratch.len = 0;
+    tt_rt_pack(&self->scratch, type, seq, sizes, count, fields, field_count);
+    if (sizes != some)
+        free(sizes);
+    letter_t *letter = tt_alloc(sizeof *letter);
+    tt_frames_init(&letter->frames);
+    tt_frames_copy(&letter->frames, self->scratch.data, self->scratch.len);
+    for (size_t i = 0; i < count; i++)
+        tt_frames_take(&letter->frames, &frames->items[i]);
+    if (frames)
+        tt_frames_release(frames);
+    self->pending += tt_frames_bytes(&letter->frames);
+    bool idle = self->first == NULL;
+    *self->end = letter;
+    self->end = &letter->next;
+    if (idle)
+        flush(self);
+}
+
+/* ---- reading */
+
+/* Hands on every whole message in the buffer: 0, or -1 on nonsense or when the link was destroyed
+ * meanwhile (`*gone`). */
+static int parse(tt_link_t *self, tt_error_t *err, const bool *gone)
+{
+    for (;;) {
+        size_t used;
+        tt_span_t rest = {self->in.data + self->taken, self->in.len - self->taken};
+        if (self->in.data == NULL)
+            return 0;
+        int rc = tt_rt_parse(&self->message, rest, MESSAGE_LIMIT, &used, err);
+        if (rc < 0)
+            return -1;
+        if (rc == 0) {
+            tt_buf_consume(&self->in, self->taken);
+            self->taken = 0;
+            if (used > self->in.len)
+                tt_buf_reserve(&self->in, used - self->in.len);
+            if (self->in.len == 0 && self->in.cap > (1u << 20))
+                tt_buf_release(&self->in);
+            return 0;
+        }
+        self->taken += used;
+        self->handlers->message(self->arg, &self->message);
+        if (*gone)
+            return -1;
+    }
+}
+
+/* Reads once: 1 something came, 0 nothing now, -1 the end. */
+static int read_some(tt_link_t *self)
+{
+    size_t room = self->in.cap - self->in.len;
+    if (room < READ_SIZE)
+        room = READ_SIZE;
+    uint8_t *at = tt_buf_reserve(&self->in, room);
+    ssize_t got = read(self->fd, at, room);
+    if (got > 0) {
+        self->in.len += (size_t)got;
+        return 1;
+    }
+    return got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+}
+
+static void end(tt_link_t *self, const char *why)
+{
+    self->dead = true;
+    tt_loop_remove_fd(self->loop, self->fd);
+    self->handlers->ended(self->arg, why);
+}
+
+static void on_ready(void *arg, int fd, uint32_t events)
+{
+    tt_link_t *self = arg;
+    bool gone = false;
+    tt_error_t err;
+    (void)fd;
+    if (events & EPOLLOUT)
+        flush(self);
+    self->gone = &gone;
+    for (int i = 0; i < READS_PER_TURN && (events & ~(uint32_t)EPOLLOUT); i++) {
+        int rc = read_some(self);
+        if (rc > 0 && parse(self, &err, &gone) == 0)
+            continue;
+        if (gone)
+            return;
+        if (rc != 0)
+            end(self, rc < 0 ? NULL : err.text);
+        break;
+    }
+    if (!gone)
+        self->gone = NULL;
+}
+
+void tt_link_drain(tt_link_t *self)
+{
+    bool gone = false;
+    tt_error_t err;
+    bool *outer = self->gone;
+    self->gone = &gone;
+    while (!self->dead && read_some(self) > 0 && parse(self, &err, &gone) == 0)
+        continue;
+    if (!gone)
+        self->gone = outer;
+    else if (outer)
+        *outer = true;
+}
+
+size_t tt_link_pending(const tt_link_t *self)
+{
+    return self->pending;
+}

@@ -1,0 +1,323 @@
+/* Messages on ZeroMQ sockets. See packet.h. On libzmq 4.3.4: a ROUTER drops silently unless it is
+ * MANDATORY; only the first frame of a message can fail to be sent; sends never wait. */
+#include "packet.h"
+
+#include "value.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- frames */
+
+void tt_frames_init(tt_frames_t *self)
+{
+    *self = (tt_frames_t){NULL, 0, 0};
+}
+
+void tt_frames_release(tt_frames_t *self)
+{
+    for (size_t i = 0; i < self->count; i++)
+        zmq_msg_close(&self->items[i]);
+    free(self->items);
+    tt_frames_init(self);
+}
+
+static zmq_msg_t *add(tt_frames_t *self)
+{
+    if (self->count == self->cap) {
+        size_t cap = self->cap ? self->cap * 2 : 4;
+        zmq_msg_t *items = tt_alloc(cap * sizeof *items);
+        for (size_t i = 0; i < self->count; i++) {
+            zmq_msg_init(&items[i]);
+            zmq_msg_move(&items[i], &self->items[i]);
+        }
+        free(self->items);
+        self->items = items;
+        self->cap = cap;
+    }
+    return &self->items[self->count++];
+}
+
+static void init_size(zmq_msg_t *message, size_t len)
+{
+    if (zmq_msg_init_size(message, len) != 0)
+        abort();
+}
+
+void tt_frames_copy(tt_frames_t *self, const void *data, size_t len)
+{
+    zmq_msg_t *item = add(self);
+    init_size(item, len);
+    if (len)
+        memcpy(zmq_msg_data(item), data, len);
+}
+
+void tt_frames_share(tt_frames_t *self, zmq_msg_t *message)
+{
+    zmq_msg_t *item = add(self);
+    zmq_msg_init(item);
+    zmq_msg_copy(item, message);
+}
+
+void tt_frames_take(tt_frames_t *self, zmq_msg_t *message)
+{
+    zmq_msg_t *item = add(self);
+    zmq_msg_init(item);
+    zmq_msg_move(item, message);
+}
+
+void tt_frames_lend(tt_frames_t *self, void *data, size_t len, zmq_free_fn *free_fn, void *hint)
+{
+    if (zmq_msg_init_data(add(self), data, len, free_fn, hint) != 0)
+        abort();
+}
+
+static void free_data(void *data, void *hint)
+{
+    (void)hint;
+    free(data);
+}
+
+void tt_frames_take_buf(tt_frames_t *self, tt_buf_t *buf)
+{
+    if (buf->len < TT_INLINE_LIMIT) {
+        tt_frames_copy(self, buf->data, buf->len);
+        buf->len = 0;
+        return;
+    }
+    tt_frames_lend(self, buf->data, buf->len, free_data, NULL);
+    tt_buf_init(buf);
+}
+
+void tt_frames_share_all(tt_frames_t *self, tt_frames_t *from)
+{
+    for (size_t i = 0; i < from->count; i++)
+        tt_frames_share(self, &from->items[i]);
+}
+
+tt_span_t tt_frames_span(const tt_frames_t *self, size_t i)
+{
+    if (i >= self->count)
+        return (tt_span_t){NULL, 0};
+    zmq_msg_t *item = &self->items[i];
+    return (tt_span_t){zmq_msg_data(item), zmq_msg_size(item)};
+}
+
+size_t tt_frames_bytes(const tt_frames_t *self)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < self->count; i++)
+        total += zmq_msg_size(&self->items[i]);
+    return total;
+}
+
+/* ---- reading */
+
+static bool more(void *socket)
+{
+    int value = 0;
+    size_t size = sizeof value;
+    return zmq_getsockopt(socket, ZMQ_RCVMORE, &value, &size) == 0 && value;
+}
+
+static bool receive(zmq_msg_t *message, void *socket)
+{
+    zmq_msg_close(message);
+    zmq_msg_init(message);
+    return zmq_msg_recv(message, socket, ZMQ_DONTWAIT) >= 0;
+}
+
+int tt_packet_read(tt_packet_t *self, void *socket, bool routed)
+{
+    zmq_msg_init(&self->route);
+    zmq_msg_init(&self->header);
+    tt_frames_init(&self->payload);
+    if (!receive(routed ? &self->route : &self->header, socket))
+        return 0;
+    bool whole = !routed || (more(socket) && receive(&self->header, socket));
+    zmq_msg_t frame;
+    zmq_msg_init(&frame);
+    while (more(socket) && receive(&frame, socket)) {
+        if (self->payload.count < TT_FRAMES_MAX)
+            tt_frames_take(&self->payload, &frame);
+        else
+            whole = false;
+    }
+    zmq_msg_close(&frame);
+    return whole ? 1 : -1;
+}
+
+void tt_packet_release(tt_packet_t *self)
+{
+    zmq_msg_close(&self->route);
+    zmq_msg_close(&self->header);
+    tt_frames_release(&self->payload);
+}
+
+/* ---- sending */
+
+typedef struct letter {
+    struct letter *next;
+    size_t bytes;
+    tt_frames_t frames; /* header and payload */
+} letter_t;
+
+struct tt_outbox {
+    tt_loop_t *loop;
+    void *socket;
+    tt_span_t route; /* owned copy */
+    size_t cap_bytes;
+    size_t bytes;
+    letter_t *first, **end;
+    uint64_t timer; /* runs while something waits */
+    tt_buf_t header; /* scratch */
+};
+
+enum { RETRY_MS = 2 };
+
+tt_outbox_t *tt_outbox_new(tt_loop_t *loop, void *socket, tt_span_t route, size_t cap_bytes)
+{
+    tt_outbox_t *self = tt_alloc(sizeof *self);
+    self->loop = loop;
+    self->socket = socket;
+    self->route = (tt_span_t){(uint8_t *)tt_strndup((const char *)route.data, route.len), route.len};
+    self->cap_bytes = cap_bytes;
+    self->end = &self->first;
+    return self;
+}
+
+static void drop_first(tt_outbox_t *self)
+{
+    letter_t *letter = self->first;
+    self->first = letter->next;
+    if (self->first == NULL)
+        self->end = &self->first;
+    self->bytes -= letter->bytes;
+    tt_frames_release(&letter->frames);
+    free(letter);
+}
+
+void tt_outbox_destroy(tt_outbox_t **self_p)
+{
+    tt_outbox_t *self = *self_p;
+    if (self == NULL)
+        return;
+    tt_loop_cancel_timer(self->loop, self->timer);
+    while (self->first)
+        drop_first(self);
+    tt_buf_release(&self->header);
+    free((void *)(uintptr_t)self->route.data);
+    free(self);
+    *self_p = NULL;
+}
+
+/* Hands the frames to the socket: 1 sent, 0 it takes nothing now, -1 nobody is there. Once the
+ * first frame is taken the rest is too. */
+static int hand_over(tt_outbox_t *self, tt_frames_t *frames)
+{
+    if (self->route.len > 0 && zmq_send(self->socket, self->route.data, self->route.len,
+                                        ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        return errno == EAGAIN ? 0 : -1;
+    for (size_t i = 0; i < frames->count; i++) {
+        int flags = ZMQ_DONTWAIT | (i + 1 < frames->count ? ZMQ_SNDMORE : 0);
+        if (zmq_msg_send(&frames->items[i], self->socket, flags) < 0)
+            return errno == EAGAIN && i == 0 && self->route.len == 0 ? 0 : -1;
+    }
+    return 1;
+}
+
+static void on_retry(void *arg)
+{
+    tt_outbox_t *self = arg;
+    self->timer = 0;
+    while (self->first && hand_over(self, &self->first->frames) != 0)
+        drop_first(self);
+    if (self->first)
+        self->timer = tt_loop_add_timer(self->loop, RETRY_MS, on_retry, self);
+}
+
+static void queue(tt_outbox_t *self, tt_frames_t *frames)
+{
+    letter_t *letter = tt_alloc(sizeof *letter);
+    letter->frames = *frames;
+    letter->bytes = tt_frames_bytes(frames);
+    tt_frames_init(frames);
+    self->bytes += letter->bytes;
+    *self->end = letter;
+    self->end = &letter->next;
+    if (self->timer == 0)
+        self->timer = tt_loop_add_timer(self->loop, RETRY_MS, on_retry, self);
+}
+
+void tt_outbox_send(tt_outbox_t *self, const tt_message_t *message, tt_frames_t *payload)
+{
+    tt_frames_t frames;
+    tt_frames_init(&frames);
+    tt_message_pack(&self->header, message);
+    tt_frames_copy(&frames, self->header.data, self->header.len);
+    for (size_t i = 0; payload && i < payload->count; i++)
+        tt_frames_take(&frames, &payload->items[i]);
+    if (payload)
+        tt_frames_release(payload);
+    if (self->first || hand_over(self, &frames) == 0)
+        queue(self, &frames);
+    tt_frames_release(&frames);
+}
+
+bool tt_outbox_full(const tt_outbox_t *self)
+{
+    return self->bytes > self->cap_bytes;
+}
+
+size_t tt_outbox_bytes(const tt_outbox_t *self)
+{
+    return self->bytes;
+}
+
+/* ---- sockets */
+
+static int set(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof value);
+}
+
+static int set_options(void *socket, int type)
+{
+    int64_t limit = (int64_t)TT_VALUE_LIMIT + (4 << 20);
+    int rc = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &limit, sizeof limit);
+    rc |= set(socket, ZMQ_LINGER, 0);
+    rc |= set(socket, ZMQ_SNDHWM, 1000);
+    rc |= set(socket, ZMQ_RCVHWM, 1000);
+    rc |= set(socket, ZMQ_HANDSHAKE_IVL, 5000);
+    rc |= set(socket, ZMQ_BACKLOG, 1024);
+    rc |= set(socket, ZMQ_RECONNECT_IVL, 100);
+    rc |= set(socket, ZMQ_RECONNECT_IVL_MAX, 1000);
+    if (type == ZMQ_ROUTER)
+        rc |= set(socket, ZMQ_ROUTER_MANDATORY, 1);
+    return rc;
+}
+
+void *tt_socket_new(void *context, int type, const char *endpoint, tt_error_t *err)
+{
+    void *socket = zmq_socket(context, type);
+    if (socket == NULL)
+        return tt_error_null(err, "cannot make a socket: %s", zmq_strerror(errno));
+    int rc = set_options(socket, type);
+    if (rc == 0)
+        rc = type == ZMQ_ROUTER ? zmq_bind(socket, endpoint) : zmq_connect(socket, endpoint);
+    if (rc == 0)
+        return socket;
+    tt_error_set(err, "cannot %s '%s': %s", type == ZMQ_ROUTER ? "listen on" : "connect to",
+                 endpoint, zmq_strerror(errno));
+    zmq_close(socket);
+    return NULL;
+}
+
+void tt_socket_close(void *socket, int linger_ms)
+{
+    if (socket == NULL)
+        return;
+    set(socket, ZMQ_LINGER, linger_ms);
+    zmq_close(socket);
+}
