@@ -17,6 +17,7 @@
 
 enum {
     WINDOW_MAX = 64,       /* tasks in the socket of a runtime that keeps the page */
+    HIDE_NS = 200000,      /* a round trip to the runtime, generously: what sending ahead hides */
     RETRY_MS = 1,          /* between tries to claim a task that has not started yet */
     STARTS_MAX = 3,        /* failed starts in a row before an engine is given up */
     START_LIMIT_MS = 60000 /* from start to HELLO */
@@ -36,6 +37,7 @@ engine_t *engine_new(host_t *host, spec_t *spec, int id)
     self->spec = spec;
     self->id = id;
     self->state = TT_ENGINE_STARTING;
+    self->mean_run_ns = HIDE_NS;
     part_queue_init(&self->waiting);
     part_queue_init(&self->sent);
     self->out[0].fd = self->out[1].fd = -1;
@@ -330,7 +332,10 @@ static size_t window(const engine_t *self)
 {
     if (self->state != TT_ENGINE_READY || self->sync_due)
         return 0;
-    return self->features & TT_FEATURE_PAGE ? WINDOW_MAX : 1;
+    if (!(self->features & TT_FEATURE_PAGE))
+        return 1;
+    size_t ahead = (size_t)(HIDE_NS / (self->mean_run_ns + 1));
+    return ahead + 1 < WINDOW_MAX ? ahead + 1 : WINDOW_MAX;
 }
 
 static void send_part(engine_t *self, part_t *part)
@@ -555,6 +560,7 @@ static void on_result(engine_t *self, tt_rt_message_t *message)
     for (size_t i = 0; i < 4 && i < count; i++)
         tt_read_uint(&message->fields, &offsets[i]);
     part_queue_pop(&self->sent);
+    self->mean_run_ns += (run_ns - self->mean_run_ns) / 4;
     send_result(self, part, message, status, run_ns, offsets);
     part_destroy(&part);
     if (self->sync_due)

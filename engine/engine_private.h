@@ -25,6 +25,7 @@ struct engine {
 
     part_queue_t waiting; /* not yet in the socket */
     part_queue_t sent;    /* in the socket, in order; the first runs or is next */
+    int64_t mean_run_ns;  /* of recent tasks */
     bool sync_due;        /* a runtime without the page was interrupted: sync before the next task */
     uint32_t sync_seq;
     part_t *limit_part; /* whose limit the timer counts; only compared */

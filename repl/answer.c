@@ -1,5 +1,6 @@
-/* Reading a RESULT's body into an answer. It comes from a runtime, which may be anybody's program, so
- * it is validated here once more and every field may be absent or of another type. */
+/* Reading a RESULT's body into an answer. It comes from a runtime, which may be anybody's
+ * program, so it is validated here once more and every field may be absent or of another type.
+ */
 #include "answer.h"
 #include "read.h"
 #include "runtime.h"

@@ -1,5 +1,5 @@
-/* One result of a job, as the prompt shows or writes it: plain data, every pointer borrowed. A span
- * whose `data` is NULL means that there is none. */
+/* One result of a job, as the prompt shows or writes it: plain data, every pointer borrowed. A
+ * span whose `data` is NULL means that there is none. */
 #ifndef ANSWER_H
 #define ANSWER_H
 
@@ -26,21 +26,22 @@ typedef struct {
     tt_span_t source; /* what was run */
     tt_span_t cause;  /* why it was lost, refused, cancelled ... */
     tt_span_t repr;
-    tt_span_t value;    /* packed; data NULL: none travelled */
-    tt_span_t displays; /* a packed array of maps, mime type -> str or bin */
-    tt_span_t out, err; /* what it wrote to stdout and stderr */
+    tt_span_t value;        /* packed; data NULL: none travelled */
+    tt_span_t displays;     /* a packed array of maps, mime type -> str or bin */
+    tt_span_t out, err;     /* what it wrote to stdout and stderr */
     uint64_t dropped_bytes; /* of output, over the cap */
     answer_error_t error;
-    const char *hint; /* appended to the error (`defined here, not there: %push f`); NULL: none */
+    const char
+        *hint; /* appended to the error (`defined here, not there: %push f`); NULL: none */
     double queue_s, run_s, elapsed_s;
 } answer_t;
 
 /* An answer without anything: no engine, no item, no exit status, status ok. */
 void answer_init(answer_t *self);
 
-/* Fills repr, value, displays and error from the body of a RESULT (PROTOCOL.md); they point into
- * `body`. Missing fields and fields of another type count as nil. Returns 0, or -1 with the reason
- * when the body is not one array. */
+/* Fills repr, value, displays and error from the body of a RESULT (PROTOCOL.md); they point
+ * into `body`. Missing fields and fields of another type count as nil. Returns 0, or -1 with
+ * the reason when the body is not one array. */
 int answer_read(answer_t *self, tt_span_t body, tt_error_t *err);
 
 #endif

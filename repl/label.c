@@ -191,14 +191,19 @@ void label_job(tt_buf_t *out, const fold_member_t *members, size_t count,
     tt_buf_printf(out, "] ");
 }
 
-void label_value(tt_buf_t *out, const fold_member_t *members, size_t count,
-                 const label_style_t *style, tt_span_t value)
+void label_out(tt_buf_t *out, const fold_member_t *members, size_t count,
+               const label_style_t *style)
 {
     tt_buf_printf(out, "Out[");
     label_names(out, members, count, style);
     write_job(out, style);
+    tt_buf_printf(out, "]:");
+}
+
+void label_value(tt_buf_t *out, tt_span_t value)
+{
     bool lines = value.len && memchr(value.data, '\n', value.len);
-    tt_buf_printf(out, lines ? "]:\n" : "]: ");
+    tt_buf_printf(out, lines ? "\n" : " ");
     tt_buf_append(out, value.data, value.len);
     if (value.len == 0 || value.data[value.len - 1] != '\n')
         tt_buf_printf(out, "\n");

@@ -31,9 +31,12 @@ void label_line(tt_buf_t *out, const fold_member_t *members, size_t count,
 void label_job(tt_buf_t *out, const fold_member_t *members, size_t count,
                const label_style_t *style);
 
-/* Appends `Out[names:job]: ` and a value of one line, or `Out[names:job]:`, a new line and a
- * value of several lines; then a newline. */
-void label_value(tt_buf_t *out, const fold_member_t *members, size_t count,
-                 const label_style_t *style, tt_span_t value);
+/* Appends `Out[names:job]:`. */
+void label_out(tt_buf_t *out, const fold_member_t *members, size_t count,
+               const label_style_t *style);
+
+/* Appends what stands behind label_out: a value of one line on the same line, a value of
+ * several below; then a newline. */
+void label_value(tt_buf_t *out, tt_span_t value);
 
 #endif

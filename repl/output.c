@@ -1,6 +1,6 @@
-/* Output of many engines, folded line by line. A group of engines that agreed so far reads its next
- * line; the fold parts it into those who read the same. A stack of groups takes the place of
- * recursion, which ten thousand engines could drive deep. Every line is looked at once. */
+/* Output of many engines, folded line by line. A group of engines that agreed so far reads its
+ * next line; the fold parts it into those who read the same. A stack of groups takes the place
+ * of recursion, which ten thousand engines could drive deep. Every line is looked at once. */
 #include "output.h"
 
 #include <stdlib.h>
@@ -14,13 +14,15 @@ typedef struct {
 
 typedef struct {
     size_t start, count; /* a run in `streams` whose members agree so far */
+    tt_span_t line;      /* what they agreed on last, to be shown; data NULL at the start */
 } group_t;
 
 struct output {
-    stream_t *streams; /* owned */
+    stream_t *streams; /* all arrays owned */
     size_t count, cap;
-    stream_t *sorted; /* owned; room for one group's new order */
-    group_t *stack;   /* owned; room for as many as there are streams, and one */
+    stream_t *sorted;       /* room for a group's new order */
+    fold_member_t *members; /* room for a label's */
+    group_t *stack;         /* the groups are disjoint: never deeper than there are streams */
     size_t depth;
     fold_t *fold; /* owned */
 };
@@ -40,6 +42,7 @@ void output_destroy(output_t **self_p)
     fold_destroy(&self->fold);
     free(self->streams);
     free(self->sorted);
+    free(self->members);
     free(self->stack);
     free(self);
     *self_p = NULL;
@@ -82,8 +85,18 @@ static void show(const output_style_t *style, const fold_member_t *members, size
     tt_buf_printf(out, "\n");
 }
 
+static void show_group(output_t *self, const group_t *group, const output_style_t *style,
+                       tt_buf_t *out)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        const stream_t *stream = &self->streams[group->start + i];
+        self->members[i] = (fold_member_t){stream->id, stream->host, i};
+    }
+    show(style, self->members, group->count, group->line, out);
+}
+
 /* One member left: no folding. */
-static void show_alone(stream_t *stream, const output_style_t *style, tt_buf_t *out)
+static void show_rest(stream_t *stream, const output_style_t *style, tt_buf_t *out)
 {
     const fold_member_t member = {stream->id, stream->host, 0};
     while (stream->at < stream->end) {
@@ -92,34 +105,64 @@ static void show_alone(stream_t *stream, const output_style_t *style, tt_buf_t *
     }
 }
 
-/* Reads everybody's next line into the fold; streams at their end drop out. Returns how many read. */
-static size_t read_lines(output_t *self, group_t group)
+/* Reads everybody's next line into the fold; streams at their end drop out. */
+static void read_lines(output_t *self, const group_t *group)
 {
     fold_clear(self->fold);
-    size_t read = 0;
-    for (size_t i = group.start; i < group.start + group.count; i++) {
+    size_t to = group->start;
+    for (size_t i = group->start; i < group->start + group->count; i++) {
         stream_t *stream = &self->streams[i];
         if (stream->at == stream->end)
             continue;
         tt_span_t line = take_line(stream);
         fold_add(self->fold, stream->id, stream->host, line);
-        self->streams[group.start + read++] = *stream;
+        self->streams[to++] = *stream;
     }
-    return read;
 }
 
-/* Orders the group's streams by the fold's groups and stacks these, the first on top. */
-static void part(output_t *self, size_t start, const fold_group_t *groups, size_t count)
+/* Orders the streams that were read by what they read, and stacks the groups, the first on top.
+ */
+static void part(output_t *self, size_t start)
 {
-    size_t at = 0;
+    size_t count, at = 0;
+    const fold_group_t *groups = fold_groups(self->fold, &count);
     for (size_t i = 0; i < count; i++)
         for (size_t m = 0; m < groups[i].count; m++)
             self->sorted[at++] = self->streams[start + groups[i].members[m].index];
-    memcpy(self->streams + start, self->sorted, at * sizeof *self->sorted);
-    for (size_t i = count, end = start + at; i > 0; i--) {
+    if (at)
+        memcpy(self->streams + start, self->sorted, at * sizeof *self->sorted);
+    size_t end = start + at;
+    for (size_t i = count; i > 0; i--) {
         end -= groups[i - 1].count;
-        self->stack[self->depth++] = (group_t){end, groups[i - 1].count};
+        self->stack[self->depth++] = (group_t){end, groups[i - 1].count, groups[i - 1].text};
     }
 }
 
-/* The last line taken from a stream, without moving it: shown when its group's turn comes. */
+/* The groups' texts point into what was added, so they outlive the fold's next round. */
+static void show_all(output_t *self, const output_style_t *style, tt_buf_t *out)
+{
+    self->stack[self->depth++] = (group_t){0, self->count, {NULL, 0}};
+    while (self->depth) {
+        group_t group = self->stack[--self->depth];
+        if (group.line.data)
+            show_group(self, &group, style, out);
+        if (group.count == 1) {
+            show_rest(&self->streams[group.start], style, out);
+            continue;
+        }
+        read_lines(self, &group);
+        part(self, group.start);
+    }
+    fold_clear(self->fold);
+}
+
+void output_show(output_t *self, const output_style_t *style, tt_buf_t *out)
+{
+    if (self->count == 0)
+        return;
+    self->sorted = tt_realloc(self->sorted, self->count * sizeof *self->sorted);
+    self->members = tt_realloc(self->members, self->count * sizeof *self->members);
+    self->stack = tt_realloc(self->stack, self->count * sizeof *self->stack);
+    show_all(self, style, out);
+    self->count = 0;
+}

@@ -1,6 +1,6 @@
-/* Folding what engines wrote: lines that all of a group wrote alike are shown once, as long as the
- * group's members agree from the start; from the first line in which they differ each part goes its
- * own way. So an engine's lines keep their order and stand together.
+/* Folding what engines wrote: lines that all of a group wrote alike are shown once, as long as
+ * the group's members agree from the start; from the first line in which they differ each part
+ * goes its own way. So an engine's lines keep their order and stand together.
  *
  *     [0-3] reading
  *     [0-1,3] ready
@@ -15,8 +15,8 @@ typedef struct output output_t;
 output_t *output_new(void);
 void output_destroy(output_t **self_p);
 
-/* Adds what one engine (or item) wrote in this window. Host and text are borrowed until the next
- * output_show. Empty text adds nothing. */
+/* Adds what one engine (or item) wrote in this window. Host and text are borrowed until the
+ * next output_show. Empty text adds nothing. */
 void output_add(output_t *self, int id, const char *host, tt_span_t text);
 
 /* How the labels look. */

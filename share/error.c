@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void fill(tt_error_t *err, int code, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void fill(tt_error_t *err, int code,
+                                                        const char *format, va_list args)
 {
     if (err == NULL)
         return;

@@ -18,13 +18,12 @@
 #define TT_PYTHON "/usr/bin/python3"
 #endif
 
-/* What every Python is started with: the package's directory is put in front only to find
- * `tutti.boot`, which moves it to the end. No PYTHONPATH, which children would inherit. */
+/* What every Python is started with: the package's directory is put where `-c` put the working
+ * directory, so that nothing lying there is imported instead; `tutti.boot` moves it to the end. No
+ * PYTHONPATH, which children would inherit. */
 #define BOOT                                                                                     \
-    "import sys\n"                                                                               \
-    "sys.path.insert(0, sys.argv[2])\n"                                                          \
-    "from tutti import boot\n"                                                                   \
-    "boot.main()\n"
+    "import sys;sys.path[:sys.path[:1]==['']]=sys.argv[2:3];"                                    \
+    "import tutti.boot;tutti.boot.main()"
 
 const tt_interpreter_t tt_interpreters[] = {
     {"python", "Python 3.8 or newer, by its own python3", true},

@@ -76,7 +76,7 @@ void tt_serve_destroy(tt_serve_t **self_p);
 int tt_serve_run(tt_serve_t *self);
 
 /* Within `handle`: asks the other end (`what` "wait" or "magic") and blocks until its ANSWER; tasks
- * that come meanwhile are kept. The answer's frames hold until the next call. Returns the status of
+ * that come meanwhile are part of answering and are done at once. The answer's frames hold until the next call. Returns the status of
  * the answer, or -1 when the socket ended or an interrupt was drained (*interrupted). */
 int tt_serve_ask(tt_serve_t *self, const char *what, const char *text,
                  const tt_span_t **frames, size_t *frame_count, bool *interrupted);

@@ -32,8 +32,9 @@ struct tt_link {
     tt_rt_message_t message;
     letter_t *first, **end;
     size_t pending;
-    bool dead;     /* the socket ended */
-    bool *gone;    /* set when the link is destroyed within a handler */
+    bool dead;   /* the socket ended */
+    int busy;    /* handlers under way: they may destroy the link */
+    bool doomed; /* destroyed meanwhile: freed when the last of them returns */
     tt_buf_t scratch;
 };
 
@@ -63,22 +64,38 @@ static void drop_first(tt_link_t *self)
     free(letter);
 }
 
-void tt_link_destroy(tt_link_t **self_p)
+static void free_link(tt_link_t *self)
 {
-    tt_link_t *self = *self_p;
-    if (self == NULL)
-        return;
-    if (self->gone)
-        *self->gone = true;
-    tt_loop_remove_fd(self->loop, self->fd);
-    close(self->fd);
-    while (self->first)
-        drop_first(self);
     tt_buf_release(&self->in);
     tt_buf_release(&self->scratch);
     tt_rt_message_release(&self->message);
     free(self);
+}
+
+void tt_link_destroy(tt_link_t **self_p)
+{
+    tt_link_t *self = *self_p;
     *self_p = NULL;
+    if (self == NULL)
+        return;
+    tt_loop_remove_fd(self->loop, self->fd);
+    close(self->fd);
+    while (self->first)
+        drop_first(self);
+    self->doomed = self->dead = true;
+    if (self->busy == 0)
+        free_link(self);
+}
+
+static void enter(tt_link_t *self)
+{
+    self->busy++;
+}
+
+static void leave(tt_link_t *self)
+{
+    if (--self->busy == 0 && self->doomed)
+        free_link(self);
 }
 
 /* ---- writing */
@@ -138,13 +155,12 @@ void tt_link_send(tt_link_t *self, unsigned type, uint32_t seq, tt_span_t fields
                   size_t field_count, tt_frames_t *frames)
 {
     size_t count = frames ? frames->count : 0;
-    size_t some[16], *sizes = count <= 16 ? some : tt_alloc(count * sizeof *sizes);
+    size_t *sizes = count ? tt_alloc(count * sizeof *sizes) : NULL;
     for (size_t i = 0; i < count; i++)
         sizes[i] = tt_frames_span(frames, i).len;
     self->scratch.len = 0;
     tt_rt_pack(&self->scratch, type, seq, sizes, count, fields, field_count);
-    if (sizes != some)
-        free(sizes);
+    free(sizes);
     letter_t *letter = tt_alloc(sizeof *letter);
     tt_frames_init(&letter->frames);
     tt_frames_copy(&letter->frames, self->scratch.data, self->scratch.len);
@@ -162,15 +178,13 @@ void tt_link_send(tt_link_t *self, unsigned type, uint32_t seq, tt_span_t fields
 
 /* ---- reading */
 
-/* Hands on every whole message in the buffer: 0, or -1 on nonsense or when the link was destroyed
- * meanwhile (`*gone`). */
-static int parse(tt_link_t *self, tt_error_t *err, const bool *gone)
+/* Hands on every whole message in the buffer: 0, or -1 on nonsense (`err`) or when the link was
+ * destroyed meanwhile. */
+static int parse(tt_link_t *self, tt_error_t *err)
 {
-    for (;;) {
+    while (self->in.data) {
         size_t used;
         tt_span_t rest = {self->in.data + self->taken, self->in.len - self->taken};
-        if (self->in.data == NULL)
-            return 0;
         int rc = tt_rt_parse(&self->message, rest, MESSAGE_LIMIT, &used, err);
         if (rc < 0)
             return -1;
@@ -185,9 +199,10 @@ static int parse(tt_link_t *self, tt_error_t *err, const bool *gone)
         }
         self->taken += used;
         self->handlers->message(self->arg, &self->message);
-        if (*gone)
+        if (self->doomed)
             return -1;
     }
+    return 0;
 }
 
 /* Reads once: 1 something came, 0 nothing now, -1 the end. */
@@ -215,38 +230,29 @@ static void end(tt_link_t *self, const char *why)
 static void on_ready(void *arg, int fd, uint32_t events)
 {
     tt_link_t *self = arg;
-    bool gone = false;
     tt_error_t err;
     (void)fd;
     if (events & EPOLLOUT)
         flush(self);
-    self->gone = &gone;
+    enter(self);
     for (int i = 0; i < READS_PER_TURN && (events & ~(uint32_t)EPOLLOUT); i++) {
         int rc = read_some(self);
-        if (rc > 0 && parse(self, &err, &gone) == 0)
+        if (rc > 0 && parse(self, &err) == 0)
             continue;
-        if (gone)
-            return;
-        if (rc != 0)
+        if (rc != 0 && !self->doomed)
             end(self, rc < 0 ? NULL : err.text);
         break;
     }
-    if (!gone)
-        self->gone = NULL;
+    leave(self);
 }
 
 void tt_link_drain(tt_link_t *self)
 {
-    bool gone = false;
     tt_error_t err;
-    bool *outer = self->gone;
-    self->gone = &gone;
-    while (!self->dead && read_some(self) > 0 && parse(self, &err, &gone) == 0)
+    enter(self);
+    while (!self->dead && read_some(self) > 0 && parse(self, &err) == 0)
         continue;
-    if (!gone)
-        self->gone = outer;
-    else if (outer)
-        *outer = true;
+    leave(self);
 }
 
 size_t tt_link_pending(const tt_link_t *self)

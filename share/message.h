@@ -36,10 +36,11 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
 #define TT_ENGINES_FIELDS(F) F(ANY, engines)
 #define TT_HASH_FIELDS(F)   F(BYTES, hash)
 #define TT_EVENT_FIELDS(F)                                                                       \
-    F(UINT, kind) F(INT, engine) F(TEXT, host) F(TEXT, language) F(TEXT, text) F(INT, pid)
+    F(UINT, kind) F(INT, engine) F(UINT, state) F(TEXT, host) F(TEXT, language) F(TEXT, version) \
+    F(TEXT, program) F(INT, pid) F(TEXT, text)
 #define TT_LAUNCH_FIELDS(F)                                                                      \
     F(TEXT, launcher) F(UINT, count) F(TEXT, language) F(TEXT, program) F(ANY, args)             \
-    F(TEXT, directory) F(ANY, environment) F(UINT, grace_ms)
+    F(TEXT, directory) F(ANY, environment) F(UINT, grace_ms) F(UINT, total)
 #define TT_ACTION_FIELDS(F) F(UINT, action) F(ANY, engines)
 #define TT_SPAWN_FIELDS(F)                                                                       \
     F(ANY, engines) F(TEXT, language) F(TEXT, program) F(ANY, args) F(TEXT, directory)           \
@@ -121,6 +122,12 @@ typedef enum {
 #undef TT_STATE_ENUM
 } tt_engine_state_t;
 const char *tt_engine_state_text(unsigned state);
+
+/* SUBMIT flags: any one of the engines (nil: any) does it, instead of each. */
+enum { TT_SUBMIT_BALANCED = 1 };
+
+/* Kinds of EVENT. */
+enum { TT_EVENT_ENGINE = 1, TT_EVENT_HOST = 2 };
 
 /* What an ACTION does to engines. */
 enum { TT_ACTION_RESTART = 1, TT_ACTION_KILL = 2 };

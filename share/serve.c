@@ -19,7 +19,7 @@
 /* Header, arguments and value: what one message may hold in all. */
 #define MESSAGE_LIMIT (TT_VALUE_LIMIT + ((size_t)8 << 20))
 
-/* A message kept while an ASK waits for its ANSWER. */
+/* Bytes of a message that outlive the input buffer. */
 typedef struct kept {
     struct kept *next;
     tt_buf_t bytes;
@@ -34,8 +34,8 @@ struct tt_serve {
     tt_buf_t in;          /* read, not yet parsed */
     size_t taken;         /* bytes of `in` that the present message used */
     tt_rt_message_t message, answer_message;
-    kept_t *kept, **kept_end;
     kept_t *aside;        /* bytes of tasks that asked */
+    int asking;           /* depth of ASKs that wait */
     bool stopped;
     int exit_status;
 };
@@ -236,6 +236,8 @@ static int write_result(tt_serve_t *self, uint32_t seq, tt_reply_t *reply, int64
 
 static void start_task(tt_serve_t *self, uint32_t seq, uint64_t start[2])
 {
+    if (self->asking)
+        return; /* part of the task that asked: the word stays that one's */
     self->language->drain(self->self);
     if (self->page == NULL)
         return;
@@ -251,7 +253,7 @@ static void start_task(tt_serve_t *self, uint32_t seq, uint64_t start[2])
  * asked knows that it was met. */
 static void end_task(tt_serve_t *self, uint32_t seq, tt_reply_t *reply)
 {
-    if (self->page == NULL || tt_page_finish(self->page, seq))
+    if (self->asking || self->page == NULL || tt_page_finish(self->page, seq))
         return;
     syscall(SYS_getpid);
     if (self->language->drain(self->self) > 0 && reply->status == TT_STATUS_OK)
@@ -385,45 +387,10 @@ static void free_list(kept_t **list)
     }
 }
 
-/* Runs what came while an ASK was waiting. Its bytes leave the list first: a task may ask again. */
-static int run_kept(tt_serve_t *self)
-{
-    while (self->kept && !self->stopped) {
-        kept_t *kept = self->kept;
-        self->kept = kept->next;
-        if (self->kept == NULL)
-            self->kept_end = &self->kept;
-        tt_rt_message_t message;
-        tt_error_t err;
-        size_t used;
-        tt_rt_message_init(&message);
-        int rc = tt_rt_parse(&message, (tt_span_t){kept->bytes.data, kept->bytes.len},
-                             MESSAGE_LIMIT, &used, &err);
-        if (rc == 1)
-            rc = handle_message(self, &message);
-        tt_rt_message_release(&message);
-        tt_buf_release(&kept->bytes);
-        free(kept);
-        if (rc < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static void keep(tt_serve_t *self)
-{
-    kept_t *kept = tt_alloc(sizeof *kept);
-    tt_buf_append(&kept->bytes, self->in.data, self->taken);
-    *self->kept_end = kept;
-    self->kept_end = &kept->next;
-}
-
 int tt_serve_run(tt_serve_t *self)
 {
     while (!self->stopped) {
         free_list(&self->aside);
-        if (run_kept(self) != 0 || self->stopped)
-            break;
         if (next_message(self, &self->message, false) != 0 ||
             handle_message(self, &self->message) != 0)
             break;
@@ -444,6 +411,44 @@ static void set_aside(tt_serve_t *self)
     self->taken = 0;
 }
 
+/* Runs a message that came while an ASK waits: whoever answers may need values for it. Its bytes are
+ * kept apart, since the task may ask, too. */
+static int run_nested(tt_serve_t *self)
+{
+    kept_t kept = {NULL, {0}};
+    tt_rt_message_t message;
+    tt_error_t err;
+    size_t used;
+    tt_buf_append(&kept.bytes, self->in.data, self->taken);
+    tt_rt_message_init(&message);
+    int rc = tt_rt_parse(&message, (tt_span_t){kept.bytes.data, kept.bytes.len}, MESSAGE_LIMIT,
+                         &used, &err);
+    rc = rc == 1 ? handle_message(self, &message) : -1;
+    tt_rt_message_release(&message);
+    tt_buf_release(&kept.bytes);
+    return rc;
+}
+
+/* Reads until the ANSWER of `seq`: its status, or -1. */
+static int await_answer(tt_serve_t *self, uint32_t seq, bool *interrupted)
+{
+    while (!self->stopped) {
+        int rc = next_message(self, &self->answer_message, true);
+        *interrupted = rc == -2;
+        if (rc != 0)
+            return -1;
+        if (self->answer_message.type != TT_RT_ANSWER) {
+            if (run_nested(self) != 0)
+                return -1;
+        } else if (self->answer_message.seq == seq) {
+            uint64_t status = TT_STATUS_ERROR;
+            tt_read_uint(&self->answer_message.fields, &status);
+            return (int)status;
+        }
+    }
+    return -1;
+}
+
 int tt_serve_ask(tt_serve_t *self, const char *what, const char *text, const tt_span_t **frames,
                  size_t *frame_count, bool *interrupted)
 {
@@ -453,33 +458,18 @@ int tt_serve_ask(tt_serve_t *self, const char *what, const char *text, const tt_
     tt_buf_init(&fields);
     tt_pack_text(&fields, what);
     tt_pack_text(&fields, text);
-    int rc = write_message(self, TT_RT_ASK, seq, &fields, 2);
+    int status = write_message(self, TT_RT_ASK, seq, &fields, 2);
     tt_buf_release(&fields);
     *interrupted = false;
     if (self->aside == NULL)
         set_aside(self);
-    while (rc == 0) {
-        rc = next_message(self, &self->answer_message, true);
-        if (rc != 0) {
-            *interrupted = rc == -2;
-            return -1;
-        }
-        if (self->answer_message.type != TT_RT_ANSWER) {
-            if (self->answer_message.type == TT_RT_BLOB || self->answer_message.type == TT_RT_DROP)
-                on_blob(self, &self->answer_message);
-            else
-                keep(self);
-            continue;
-        }
-        if (self->answer_message.seq != seq)
-            continue;
-        uint64_t status = TT_STATUS_ERROR;
-        tt_read_uint(&self->answer_message.fields, &status);
-        *frames = self->answer_message.frames;
-        *frame_count = self->answer_message.frame_count;
-        return (int)status;
-    }
-    return -1;
+    self->asking++;
+    if (status == 0)
+        status = await_answer(self, seq, interrupted);
+    self->asking--;
+    *frames = self->answer_message.frames;
+    *frame_count = self->answer_message.frame_count;
+    return status;
 }
 
 void tt_serve_forget(tt_serve_t *self)
@@ -515,7 +505,6 @@ tt_serve_t *tt_serve_new_on(const tt_language_t *language, void *self_, int sock
     self->language = language;
     self->self = self_;
     self->socket_fd = socket_fd;
-    self->kept_end = &self->kept;
     fcntl(socket_fd, F_SETFD, FD_CLOEXEC);
     for (int i = 0; i < 2; i++)
         self->output_fd[i] = fcntl(i + 1, F_DUPFD_CLOEXEC, 10);
@@ -546,7 +535,6 @@ void tt_serve_destroy(tt_serve_t **self_p)
     for (int i = 0; i < 2; i++)
         if (self->output_fd[i] >= 0)
             close(self->output_fd[i]);
-    free_list(&self->kept);
     free_list(&self->aside);
     tt_buf_release(&self->in);
     tt_rt_message_release(&self->message);

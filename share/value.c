@@ -320,7 +320,9 @@ static void put_pairs(tt_buf_t *out, tt_reader_t *reader, size_t count, unsigned
         put(out, i ? "," : "");
         int rc = put_key(out, reader, depth);
         put(out, ":");
-        if (put_value(out, reader, depth + 1) != 0 || rc != 0)
+        if (rc != 0)
+            put(out, "null");
+        if (rc != 0 || put_value(out, reader, depth + 1) != 0)
             break;
     }
     put(out, "}");

@@ -1,8 +1,9 @@
-/* How values of users are written: MessagePack plus these extension types. PROTOCOL.md, "Values".
+/* How values of users are written: MessagePack plus these extension types. PROTOCOL.md,
+ * "Values".
  *
  * A value is one body of MessagePack and the buffers it refers to: a run of bytes over
- * TT_INLINE_LIMIT stands in the body as a TT_EXT_BUFFER and travels as a payload frame of its own,
- * never copied through the packer. */
+ * TT_INLINE_LIMIT stands in the body as a TT_EXT_BUFFER and travels as a payload frame of its
+ * own, never copied through the packer. */
 #ifndef TT_VALUE_H
 #define TT_VALUE_H
 
@@ -31,8 +32,8 @@ enum { TT_INLINE_LIMIT = 4096 };
 /* "data" above is a bin or a TT_EXT_BUFFER. Packs bytes inline. */
 void tt_pack_buffer_ref(tt_buf_t *out, size_t index, size_t len);
 
-/* Reads a bin, or a buffer reference resolved among `buffers`. Returns 0, or -1 when the value is
- * neither, the index is out of range or the length differs; the reader then stays. */
+/* Reads a bin, or a buffer reference resolved among `buffers`. Returns 0, or -1 when the value
+ * is neither, the index is out of range or the length differs; the reader then stays. */
 int tt_read_data(tt_reader_t *self, const tt_span_t *buffers, size_t count, tt_span_t *data);
 
 /* Checks a whole value: the body as tt_validate does, and every buffer reference in it against

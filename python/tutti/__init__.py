@@ -5,7 +5,7 @@ Handle are what assigned magics give, RemoteError what a failed engine raises, a
 an expression to look up on the engine.
 """
 
-from .display import display
+from .displays import display
 from .result import Handle, RemoteError, Result
 from .values import Reference
 

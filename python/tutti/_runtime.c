@@ -22,7 +22,7 @@ static struct {
     PyObject *session;
     PyThreadState *idle;
     unsigned long thread; /* the one that serves */
-    bool handling;
+    int handling;         /* tasks under way: one, and those that came while it asks */
     int eaten; /* interrupts that met a flush: drained for the task that is about to end */
 } runtime;
 
@@ -168,7 +168,7 @@ static PyObject *frames_list(const tt_span_t *frames, size_t count)
 static void on_handle(void *self, const tt_request_t *request, tt_reply_t *reply)
 {
     (void)self;
-    runtime.handling = true;
+    runtime.handling++;
     PyObject *frames = frames_list(request->buffers, request->buffer_count), *answer = NULL;
     if (frames)
         answer = PyObject_CallMethod(runtime.session, "handle", "IIy#O", request->op,
@@ -178,7 +178,7 @@ static void on_handle(void *self, const tt_request_t *request, tt_reply_t *reply
         reply_exception(reply);
     Py_XDECREF(answer);
     Py_XDECREF(frames);
-    runtime.handling = false;
+    runtime.handling--;
 }
 
 /* ---- other messages; without bytecode, so that no interrupt can meet them */
@@ -263,7 +263,7 @@ static PyObject *runtime_ask(PyObject *module, PyObject *args)
     const char *what, *text;
     if (!PyArg_ParseTuple(args, "ss", &what, &text))
         return NULL;
-    if (!runtime.handling || PyThread_get_thread_ident() != runtime.thread)
+    if (runtime.handling == 0 || PyThread_get_thread_ident() != runtime.thread)
         return PyErr_Format(PyExc_RuntimeError, "only the main thread, within a task, can ask");
     const tt_span_t *frames;
     size_t count;

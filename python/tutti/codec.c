@@ -285,24 +285,35 @@ static PyObject *take_list(decoder_t *self, tt_reader_t *reader, size_t count, b
     return list;
 }
 
+static PyObject *malformed(const char *why)
+{
+    PyErr_Format(PyExc_ValueError, "malformed value: %s", why);
+    return NULL;
+}
+
+/* Other languages have keys that Python cannot hash. */
+static int set_item(PyObject *dict, PyObject *key, PyObject *value)
+{
+    int rc = PyDict_SetItem(dict, key, value);
+    if (rc != 0 && PyErr_ExceptionMatches(PyExc_TypeError)) {
+        PyErr_Clear();
+        malformed("key of a type that has no hash");
+    }
+    return rc;
+}
+
 static PyObject *take_dict(decoder_t *self, tt_reader_t *reader, size_t count)
 {
     PyObject *dict = PyDict_New();
     for (size_t i = 0; dict && i < count; i++) {
         PyObject *key = take(self, reader, false);
         PyObject *value = key ? take(self, reader, false) : NULL;
-        if (value == NULL || PyDict_SetItem(dict, key, value) != 0)
+        if (value == NULL || set_item(dict, key, value) != 0)
             Py_CLEAR(dict);
         Py_XDECREF(key);
         Py_XDECREF(value);
     }
     return dict;
-}
-
-static PyObject *malformed(const char *why)
-{
-    PyErr_Format(PyExc_ValueError, "malformed value: %s", why);
-    return NULL;
 }
 
 /* The object of the referenced frame, whose length must be the one that the reference tells. */

@@ -6,6 +6,7 @@ values.py and serve both codecs.
 """
 
 import struct
+import sys
 
 INLINE_LIMIT = 4096  # bytes; longer runs are frames of their own
 ENCODE_DEPTH = 480
@@ -19,7 +20,8 @@ def _head(out, count, kinds):
     """Writes the head of a str, bin, array or map: `kinds` are (largest count, lead, format)."""
     for limit, lead, form in kinds:
         if count <= limit:
-            out += struct.pack(form, lead | count) if form == "B" else struct.pack(form, lead, count)
+            parts = (lead | count,) if form == "B" else (lead, count)
+            out += struct.pack(form, *parts)
             return
     raise ValueError("value of more than 4 GiB")
 
@@ -156,6 +158,16 @@ class _Encoder:
                tuple: put_tuple, dict: put_dict}
 
 
+def _deeply(work, *args):
+    """work(*args) with room on Python's stack for the deepest value that the format allows."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + 8 * DECODE_DEPTH)
+    try:
+        return work(*args)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 def encode(value, fallback, inline_limit=INLINE_LIMIT):
     """encode(object, fallback, inline_limit=4096) -> (body bytes, [buffer, ...])
 
@@ -163,7 +175,7 @@ def encode(value, fallback, inline_limit=INLINE_LIMIT):
     a value nested more deeply than 480, and what `fallback` raises."""
     encoder = _Encoder(fallback, inline_limit)
     out = bytearray()
-    encoder.put(out, value, 0)
+    _deeply(encoder.put, out, value, 0)
     return bytes(out), encoder.buffers
 
 
@@ -249,7 +261,11 @@ class _Decoder:
         result = {}
         for _ in range(count):
             key = self.take(depth)
-            result[key] = self.take(depth)
+            value = self.take(depth)
+            try:
+                result[key] = value
+            except TypeError:
+                raise ValueError("malformed value: key of type %s" % type(key).__name__) from None
         return result
 
     def inside(self, data, depth, raw):
@@ -305,7 +321,7 @@ def decode(body, buffers, revive):
     Raises ValueError on malformed bytes, and what `revive` raises. Runs of bytes within arrays and
     objects come as they stand in `buffers`, or as bytearrays."""
     decoder = _Decoder(memoryview(body), buffers, revive)
-    value = decoder.take(0)
+    value = _deeply(decoder.take, 0)
     if decoder.at != len(decoder.data):
         raise ValueError("malformed value: bytes behind the end")
     return value

@@ -22,6 +22,8 @@ def type_name(error):
 
 def message(error):
     try:
+        if isinstance(error, SyntaxError) and isinstance(error.msg, str):
+            return error.msg  # the place is told apart
         return str(error)
     except Exception as second:
         return "<message of %s failed: %s>" % (type(error).__name__, type(second).__name__)

@@ -3,7 +3,6 @@
 import time
 
 TIMEOUT = 5  # status of an answer: the wait took too long
-_UNITS = ("elapsed", "wall_time", "serial_time")
 
 
 class RemoteError(Exception):
@@ -87,6 +86,7 @@ class Handle:
     def __init__(self, meta, ask):
         self.job = meta.get("job")
         self.targets = meta.get("targets")
+        self._scalar = bool(meta.get("scalar"))
         self._began = time.monotonic() - (meta.get("elapsed") or 0.0)
         self._ask = ask
         self._result = None
@@ -120,10 +120,11 @@ class Handle:
         return self._result
 
     def get(self, timeout=None):
-        """The values, waited for at most `timeout` seconds: a list, for one integer target its
-        value. Raises RemoteError when something failed, TimeoutError when it takes too long."""
+        """The values, waited for at most `timeout` seconds: a list, for one integer target
+        (meta["scalar"]) its value. Raises RemoteError when something failed, TimeoutError when it
+        takes too long."""
         values = self.result(timeout).get()
-        return values[0] if isinstance(self.targets, int) else values
+        return values[0] if self._scalar and len(values) == 1 else values
 
     def get_dict(self, timeout=None):
         """{engine or position: value}; waits as get() does."""

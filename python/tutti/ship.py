@@ -1,4 +1,4 @@
-"""Shipping Python functions and objects: pickling by value what was typed, and its rule for globals.
+"""Shipping Python functions and objects: pickling by value what was typed; the rule for globals.
 
 A function of `__main__` takes `__main__` of the place where it arrives as its globals. The globals
 that it names travel along; the receiver uses those that its own namespace lacks (session.py).
@@ -6,9 +6,11 @@ cloudpickle does the rest; it is imported when it is needed first.
 """
 
 import builtins
+import dataclasses
 import dis
 import functools
 import hashlib
+import importlib
 import io
 import marshal
 import pickle
@@ -22,6 +24,11 @@ NOTE_BYTES = 1 << 20  # travelling values from this size on are worth a word
 _NEED_CLOUDPICKLE = ("%s of __main__ needs the package 'cloudpickle' to travel, and %s has none: "
                      "install it there (pip install cloudpickle)")
 
+# dataclasses compares these by identity, which pickling by value would lose.
+_DATACLASS_MARKS = {id(getattr(dataclasses, name)): name
+                    for name in ("_FIELD", "_FIELD_CLASSVAR", "_FIELD_INITVAR", "MISSING",
+                                 "KW_ONLY", "_HAS_DEFAULT_FACTORY") if hasattr(dataclasses, name)}
+
 # Names and values that arrived with functions while a pickle is read: one dict for each level of
 # loads(); None stands for readers of their own, such as multiprocessing.
 _arriving = []
@@ -30,7 +37,7 @@ _arriving = []
 # ---- writing
 
 class _Cell:
-    """A closure's cell, still empty: pickled apart from its contents, which may hold the function."""
+    """A closure's cell, still empty; its contents, which may hold the function, come later."""
 
     def __init__(self, cell):
         self.cell = cell
@@ -73,7 +80,9 @@ class _Reducers:
         if kind is types.FunctionType and obj.__globals__ is _main_globals():
             return self.reduce_function(obj)
         if kind is _Cell:
-            return types.CellType, ()
+            return _empty_cell, ()
+        if kind.__module__ == "dataclasses" and id(obj) in _DATACLASS_MARKS:
+            return _dataclass_mark, (_DATACLASS_MARKS[id(obj)],)
         if kind is functools._lru_cache_wrapper and hasattr(obj, "cache_parameters"):
             wrapped = obj.__wrapped__
             if getattr(wrapped, "__globals__", None) is _main_globals():
@@ -106,6 +115,8 @@ class _PlainPickler(_Reducers, pickle.Pickler):
     """Without cloudpickle: functions of `__main__` travel all the same, its classes cannot."""
 
     def reduce_other(self, obj):
+        if isinstance(obj, types.ModuleType) and sys.modules.get(obj.__name__) is obj:
+            return importlib.import_module, (obj.__name__,)
         foreign = isinstance(obj, (type, types.FunctionType))
         if foreign and (obj.__module__ == "__main__" or "<" in obj.__qualname__):
             raise pickle.PicklingError(_NEED_CLOUDPICKLE % (obj.__qualname__, sys.executable))
@@ -141,6 +152,14 @@ def _keep(buffers, buffer):
 
 
 # ---- reading
+
+def _empty_cell():
+    return types.CellType()
+
+
+def _dataclass_mark(name):
+    return getattr(dataclasses, name)
+
 
 def _function(version, code, name, cells):
     if version != VERSION:

@@ -101,7 +101,8 @@ TEST(a_buffer_can_be_used_again_after_release)
 
 TEST(copies_of_text_end_with_a_zero)
 {
-    char *part = tt_strndup("abcdef", 3), *whole = tt_strdup("abc"), *made = tt_printf("%02d", 7);
+    char *part = tt_strndup("abcdef", 3), *whole = tt_strdup("abc"),
+         *made = tt_printf("%02d", 7);
     assert_string_equal(part, "abc");
     assert_string_equal(whole, "abc");
     assert_string_equal(made, "07");

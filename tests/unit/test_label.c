@@ -129,7 +129,8 @@ static void check_value(const char *value, const char *want)
     label_style_t style = {.job = 5, .total = 4};
     tt_buf_t out;
     tt_buf_init(&out);
-    label_value(&out, crowd.members, 4, &style, tt_span(value));
+    label_out(&out, crowd.members, 4, &style);
+    label_value(&out, tt_span(value));
     assert_string_equal(tt_buf_text(&out), want);
     tt_buf_release(&out);
 }

@@ -109,14 +109,10 @@ TEST(packed_bytes_pass_unchanged)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EACH(no_text_and_no_value_pack_nil),
-        EACH(nothing_and_truth_take_one_byte),
-        EACH(integers_take_the_shortest_form),
-        EACH(a_double_keeps_all_eight_bytes),
-        EACH(text_and_bytes_have_different_heads),
-        EACH(containers_have_heads_by_count),
-        EACH(extensions_carry_code_and_body),
-        EACH(packed_bytes_pass_unchanged),
+        EACH(no_text_and_no_value_pack_nil),       EACH(nothing_and_truth_take_one_byte),
+        EACH(integers_take_the_shortest_form),     EACH(a_double_keeps_all_eight_bytes),
+        EACH(text_and_bytes_have_different_heads), EACH(containers_have_heads_by_count),
+        EACH(extensions_carry_code_and_body),      EACH(packed_bytes_pass_unchanged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

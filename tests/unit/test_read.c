@@ -29,7 +29,8 @@ TEST(no_bytes_are_no_value)
 
 TEST(what_ends_too_early_is_refused_with_its_offset)
 {
-    REFUSE("\x92\x01", "too early at byte 2");
+    REFUSE("\x92\x91\x01", "too early at byte 3");
+    REFUSE("\x92\x01", "bad head or length at byte 0");
     REFUSE("\xa5"
            "abc",
            "at byte 0");
@@ -66,8 +67,8 @@ TEST(unknown_extensions_are_refused)
 
 TEST(extension_bodies_are_checked_like_the_rest)
 {
-    REFUSE("\xd4\x01\xc1", "bad head");          /* tuple of a reserved byte */
-    REFUSE("\xd5\x01\x91\x91", "bad head");      /* tuple that ends too early */
+    REFUSE("\xd4\x01\xc1", "bad head");           /* tuple of a reserved byte */
+    REFUSE("\xd5\x01\x91\x91", "bad head");       /* tuple that ends too early */
     REFUSE("\xd5\x01\x90\x90", "behind the end"); /* two values in a tuple's body */
     REFUSE("\xc7\x00\x02", "empty integer");
     REFUSE("\xd4\x03\x00", "complex of a wrong size");
@@ -207,9 +208,9 @@ TEST(a_reader_of_the_wrong_type_stays_where_it_is)
 
 TEST(every_width_of_integer_reads_back)
 {
-    static const int64_t ints[] = {0,      1,      -1,     127,       128,       -32,      -33,
-                                   -128,   -129,   255,    256,       32767,     -32768,   65535,
-                                   65536,  -32769, 1 << 30, INT32_MIN, INT64_MAX, INT64_MIN};
+    static const int64_t ints[] = {
+        0,   1,     -1,     127,   128,   -32,    -33,     -128,      -129,      255,
+        256, 32767, -32768, 65535, 65536, -32769, 1 << 30, INT32_MIN, INT64_MAX, INT64_MIN};
     tt_buf_t buf;
     tt_buf_init(&buf);
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) {
@@ -223,7 +224,8 @@ TEST(every_width_of_integer_reads_back)
     tt_buf_release(&buf);
     /* forms that a packer avoids but other writers use */
     int64_t value;
-    tt_reader_t reader = tt_reader(SPAN("\xd1\xff\xfe\xd2\xff\xff\xff\xfd\xce\x00\x00\x00\x04"));
+    tt_reader_t reader =
+        tt_reader(SPAN("\xd1\xff\xfe\xd2\xff\xff\xff\xfd\xce\x00\x00\x00\x04"));
     assert_int_equal(tt_read_int(&reader, &value), 0);
     assert_int_equal(value, -2);
     assert_int_equal(tt_read_int(&reader, &value), 0);

@@ -1,0 +1,118 @@
+/* The controller: who is here, what is to be done, who does it. One process, one thread, one loop.
+ * The struct is shared by the files of this folder; each file keeps to its own part of it. */
+#ifndef CONTROLLER_H
+#define CONTROLLER_H
+
+#include "balanced.h"
+#include "record.h"
+#include "registry.h"
+#include "rundir.h"
+
+struct launch;
+
+typedef struct {
+    const tt_rundir_t *dir;
+    const char *policy; /* of the balanced queue */
+    int ready_fd;       /* told "ok" or the reason once; -1 */
+} controller_options_t;
+
+typedef struct controller {
+    const controller_options_t *options;
+    tt_loop_t *loop;
+    void *context;
+    void *sockets[2]; /* by role */
+    tt_map_t peers[2]; /* by role, then route: registered peers */
+    uint8_t uuid[16];
+    uint64_t epoch;
+    int64_t started_ms;
+
+    registry_t registry;
+    tt_map_t tasks; /* by our id */
+    uint64_t next_task;
+    balanced_t *balanced;
+    bool kick_due; /* work was held back because a client takes nothing */
+
+    struct blob *blobs;
+    struct launch *launches;
+    uint64_t next_launch;
+    int expected_hosts; /* of an earlier controller, not yet back */
+    bool held;          /* a LAUNCH waits for them */
+
+    records_t records; /* of tasks that ended */
+    reasons_t reasons; /* why engines are missing: `tutti why` */
+    struct {
+        uint64_t malformed, unknown, refused, stray_results;
+    } counts;
+
+    bool stopping;
+    uint64_t stop_timer;
+    uint64_t stopper_key, stopper_id; /* the client that asked to stop */
+    bool stopper;
+} controller_t;
+
+/* Runs a controller in the prepared directory, whose lock the caller holds. Returns the exit
+ * status. */
+int controller_run(const controller_options_t *options);
+
+/* ---- peers (peers.c) */
+
+/* Ends a peer: its tasks, engines and functions with it. `why` is for people. */
+void peers_lost(controller_t *self, peer_t *peer, const char *why);
+/* Answers the peer's message `id` with an error. */
+void peers_error(peer_t *peer, uint64_t id, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Tells all clients that want to know that an engine has changed. */
+void peers_announce(controller_t *self, const engine_t *engine);
+
+/* ---- work (dispatch.c) */
+
+void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *message,
+                     tt_frames_t *payload);
+void dispatch_result(controller_t *self, peer_t *host, const tt_message_t *message,
+                     tt_frames_t *payload);
+void dispatch_output(controller_t *self, peer_t *host, const tt_message_t *message,
+                     tt_frames_t *payload);
+void dispatch_cancel(controller_t *self, peer_t *client, const tt_message_t *message);
+void dispatch_returned(controller_t *self, const tt_message_t *message);
+/* An engine can take work, or work has come: sends what can be sent. */
+void dispatch_kick(controller_t *self);
+void dispatch_engine_free(controller_t *self, engine_t *engine);
+/* The engine's host is gone: what it had been sent may have run; what waited has not. */
+void dispatch_engine_lost(controller_t *self, engine_t *engine, const char *cause);
+/* The engine will not run (again): what waited for it ends. */
+void dispatch_engine_failed(controller_t *self, engine_t *engine, const char *cause);
+void dispatch_client_gone(controller_t *self, peer_t *client);
+
+/* ---- functions (blobs.c) */
+
+void blobs_keep(controller_t *self, peer_t *client, tt_span_t hash, tt_frames_t *bytes);
+void blobs_drop(controller_t *self, peer_t *client, tt_span_t hash);
+void blobs_client_gone(controller_t *self, peer_t *client);
+/* Sends the function to the host unless it has it. False when nobody brought it. */
+bool blobs_send(controller_t *self, peer_t *host, const uint8_t hash[16]);
+size_t blobs_bytes(const controller_t *self);
+void blobs_release(controller_t *self);
+
+/* ---- engines to be (launches.c) */
+
+void launches_request(controller_t *self, peer_t *client, const tt_message_t *message);
+/* A host has registered: gives it the engines that were launched with it, adopts those it has. */
+void launches_host(controller_t *self, peer_t *host, const tt_msg_hello_t *hello);
+/* Starts a host again for engines that are lost. Returns how many are on their way. */
+int launches_again(controller_t *self, const int *ids, size_t count);
+/* SIGCHLD. */
+void launches_reap(controller_t *self);
+/* Reads which hosts an earlier controller had, and notes ours for a later one. */
+void launches_expect(controller_t *self);
+void launches_note_hosts(controller_t *self);
+/* How the parent process of a host ended, if it was ours and that is known; else NULL. */
+const char *launches_ending(controller_t *self, int parent_pid);
+void launches_kill(controller_t *self);
+void launches_release(controller_t *self);
+
+/* ---- telling (report.c) */
+
+/* The answer to STATUS: one packed map. */
+void report_pack(controller_t *self, tt_buf_t *out);
+
+#endif

@@ -1,0 +1,515 @@
+/* The life of a task: submitted, sent to hosts, ended by results. Direct parts wait in their
+ * engine's queue, first in first out; balanced parts in the balanced queue. */
+#include "controller.h"
+#include "pack.h"
+#include "runtime.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { DIRECT_WINDOW = 64 };
+
+/* What clients may have waiting here; beyond it they are told to wait. */
+#define QUEUED_CAP ((size_t)1 << 30)
+
+/* ---- ends */
+
+static void record(controller_t *self, const task_t *task)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    double elapsed = (double)(tt_now_ns() - task->submitted_ns) / 1e9;
+    record_t entry = {.task = task->id,
+                      .op = task->op,
+                      .engines = (unsigned)task->part_count,
+                      .submitted = (double)t.tv_sec + (double)t.tv_nsec / 1e9 - elapsed,
+                      .elapsed_s = elapsed};
+    memcpy(entry.label, task->label, sizeof entry.label);
+    records_add(&self->records, &entry);
+}
+
+/* The part has ended: its result goes to the client, and the task with its last part. */
+static void end_part(controller_t *self, part_t *part, tt_message_t *result, tt_frames_t *payload)
+{
+    task_t *task = part->task;
+    part->state = PART_DONE;
+    result->id = task->client_id;
+    result->as.result.attempt = part->attempt;
+    if (part->sent_ns)
+        result->as.result.queue_ns = (uint64_t)(part->sent_ns - task->submitted_ns);
+    if (task->client)
+        tt_outbox_send(task->client->outbox, result, payload);
+    if (--task->left > 0)
+        return;
+    record(self, task);
+    if (task->client) {
+        task->client->queued_bytes -= task->bytes;
+        tt_map_take(&task->client->tasks, task->client_id);
+    }
+    tt_map_take(&self->tasks, task->id);
+    task_destroy(&task);
+}
+
+/* Ends a part that no engine ended. */
+static void end_without(controller_t *self, part_t *part, tt_status_t status, const char *cause)
+{
+    tt_message_t result = tt_message(TT_MSG_RESULT, 0);
+    result.as.result.engine = part->engine_id;
+    result.as.result.status = status;
+    result.as.result.cause = tt_span(cause);
+    if (part->engine)
+        result.as.result.host = tt_span(part->engine->host_name);
+    end_part(self, part, &result, NULL);
+}
+
+/* ---- sending */
+
+static void send_task(controller_t *self, peer_t *host, task_t *task, const int *ids, size_t count,
+                      unsigned attempt)
+{
+    tt_buf_t engines;
+    tt_frames_t frames;
+    tt_buf_init(&engines);
+    tt_frames_init(&frames);
+    if (task->has_blob)
+        blobs_send(self, host, task->blob);
+    tt_ids_pack(&engines, ids, count);
+    tt_frames_share_all(&frames, &task->frames);
+    tt_message_t message = tt_message(TT_MSG_TASK, task->id);
+    message.as.task.op = task->op;
+    message.as.task.engines = (tt_span_t){engines.data, engines.len};
+    message.as.task.attempt = attempt;
+    message.as.task.timeout_ms = task->timeout_ms;
+    if (task->has_blob)
+        message.as.task.blob = (tt_span_t){task->blob, 16};
+    tt_outbox_send(host->outbox, &message, &frames);
+    tt_buf_release(&engines);
+}
+
+static void mark_sent(part_t *part, engine_t *engine)
+{
+    part->engine = engine;
+    part->engine_id = engine->id;
+    part->state = PART_SENT;
+    part->recalled = false;
+    part->sent_ns = tt_now_ns();
+    part_list_push(&engine->sent, part);
+}
+
+static void send_part(controller_t *self, part_t *part, engine_t *engine)
+{
+    mark_sent(part, engine);
+    send_task(self, engine->host, part->task, &engine->id, 1, part->attempt);
+}
+
+static bool takes_direct(const engine_t *engine)
+{
+    return engine->state == TT_ENGINE_READY && engine->host && engine->sent.count < DIRECT_WINDOW &&
+           !tt_outbox_full(engine->host->outbox);
+}
+
+static bool client_takes(controller_t *self, const part_t *part)
+{
+    if (part->task->client == NULL || !tt_outbox_full(part->task->client->outbox))
+        return true;
+    self->kick_due = true;
+    return false;
+}
+
+static void send_direct(controller_t *self, engine_t *engine)
+{
+    while (engine->queue.first && takes_direct(engine) && client_takes(self, engine->queue.first))
+        send_part(self, part_list_pop(&engine->queue), engine);
+}
+
+/* An engine idles while others have work that has not started: asks some of it back. */
+static void recall_for(controller_t *self, engine_t *idle)
+{
+    engine_t *busiest = NULL;
+    for (size_t i = 0; i < self->registry.count; i++) {
+        engine_t *engine = self->registry.engines[i];
+        if (engine->sent.count > 1 && (!busiest || engine->sent.count > busiest->sent.count))
+            busiest = engine;
+    }
+    part_t *part = busiest && !idle->recalling ? busiest->sent.last : NULL;
+    while (part && (part->recalled || !part->task->balanced ||
+                    !task_allows(part->task, idle->id)))
+        part = part->prev;
+    if (part == NULL || part == busiest->sent.first)
+        return;
+    part->recalled = idle->recalling = true;
+    tt_buf_t engines;
+    tt_buf_init(&engines);
+    tt_ids_pack(&engines, &busiest->id, 1);
+    tt_message_t message = tt_message(TT_MSG_RECALL, part->task->id);
+    message.as.recall.engines = (tt_span_t){engines.data, engines.len};
+    tt_outbox_send(busiest->host->outbox, &message, NULL);
+    tt_buf_release(&engines);
+}
+
+static void send_balanced(controller_t *self)
+{
+    engine_t *engine;
+    for (part_t *part; (part = balanced_next(self->balanced, &self->registry, &engine));)
+        send_part(self, part, engine);
+    if (balanced_count(self->balanced) > 0)
+        self->kick_due = true;
+}
+
+void dispatch_engine_free(controller_t *self, engine_t *engine)
+{
+    send_direct(self, engine);
+    if (balanced_count(self->balanced) > 0)
+        send_balanced(self);
+    else if (engine->sent.count == 0 && engine->state == TT_ENGINE_READY && engine->host)
+        recall_for(self, engine);
+}
+
+void dispatch_kick(controller_t *self)
+{
+    self->kick_due = false;
+    for (size_t i = 0; i < self->registry.count; i++)
+        send_direct(self, self->registry.engines[i]);
+    send_balanced(self);
+}
+
+/* ---- submitting */
+
+static int by_number(const void *a, const void *b)
+{
+    return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
+}
+
+static size_t sort_unique(int *ids, size_t count)
+{
+    size_t kept = 0;
+    qsort(ids, count, sizeof *ids, by_number);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || ids[kept - 1] != ids[i])
+            ids[kept++] = ids[i];
+    return kept;
+}
+
+static bool any_usable(const controller_t *self, const task_t *task)
+{
+    for (size_t i = 0; i < self->registry.count; i++)
+        if (engine_usable(self->registry.engines[i]) &&
+            task_allows(task, self->registry.engines[i]->id))
+            return true;
+    return false;
+}
+
+static void queue_balanced(controller_t *self, task_t *task)
+{
+    if (!any_usable(self, task)) {
+        end_without(self, task->parts, TT_STATUS_REFUSED,
+                    "no engine that could do it is running or starting");
+        return;
+    }
+    balanced_push(self->balanced, task->parts);
+    send_balanced(self);
+}
+
+/* One message for each host, for the engines that can take the task now; the others' parts queue. */
+typedef struct {
+    peer_t *host;
+    int *ids;
+    size_t count;
+} batch_t;
+
+static void add_to_batch(batch_t **batches, size_t *count, peer_t *host, int id, size_t most)
+{
+    batch_t *batch = NULL;
+    for (size_t i = *count; i > 0 && batch == NULL; i--)
+        if ((*batches)[i - 1].host == host)
+            batch = &(*batches)[i - 1];
+    if (batch == NULL) {
+        *batches = tt_realloc(*batches, (*count + 1) * sizeof **batches);
+        batch = &(*batches)[(*count)++];
+        *batch = (batch_t){host, tt_alloc(most * sizeof(int)), 0};
+    }
+    batch->ids[batch->count++] = id;
+}
+
+/* A part for an engine that cannot have it ends at once. Returns whether it was queued or sent. */
+static bool place_direct(controller_t *self, part_t *part, batch_t **batches, size_t *batch_count)
+{
+    engine_t *engine = registry_find(&self->registry, part->engine_id);
+    char cause[320];
+    part->engine = engine;
+    if (engine && engine_usable(engine)) {
+        if (engine->queue.count == 0 && takes_direct(engine) && client_takes(self, part)) {
+            mark_sent(part, engine);
+            add_to_batch(batches, batch_count, engine->host, engine->id, part->task->part_count);
+        } else {
+            part_list_push(&engine->queue, part);
+        }
+        return true;
+    }
+    if (engine == NULL)
+        snprintf(cause, sizeof cause, "no engine %d", part->engine_id);
+    else
+        snprintf(cause, sizeof cause, "engine %d is %s: %s", engine->id,
+                 tt_engine_state_text(engine->state), engine->text);
+    end_without(self, part, TT_STATUS_REFUSED, cause);
+    return false;
+}
+
+static void queue_direct(controller_t *self, task_t *task)
+{
+    batch_t *batches = NULL;
+    size_t count = 0, parts = task->part_count;
+    uint64_t id = task->id;
+    for (size_t i = 0; i < parts; i++)
+        place_direct(self, &task->parts[i], &batches, &count);
+    /* The task is still there: a batch holds at least one of its unfinished parts. */
+    for (size_t i = 0; i < count; i++) {
+        if (tt_map_get(&self->tasks, id))
+            send_task(self, batches[i].host, task, batches[i].ids, batches[i].count, 1);
+        free(batches[i].ids);
+    }
+    free(batches);
+}
+
+void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *message,
+                     tt_frames_t *payload)
+{
+    const tt_msg_submit_t *submit = &message->as.submit;
+    bool balanced = submit->flags & TT_SUBMIT_BALANCED, all;
+    int *ids;
+    int count = tt_ids_read(submit->engines, &ids, &all);
+    if (count < 0 || (!balanced && count == 0) || tt_map_get(&client->tasks, message->id)) {
+        free(ids);
+        peers_error(client, message->id, "SUBMIT names no engines, or an id that is in use");
+        return;
+    }
+    if (payload->count == 0 || client->queued_bytes > QUEUED_CAP || self->stopping) {
+        free(ids);
+        peers_error(client, message->id, "%s",
+               payload->count == 0 ? "SUBMIT without arguments"
+               : self->stopping    ? "the cluster is stopping"
+                                   : "more than 1 GiB of tasks wait already: wait for some of them");
+        return;
+    }
+    size_t unique = sort_unique(ids, (size_t)count);
+    task_t *task = task_new(++self->next_task, submit, payload, balanced ? 1 : unique);
+    task->client = client;
+    task->client_id = message->id;
+    client->queued_bytes += task->bytes;
+    tt_map_set(&self->tasks, task->id, task);
+    tt_map_set(&client->tasks, task->client_id, task);
+    if (balanced) {
+        task->allowed = all ? NULL : ids;
+        task->allowed_count = unique;
+        queue_balanced(self, task);
+    } else {
+        for (size_t i = 0; i < unique; i++)
+            task->parts[i].engine_id = ids[i];
+        queue_direct(self, task);
+    }
+    if (!balanced || all)
+        free(ids);
+}
+
+/* ---- results and output */
+
+static part_t *find_sent(controller_t *self, const peer_t *host, uint64_t task_id, int engine_id,
+                         task_t **task)
+{
+    *task = tt_map_get(&self->tasks, task_id);
+    part_t *part = *task ? task_part(*task, engine_id) : NULL;
+    if (part == NULL || part->state != PART_SENT || part->engine->host != host)
+        return NULL;
+    return part;
+}
+
+/* Whether the result means that the part is tried again. */
+static bool try_again(controller_t *self, part_t *part, uint64_t status)
+{
+    bool lost = status == TT_STATUS_LOST || status == TT_STATUS_UNKNOWN;
+    bool failed = status == TT_STATUS_ERROR;
+    if (!part->task->balanced || !(lost || failed) || part->final ||
+        part->attempt > part->task->retries)
+        return false;
+    part->attempt++;
+    part->state = PART_WAITING;
+    part->engine = NULL;
+    part->engine_id = -1;
+    balanced_push_front(self->balanced, part);
+    return true;
+}
+
+void dispatch_result(controller_t *self, peer_t *host, const tt_message_t *message,
+                     tt_frames_t *payload)
+{
+    task_t *task;
+    int id = (int)message->as.result.engine;
+    part_t *part = find_sent(self, host, message->id, id, &task);
+    if (part == NULL) {
+        self->counts.stray_results++;
+        return;
+    }
+    engine_t *engine = part->engine;
+    part_list_remove(&engine->sent, part);
+    engine->done++;
+    engine->mean_run_ns += (message->as.result.run_ns - engine->mean_run_ns) / 4;
+    if (!try_again(self, part, message->as.result.status)) {
+        tt_message_t result = *message;
+        result.as.result.host = tt_span(engine->host_name);
+        end_part(self, part, &result, payload);
+    }
+    dispatch_engine_free(self, engine);
+}
+
+static void send_output(peer_t *client, const tt_message_t *message, tt_frames_t *payload,
+                        uint64_t id, const engine_t *engine)
+{
+    tt_message_t output = *message;
+    tt_frames_t frames;
+    if (tt_outbox_full(client->outbox))
+        return;
+    output.id = id;
+    output.as.output.host = tt_span(engine->host_name);
+    tt_frames_init(&frames);
+    tt_frames_share_all(&frames, payload);
+    tt_outbox_send(client->outbox, &output, &frames);
+}
+
+void dispatch_output(controller_t *self, peer_t *host, const tt_message_t *message,
+                     tt_frames_t *payload)
+{
+    task_t *task;
+    int id = (int)message->as.output.engine;
+    engine_t *engine = registry_find(&self->registry, id);
+    if (engine == NULL || engine->host != host)
+        return;
+    if (message->id != 0) {
+        if (find_sent(self, host, message->id, id, &task) && task->client)
+            send_output(task->client, message, payload, task->client_id, engine);
+        return;
+    }
+    size_t walk = 0;
+    for (peer_t *client; (client = tt_map_next(&self->peers[PEER_CLIENT], &walk));)
+        if (client->events)
+            send_output(client, message, payload, 0, engine);
+}
+
+/* ---- cancelling and losing */
+
+static void cancel_part(controller_t *self, part_t *part)
+{
+    if (part->state == PART_WAITING) {
+        if (part->task->balanced)
+            balanced_remove(self->balanced, part);
+        else
+            part_list_remove(&part->engine->queue, part);
+        end_without(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
+    } else if (part->state == PART_SENT) {
+        tt_buf_t engines;
+        tt_buf_init(&engines);
+        tt_ids_pack(&engines, &part->engine_id, 1);
+        part->final = true;
+        tt_message_t message = tt_message(TT_MSG_CANCEL, part->task->id);
+        message.as.cancel.engines = (tt_span_t){engines.data, engines.len};
+        tt_outbox_send(part->engine->host->outbox, &message, NULL);
+        tt_buf_release(&engines);
+    }
+}
+
+void dispatch_cancel(controller_t *self, peer_t *client, const tt_message_t *message)
+{
+    task_t *task = tt_map_get(&client->tasks, message->id);
+    bool all;
+    int *ids;
+    int count = tt_ids_read(message->as.cancel.engines, &ids, &all);
+    uint64_t id = task ? task->id : 0;
+    /* The last part that ends takes the task with it. */
+    for (size_t i = 0; all && tt_map_get(&self->tasks, id) && i < task->part_count; i++)
+        cancel_part(self, &task->parts[i]);
+    for (int i = 0; i < count && tt_map_get(&self->tasks, id); i++) {
+        part_t *part = task_part(task, ids[i]);
+        if (part)
+            cancel_part(self, part);
+    }
+    free(ids);
+}
+
+void dispatch_returned(controller_t *self, const tt_message_t *message)
+{
+    task_t *task = tt_map_get(&self->tasks, message->id);
+    int *ids;
+    int count = tt_ids_read(message->as.returned.engines, &ids, NULL);
+    for (size_t i = 0; i < self->registry.count; i++)
+        self->registry.engines[i]->recalling = false;
+    for (int i = 0; task && i < count; i++) {
+        part_t *part = task_part(task, ids[i]);
+        if (part == NULL || part->state != PART_SENT)
+            continue;
+        part_list_remove(&part->engine->sent, part);
+        part->state = PART_WAITING;
+        part->engine = NULL;
+        part->engine_id = -1;
+        balanced_push_front(self->balanced, part);
+    }
+    free(ids);
+    send_balanced(self);
+}
+
+static void end_queue(controller_t *self, engine_t *engine, const char *cause)
+{
+    for (part_t *part; (part = part_list_pop(&engine->queue));)
+        end_without(self, part, TT_STATUS_CANCELLED, cause);
+}
+
+/* Balanced work that no engine can do any more ends too, so that nobody waits for ever. */
+static void end_hopeless(controller_t *self)
+{
+    size_t walk = 0, count = 0;
+    part_t **hopeless = tt_alloc((self->tasks.count + 1) * sizeof *hopeless);
+    for (task_t *task; (task = tt_map_next(&self->tasks, &walk));)
+        if (task->balanced && task->parts->state == PART_WAITING && !any_usable(self, task))
+            hopeless[count++] = task->parts;
+    for (size_t i = 0; i < count; i++) {
+        balanced_remove(self->balanced, hopeless[i]);
+        end_without(self, hopeless[i], TT_STATUS_CANCELLED,
+                    "no engine that could do it is left");
+    }
+    free(hopeless);
+}
+
+void dispatch_engine_lost(controller_t *self, engine_t *engine, const char *cause)
+{
+    for (part_t *part; (part = part_list_pop(&engine->sent));)
+        if (!try_again(self, part, TT_STATUS_UNKNOWN))
+            end_without(self, part, TT_STATUS_UNKNOWN, cause);
+    end_queue(self, engine, cause);
+    end_hopeless(self);
+    send_balanced(self);
+}
+
+void dispatch_engine_failed(controller_t *self, engine_t *engine, const char *cause)
+{
+    end_queue(self, engine, cause);
+    end_hopeless(self);
+}
+
+/* What was sent runs on (it may have started); what waits is nobody's any more. */
+void dispatch_client_gone(controller_t *self, peer_t *client)
+{
+    size_t walk = 0, count = 0;
+    task_t **tasks = tt_alloc((client->tasks.count + 1) * sizeof *tasks);
+    for (task_t *task; (task = tt_map_next(&client->tasks, &walk));)
+        tasks[count++] = task;
+    for (size_t i = 0; i < count; i++) {
+        task_t *task = tasks[i];
+        uint64_t id = task->id;
+        for (size_t p = 0; tt_map_get(&self->tasks, id) && p < task->part_count; p++)
+            if (task->parts[p].state == PART_WAITING)
+                cancel_part(self, &task->parts[p]);
+        if (tt_map_get(&self->tasks, id))
+            task->client = NULL;
+    }
+    free(tasks);
+}

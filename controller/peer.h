@@ -1,0 +1,32 @@
+/* A peer: a client or an engine host that talks to us, known by its route on one of the sockets. */
+#ifndef PEER_H
+#define PEER_H
+
+#include "map.h"
+#include "packet.h"
+
+#include <stdbool.h>
+
+typedef enum { PEER_CLIENT, PEER_HOST } role_t;
+
+typedef struct peer {
+    uint64_t key; /* of the route, in its socket's table */
+    role_t role;  /* by the socket it came in on, never by what it says */
+    tt_outbox_t *outbox;
+    uint8_t uuid[16];
+    uint64_t epoch;
+    char host[256], program[64];
+    int pid;
+    int watch_pid; /* whose end means that the peer is gone; 0 when it is on another machine */
+    int watch_fd;  /* pidfd, -1 */
+    int64_t seen_ms, since_ms;
+    /* client */
+    bool events; /* wants to hear of engines */
+    size_t queued_bytes;
+    tt_map_t tasks; /* its tasks by its own ids */
+    /* host */
+    uint64_t launch, rss_bytes;
+    tt_buf_t blobs; /* hashes it has, 16 bytes each */
+} peer_t;
+
+#endif

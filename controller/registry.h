@@ -1,0 +1,49 @@
+/* Who is here: engines by number, with their host, state and work. Numbers are never reused. */
+#ifndef REGISTRY_H
+#define REGISTRY_H
+
+#include "map.h"
+#include "peer.h"
+#include "task.h"
+
+typedef struct engine {
+    int id;
+    peer_t *host; /* NULL until its host has registered, and when it is lost */
+    char host_name[256];
+    tt_engine_state_t state;
+    char language[64], version[64], program[256];
+    char text[256]; /* why it is in this state, when there is something to say */
+    int pid;
+    uint64_t launch; /* with which it was asked for; 0: it came with a host of an earlier controller */
+    int64_t since_ms;
+    part_list_t queue; /* direct parts that wait for it */
+    part_list_t sent;  /* parts at its host */
+    int64_t mean_run_ns;
+    uint64_t running_task; /* as of the host's last beat */
+    int64_t running_ms;
+    uint64_t done; /* tasks ended */
+    bool recalling; /* another engine's work was asked back for it */
+} engine_t;
+
+typedef struct {
+    tt_map_t by_id;
+    engine_t **engines; /* sorted by id */
+    size_t count;
+    int next_id;
+} registry_t;
+
+void registry_release(registry_t *self);
+
+/* A new engine: with the next free number, or with `id` (0 or more), which must be free. */
+engine_t *registry_add(registry_t *self, int id);
+engine_t *registry_find(const registry_t *self, int id);
+/* Forgets an engine; its lists must be empty. */
+void registry_remove(registry_t *self, engine_t *engine);
+
+/* Whether tasks for this engine can be taken (it runs, or will). */
+bool engine_usable(const engine_t *self);
+
+/* How many engines are in that state. */
+size_t registry_count(const registry_t *self, tt_engine_state_t state);
+
+#endif

@@ -1,0 +1,127 @@
+/* What `tutti status`, `list` and `why` show: one map, for people and for --json. */
+#include "child.h"
+#include "controller.h"
+#include "identity.h"
+#include "pack.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static void text(tt_buf_t *out, const char *key, const char *value)
+{
+    tt_pack_text(out, key);
+    tt_pack_text(out, value);
+}
+
+static void number(tt_buf_t *out, const char *key, uint64_t value)
+{
+    tt_pack_text(out, key);
+    tt_pack_uint(out, value);
+}
+
+static void real(tt_buf_t *out, const char *key, double value)
+{
+    tt_pack_text(out, key);
+    tt_pack_double(out, value);
+}
+
+static void pack_controller(controller_t *self, tt_buf_t *out)
+{
+    tt_pack_text(out, "controller");
+    tt_pack_map(out, 11);
+    number(out, "pid", (uint64_t)getpid());
+    text(out, "host", tt_host_name());
+    text(out, "version", TT_VERSION);
+    number(out, "rss_bytes", tt_child_rss(getpid()));
+    real(out, "uptime_s", (double)(tt_now_ms() - self->started_ms) / 1e3);
+    text(out, "policy", balanced_policy(self->balanced));
+    number(out, "clients", self->peers[PEER_CLIENT].count);
+    number(out, "tasks", self->tasks.count);
+    number(out, "waiting", balanced_count(self->balanced));
+    number(out, "tasks_done", self->records.total);
+    number(out, "retained_bytes", self->records.bytes + blobs_bytes(self));
+}
+
+static void pack_counts(controller_t *self, tt_buf_t *out)
+{
+    tt_pack_text(out, "counts");
+    tt_pack_map(out, 4);
+    number(out, "malformed", self->counts.malformed);
+    number(out, "unknown", self->counts.unknown);
+    number(out, "refused", self->counts.refused);
+    number(out, "stray_results", self->counts.stray_results);
+}
+
+static void pack_engine(controller_t *self, const engine_t *engine, tt_buf_t *out)
+{
+    task_t *task = engine->running_task ? tt_map_get(&self->tasks, engine->running_task) : NULL;
+    bool busy = engine->sent.count > 0;
+    const char *label = task ? task->label : busy ? engine->sent.first->task->label : "";
+    int64_t busy_ms =
+        busy ? (tt_now_ns() - engine->sent.first->sent_ns) / 1000000 : 0;
+    tt_pack_map(out, 13);
+    number(out, "id", (uint64_t)engine->id);
+    text(out, "host", engine->host_name);
+    number(out, "pid", (uint64_t)engine->pid);
+    text(out, "language", engine->language);
+    text(out, "version", engine->version);
+    text(out, "program", engine->program);
+    text(out, "state", tt_engine_state_text(engine->state));
+    number(out, "state_number", engine->state);
+    text(out, "running", busy ? label : NULL);
+    real(out, "running_s", (double)busy_ms / 1e3);
+    number(out, "queue", engine->queue.count + (busy ? engine->sent.count - 1 : 0));
+    real(out, "since_s", (double)(tt_now_ms() - engine->since_ms) / 1e3);
+    text(out, "text", engine->text);
+}
+
+static void pack_hosts(controller_t *self, tt_buf_t *out)
+{
+    size_t walk = 0;
+    tt_pack_text(out, "hosts");
+    tt_pack_array(out, self->peers[PEER_HOST].count);
+    for (peer_t *host; (host = tt_map_next(&self->peers[PEER_HOST], &walk));) {
+        size_t engines = 0;
+        for (size_t i = 0; i < self->registry.count; i++)
+            engines += self->registry.engines[i]->host == host;
+        tt_pack_map(out, 5);
+        text(out, "host", host->host);
+        number(out, "pid", (uint64_t)host->pid);
+        number(out, "rss_bytes", host->rss_bytes);
+        number(out, "engines", engines);
+        real(out, "silent_s", (double)(tt_now_ms() - host->seen_ms) / 1e3);
+    }
+}
+
+static void pack_reasons(controller_t *self, tt_buf_t *out)
+{
+    tt_pack_text(out, "why");
+    tt_pack_array(out, self->reasons.count);
+    for (size_t i = 0; i < self->reasons.count; i++) {
+        const reason_t *reason = reasons_get(&self->reasons, i);
+        tt_pack_map(out, 4);
+        real(out, "when", reason->when);
+        tt_pack_text(out, "engine");
+        if (reason->engine >= 0)
+            tt_pack_int(out, reason->engine);
+        else
+            tt_pack_nil(out);
+        text(out, "host", reason->host);
+        text(out, "text", reason->text);
+    }
+}
+
+void report_pack(controller_t *self, tt_buf_t *out)
+{
+    tt_pack_map(out, 7);
+    number(out, "schema", 1);
+    text(out, "cluster", self->options->dir->name);
+    pack_controller(self, out);
+    pack_counts(self, out);
+    pack_hosts(self, out);
+    tt_pack_text(out, "engines");
+    tt_pack_array(out, self->registry.count);
+    for (size_t i = 0; i < self->registry.count; i++)
+        pack_engine(self, self->registry.engines[i], out);
+    pack_reasons(self, out);
+}

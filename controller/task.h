@@ -1,0 +1,66 @@
+/* A task: what a client asked for in one SUBMIT, with one part for each engine that is to do it (or
+ * one part in all, when it is balanced). Parts wait, are sent to a host, and end with one result. */
+#ifndef TASK_H
+#define TASK_H
+
+#include "peer.h"
+
+struct engine;
+struct task;
+
+typedef enum { PART_WAITING, PART_SENT, PART_DONE } part_state_t;
+
+typedef struct part {
+    struct task *task;
+    struct engine *engine; /* whose it is; NULL: balanced and not assigned */
+    int engine_id;
+    part_state_t state;
+    unsigned attempt; /* 1 for the first */
+    bool recalled;    /* asked back from its host */
+    bool final;       /* cancelled: not tried again */
+    int64_t sent_ns;
+    struct part *next, *prev; /* in the queue or the sent list of its engine, or the ready queue */
+} part_t;
+
+typedef struct task {
+    uint64_t id; /* ours */
+    peer_t *client; /* NULL when it has gone */
+    uint64_t client_id;
+    unsigned op;
+    bool balanced;
+    unsigned retries;
+    uint64_t timeout_ms;
+    uint8_t blob[16];
+    bool has_blob;
+    char label[64];
+    tt_frames_t frames;
+    size_t bytes;
+    int *allowed; /* balanced: sorted ids of engines that may do it; NULL: any */
+    size_t allowed_count;
+    part_t *parts; /* direct: sorted by engine_id */
+    size_t part_count, left;
+    int64_t submitted_ns;
+} task_t;
+
+/* Parts in a row; each part is in at most one list. */
+typedef struct {
+    part_t *first, *last;
+    size_t count;
+} part_list_t;
+
+void part_list_push(part_list_t *self, part_t *part);
+void part_list_push_front(part_list_t *self, part_t *part);
+void part_list_remove(part_list_t *self, part_t *part);
+part_t *part_list_pop(part_list_t *self);
+
+/* A task with room for `count` parts; takes the frames. */
+task_t *task_new(uint64_t id, const tt_msg_submit_t *submit, tt_frames_t *frames, size_t count);
+void task_destroy(task_t **self_p);
+
+/* The part of an engine (balanced: the one part if that engine has it), or NULL. */
+part_t *task_part(task_t *self, int engine_id);
+
+/* Whether a balanced task may run on that engine. */
+bool task_allows(const task_t *self, int engine_id);
+
+#endif

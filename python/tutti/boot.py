@@ -1,0 +1,84 @@
+"""The start of a runtime process: PYTHON -c TEXT MODE PKGDIR [preload ...], TEXT from boot.h."""
+
+import faulthandler
+import importlib.util
+import os
+import signal
+import sys
+
+from . import codec, values
+from .session import Session
+
+SOCKET_FD, PAGE_FD = 3, 4
+
+
+def compiled():
+    """The compiled runtime, or None where this interpreter cannot load it: then pure.py serves."""
+    if sys.version_info < (3, 11) or sys.implementation.name != "cpython":
+        return None
+    if os.environ.get("TUTTI_PURE") or not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return None
+    path = os.environ.get("TUTTI_EXTENSION") or os.path.join(
+        os.path.dirname(os.path.abspath(__file__)), "_runtime.abi3.so")
+    if not os.path.exists(path):
+        return None
+    try:
+        spec = importlib.util.spec_from_file_location("tutti._runtime", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except ImportError as error:
+        sys.stderr.write("tutti: using the slower runtime: %s\n" % error)
+        return None
+    sys.modules["tutti._runtime"] = module
+    return module
+
+
+def serve(runtime, local=False):
+    """Runs a session on descriptors 3 and 4 and ends the process with its status."""
+    if runtime is None:
+        from . import pure
+
+        runtime = pure.Runtime()
+        values.use(codec)
+    else:
+        values.use(runtime)
+    settle_streams(local)
+    session = Session(runtime, local)
+    program = sys.executable or "python"
+    status = runtime.serve(session, SOCKET_FD, page_fd(), sys.version.split()[0], program)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
+    sys.exit(status)
+
+
+def page_fd():
+    try:
+        os.fstat(PAGE_FD)
+    except OSError:
+        return -1
+    return PAGE_FD
+
+
+def settle_streams(local):
+    """Output appears line by line; a crash tells where; figures need no window."""
+    faulthandler.enable()
+    if local:
+        sys.ps1, sys.ps2 = ">>> ", "... "  # interactive, for those who ask
+        return
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+def main():
+    """Runs the mode that the command line tells."""
+    mode, directory, *preload = sys.argv[1:]
+    sys.argv[:] = [""]
+    sys.path[:1] = [""]
+    sys.path.append(directory)
+    runtime = compiled()
+    if mode == "zygote":
+        from . import zygote
+
+        zygote.run(runtime, preload)
+    serve(runtime, local=mode == "local")

@@ -1,0 +1,467 @@
+"""The Python language as tutti speaks it: what each task of the runtime protocol does.
+
+Both runtimes (the compiled one, and pure.py) read the messages and call `Session.handle`. Its
+answer is (status, body, [buffer, ...], exit status or None): frame 0 and the further frames of the
+RESULT, and whether the engine ends.
+"""
+
+import ast
+import builtins
+import collections
+import os
+import re
+import sys
+import types
+import weakref
+
+from . import assist, cells, displays, errors, ship, values
+from .execute import Runner
+from .result import TIMEOUT, Handle, RemoteError, Result
+
+OK, ERROR, INTERRUPTED, REFUSED = 0, 1, 2, 6
+EXECUTE, CALL, GET, SET, CHECK, COMPLETE, INSPECT, RESET, SYNC = range(1, 10)
+WANT_VALUE, QUIET = 1, 2
+
+FUNCTIONS_LIMIT = 128  # unpickled functions that are kept
+OUT_LIMIT = 1000       # values of Out that are kept
+FRAMES_LIMIT = 1 << 20
+VALUE_LIMIT = 64 << 20
+
+_MISSING = object()
+
+
+class Refused(Exception):
+    """The task makes no sense: its arguments are not what the protocol says."""
+
+
+class Session:
+    """One engine, or the prompt's local engine: a `__main__` of its own and what works on it.
+
+    `runtime` gives `ask(what, text) -> (status, frames)` and `forget()`; `local` is true for the
+    engine of the prompt, which owns a terminal and knows magics."""
+
+    def __init__(self, runtime, local=False):
+        self.runtime = runtime
+        self.local = local
+        self.engine = None
+        self.cluster = ""
+        self.blobs = {}  # hash -> bytes; filled by the runtime
+        self.functions = collections.OrderedDict()  # hash -> (function, travelled)
+        self.overlay = {}  # travelled globals that are bound for one function's calls
+        self.overlay_of = None
+        self.arrived = {}  # globals that came with the values read last
+        self.bound = {}    # globals that came with pushed values, by name
+        self.handles = weakref.WeakValueDictionary()
+        self.out = collections.OrderedDict()
+        self.forked = False
+        self.depth = 0  # tasks under way: one, and those that came while it asks
+        self.module = types.ModuleType("__main__")
+        self.namespace = vars(self.module)
+        self.runner = Runner(self.namespace)
+        self.install()
+
+    def install(self):
+        """Makes this session the process's `__main__`."""
+        self.replaced = sys.modules.get("__main__")  # its frame still runs: keep it whole
+        sys.modules["__main__"] = self.module
+        self.clear()
+        ship.on_arrival(self.arrived.update)
+        os.register_at_fork(after_in_child=self.after_fork)
+        builtins.__tutti_magic__ = self.magic
+        if self.local:
+            builtins.Out = self.out
+        else:
+            builtins.input = _no_input
+            sys.breakpointhook = _no_breakpoint
+
+    def clear(self):
+        self.namespace.clear()
+        self.namespace.update(__name__="__main__", __doc__=None, __package__=None,
+                              __loader__=None, __spec__=None, __builtins__=builtins)
+
+    def after_fork(self):
+        """A child of user code never answers as the engine."""
+        self.forked = True
+        self.runtime.forget()
+
+    # ---- tasks
+
+    def handle(self, op, seq, args, frames):
+        """Does one task. `args` is frame 0, `frames` the further ones, as bytearrays that become
+        the values'. Raises only what arises behind the user's code: an interrupt."""
+        depth = self.depth
+        outer = displays.take()  # of a task that asks, within which this one is done
+        try:
+            self.depth = depth + 1
+            return self.attempt(op, args, frames, depth > 0)
+        finally:
+            self.depth = depth
+            if depth:
+                displays.pending[:] = outer
+
+    def attempt(self, op, args, frames, nested):
+        try:
+            reply = self.perform(op, args, frames, nested)
+        except BaseException as error:
+            if self.forked:
+                _end_child(error)
+            return self.failure(error)
+        if self.forked:
+            _end_child(None)
+        return reply
+
+    def perform(self, op, args, frames, nested):
+        handler = self.handlers.get(op)
+        if handler is None:
+            raise Refused("Python has no task %d" % op)
+        if op != CALL and not nested:
+            self.lift_overlay()
+        if op == SET:
+            return handler(self, self.read(args, ()), frames)
+        return handler(self, self.read(args, frames))
+
+    def read(self, body, frames):
+        """A value of a message; globals that came with it stand in `arrived` then."""
+        self.arrived.clear()
+        try:
+            return values.decode(body, frames)
+        except ValueError as error:
+            if str(error).startswith("malformed"):
+                raise Refused(str(error)) from None
+            raise
+
+    def reply(self, text=None, value=_MISSING, pictures=(), error=None, status=OK, frames=(),
+              leave=None):
+        has_value = value is not _MISSING
+        body, buffers = values.encode([text, has_value, value if has_value else None,
+                                       list(pictures), error])
+        return status, body, [*buffers, *frames], leave
+
+    def failure(self, error):
+        if isinstance(error, Refused):
+            found = {"type": "ProtocolError", "message": str(error), "traceback": None}
+            return self.reply(error=found, status=REFUSED)
+        found = errors.error_map(error, self.namespace)
+        leave = None
+        if isinstance(error, SystemExit):
+            leave = _exit_status(error)
+        elif self.local:
+            sys.last_type, sys.last_value = type(error), error
+            sys.last_traceback = error.__traceback__
+        status = INTERRUPTED if isinstance(error, KeyboardInterrupt) else ERROR
+        return self.reply(error=found, status=status, pictures=displays.take(), leave=leave)
+
+    def execute(self, args):
+        code, file, flags = _check(args, str, str, int)
+        file = file or "<tutti>"
+        if self.local:
+            code = cells.transform(code)
+        shown, value = self.runner.run(code, file)
+        shown = shown and value is not None and not flags & QUIET
+        if self.local and shown:
+            self.remember_out(file, value)
+        pictures = displays.take()
+        if shown:
+            bundle = displays.bundle(value)
+            pictures += [bundle] if bundle else []
+        pictures += displays.figures()
+        return self.reply(text=displays.safe_repr(value) if shown else None,
+                          value=value if flags & WANT_VALUE else _MISSING, pictures=pictures)
+
+    def remember_out(self, file, value):
+        """`_` and Out[N] at the prompt; N is the number in the name of the cell."""
+        builtins._ = value
+        number = re.search(r"\d+", file)
+        if number:
+            self.out[int(number.group())] = value
+        while len(self.out) > OUT_LIMIT:
+            self.out.popitem(last=False)
+
+    def call(self, args):
+        hash_, arguments, kwargs = _check(args, bytes, list, (dict, type(None)))
+        function, travelled = self.function(hash_)
+        self.lay_over(hash_, travelled, dict(self.arrived))
+        arguments = [self.resolved(a) for a in arguments]
+        kwargs = {str(k): self.resolved(v) for k, v in (kwargs or {}).items()}
+        value = function(*arguments, **kwargs)
+        return self.reply(value=value, pictures=displays.take() + displays.figures())
+
+    def resolved(self, value):
+        if type(value) is values.Reference:
+            return self.evaluate(value.expr)
+        return value
+
+    def evaluate(self, expr):
+        self.runner.remember(expr, "<expression>")
+        return eval(compile(expr.strip(), "<expression>", "eval"), self.namespace)
+
+    def get(self, args):
+        exprs, how = _check(args, list, str)
+        if how not in self.getters or not all(type(e) is str for e in exprs):
+            raise Refused("GET takes [[expr, ...], 'value', 'function' or 'items'], not %.80r"
+                          % (args,))
+        return self.getters[how](self, [self.evaluate(e) for e in exprs], exprs)
+
+    def get_value(self, found, exprs):
+        return self.reply(value=found)
+
+    def get_function(self, found, exprs):
+        if len(found) != 1:
+            raise Refused("GET 'function' takes one expression, not %d" % len(found))
+        if not callable(found[0]):
+            raise TypeError("%s is not callable: it is of type %s"
+                            % (exprs[0], type(found[0]).__name__))
+        hash_, note, blob = ship.pack(found[0], values.encode)
+        return self.reply(value=[hash_, note], frames=[blob])
+
+    def get_items(self, found, exprs):
+        counts, frames, total = [], [], 0
+        for item in zip(*found):
+            body, buffers = values.encode(list(item))
+            counts.append(1 + len(buffers))
+            frames.append(body)
+            frames += buffers
+            total += len(body) + sum(memoryview(b).nbytes for b in buffers)
+            if len(frames) > FRAMES_LIMIT - 1 or total > VALUE_LIMIT:
+                raise ValueError("too many items at once: over %d, %d MiB"
+                                 % (len(counts), total >> 20))
+        return self.reply(value=counts, frames=frames)
+
+    getters = {"value": get_value, "function": get_function, "items": get_items}
+
+    def set(self, args, frames):
+        name, kind, counts, meta = _check(args, str, str, list, (dict, type(None)))
+        if kind not in self.setters:
+            raise Refused("SET has no kind %.80r" % kind)
+        found = self.groups(counts, frames)
+        self.setters[kind](self, name, found, meta or {})
+        return self.reply()
+
+    def groups(self, counts, frames):
+        """The values of groups of frames: one body each, then its buffers."""
+        whole = all(type(n) is int and n > 0 for n in counts) and sum(counts) == len(frames)
+        if not whole:
+            raise Refused("groups of %.80r frames, but there are %d" % (counts, len(frames)))
+        found, at = [], 0
+        for count in counts:
+            found.append(self.read(frames[at], frames[at + 1:at + count]))
+            self.bind_arrived()
+            at += count
+        return found
+
+    def set_value(self, name, found, meta):
+        if len(found) != 1:
+            raise Refused("SET 'value' takes one group, not %d" % len(found))
+        self.bind(name, found[0])
+
+    def set_list(self, name, found, meta):
+        self.bind(name, found)
+
+    def set_result(self, name, found, meta):
+        self.bind(name, Result(found, meta))
+
+    def set_handle(self, name, found, meta):
+        handle = Handle(meta, self.wait_for)
+        self.handles[handle.job] = handle
+        self.bind(name, handle)
+
+    def set_resolve(self, name, found, meta):
+        handle = self.handles.get(meta.get("job"))
+        if handle is not None:
+            handle.resolve(found, meta)
+
+    setters = {"value": set_value, "list": set_list, "result": set_result, "handle": set_handle,
+               "resolve": set_resolve}
+
+    def bind(self, name, value):
+        """Assigns as `name = value` does: a name, an attribute, an item, or several by commas."""
+        try:
+            tree = ast.parse("%s = None" % name.strip(), "<assignment>")
+        except (SyntaxError, ValueError):
+            tree = None
+        if tree is None or len(tree.body) != 1 or not isinstance(tree.body[0], ast.Assign):
+            raise SyntaxError("cannot assign to %r" % name)
+        self.bind_target(tree.body[0].targets[0], value)
+
+    def bind_target(self, target, value):
+        if isinstance(target, ast.Name):
+            self.namespace[target.id] = value
+        elif isinstance(target, ast.Attribute):
+            setattr(self.evaluate_tree(target.value), target.attr, value)
+        elif isinstance(target, ast.Subscript):
+            self.evaluate_tree(target.value)[_index(self, target)] = value
+        elif isinstance(target, (ast.Tuple, ast.List)) and not _starred(target):
+            parts = list(value)
+            if len(parts) != len(target.elts):
+                raise ValueError("%d values for %d names" % (len(parts), len(target.elts)))
+            for inner, part in zip(target.elts, parts):
+                self.bind_target(inner, part)
+        else:
+            raise SyntaxError("cannot assign to this target")
+
+    def evaluate_tree(self, tree):
+        return eval(compile(ast.Expression(tree), "<assignment>", "eval"), self.namespace)
+
+    def check(self, args):
+        (code,) = _check(args, str)
+        return self.reply(value=list(assist.check(cells.transform(code) if self.local else code)))
+
+    def complete(self, args):
+        code, position = _check(args, str, int)
+        return self.reply(value=list(assist.complete(code, position, self.namespace)))
+
+    def inspect(self, args):
+        expr, detail = _check(args, str, int)
+        return self.reply(value=assist.describe(expr, detail, self.namespace))
+
+    def reset(self, args):
+        self.clear()
+        self.runner.reset()
+        self.bound.clear()
+        self.out.clear()
+        return self.reply()
+
+    def sync(self, args):
+        return self.reply()
+
+    handlers = {EXECUTE: execute, CALL: call, GET: get, SET: set, CHECK: check,
+                COMPLETE: complete, INSPECT: inspect, RESET: reset, SYNC: sync}
+
+    # ---- functions and the globals that travelled with them
+
+    def function(self, hash_):
+        """(function, travelled) of a blob, unpickled once."""
+        blob = self.blobs.get(hash_)
+        if blob is None:
+            raise Refused("no function with the hash %s was sent" % hash_.hex())
+        if hash_ not in self.functions:
+            before = dict(self.arrived)
+            self.functions[hash_] = ship.unpack(blob, values.decode)
+            self.arrived.clear()
+            self.arrived.update(before)
+            self.forget_functions()
+        self.functions.move_to_end(hash_)
+        return self.functions[hash_]
+
+    def forget_functions(self):
+        for hash_ in [h for h in self.functions if h not in self.blobs]:
+            del self.functions[hash_]
+        while len(self.functions) > FUNCTIONS_LIMIT:
+            self.functions.popitem(last=False)
+
+    def lay_over(self, hash_, travelled, arrived):
+        """Binds globals that travelled where the namespace lacks them, for calls of this function.
+        They stay until another task: then the engine's own names are alone again."""
+        owner = None if arrived else hash_
+        if owner is None or owner != self.overlay_of:
+            self.lift_overlay()
+            for name, value in [*travelled.items(), *arrived.items()]:
+                if name not in self.namespace:
+                    self.overlay[name] = value
+                    self.namespace[name] = value
+            self.overlay_of = owner
+
+    def lift_overlay(self):
+        """Safe to be interrupted: what it did not get to is done the next time."""
+        self.overlay_of = None
+        for name, value in self.overlay.items():
+            if self.namespace.get(name, _MISSING) is value:
+                del self.namespace[name]
+        self.overlay.clear()
+
+    def bind_arrived(self):
+        """Globals that came with a pushed value stay, unless the engine has its own; a later push
+        renews them."""
+        for name, value in self.arrived.items():
+            present = self.namespace.get(name, _MISSING)
+            if present is _MISSING or present is self.bound.get(name, value):
+                self.bound[name] = value
+                self.namespace[name] = value
+        self.arrived.clear()
+
+    # ---- asking the prompt
+
+    def ask(self, what, text):
+        """(status, body of the answer, its further frames); globals it brought are bound."""
+        status, frames = self.runtime.ask(what, text)
+        body = self.read(frames[0], frames[1:]) if frames else [None, False, None, [], None]
+        self.bind_arrived()
+        error = body[4]
+        if status == INTERRUPTED:
+            raise KeyboardInterrupt
+        if status not in (OK, TIMEOUT) or error:
+            error = error or {"type": "Error", "message": "%s failed" % text}
+            raise RemoteError(error, error.get("engine"))
+        return status, body, frames[1:]
+
+    def magic(self, line):
+        """A magic within Python code: its value, or None. Raises RemoteError when it fails."""
+        if not self.local:
+            raise RuntimeError("magics work at the prompt only: %s" % line)
+        self.ask("magic", line)
+        return self.namespace.pop("__tutti_answer__", None)
+
+    def wait_for(self, job, timeout):
+        """(values, meta) of a job when it has ended, None after `timeout` seconds."""
+        text = str(job) if timeout is None else "%d %.3f" % (job, timeout)
+        status, frames = self.runtime.ask("wait", text)
+        body = self.read(frames[0], ()) if frames else [None, False, None, [], None]
+        if status == TIMEOUT or not body[1] and not body[4]:
+            return None
+        if body[4]:
+            raise RemoteError(body[4])
+        counts, meta = _check(body[2], list, dict)
+        return self.groups(counts, frames[1:]), meta
+
+
+def _check(args, *kinds):
+    """The arguments of a task, as many and of such types as it takes; further ones are ignored."""
+    if type(args) is not list or len(args) < len(kinds):
+        raise Refused("arguments %.80r, %d expected" % (args, len(kinds)))
+    for value, kind in zip(args, kinds):
+        if not isinstance(value, kind):
+            raise Refused("argument %.80r of type %s" % (value, type(value).__name__))
+    return args[:len(kinds)]
+
+
+def _index(session, target):
+    index = target.slice
+    if isinstance(index, ast.Slice) or type(index).__name__ == "ExtSlice":
+        raise SyntaxError("cannot assign to a slice")
+    return session.evaluate_tree(getattr(index, "value", index)
+                                 if type(index).__name__ == "Index" else index)
+
+
+def _starred(target):
+    return any(isinstance(e, ast.Starred) for e in target.elts)
+
+
+def _exit_status(error):
+    """The exit status of a SystemExit, as Python gives it."""
+    if error.code is None:
+        return 0
+    return error.code & 0xFF if isinstance(error.code, int) else 1
+
+
+def _end_child(error):
+    """Ends a process that user code forked and that came to the end of its task."""
+    status = 0
+    try:
+        if isinstance(error, SystemExit):
+            status = _exit_status(error)
+        elif error is not None:
+            sys.stderr.write(errors.traceback_text(error))
+            status = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
+
+
+def _no_input(prompt=""):
+    """input() where there is no terminal."""
+    raise EOFError("input() on an engine has no terminal")
+
+
+def _no_breakpoint(*args, **kwargs):
+    raise EOFError("breakpoint() on an engine has no terminal")

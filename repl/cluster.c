@@ -1,0 +1,276 @@
+/* Starting and stopping clusters. See cluster.h. */
+#include "cluster.h"
+
+#include "child.h"
+#include "interpreter.h"
+#include "pack.h"
+#include "target.h"
+#include "text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    CONTROLLER_MS = 10000, /* from its start to "ok" */
+    CONNECT_MS = 10000,
+    REQUEST_MS = 20000,
+    STOP_MS = 15000,       /* for a controller that was asked to stop */
+    KILL_MS = 2000         /* for one that was killed */
+};
+
+long cluster_cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+/* ---- the controller */
+
+static int open_log(const tt_rundir_t *dir)
+{
+    char path[PATH_MAX + 32];
+    snprintf(path, sizeof path, "%s/controller.log", dir->state_dir);
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+/* Reads what the new controller says of itself: "ok", or why not. */
+static int read_ready(int fd, const char *name, tt_error_t *err)
+{
+    char text[512];
+    size_t len = 0;
+    struct pollfd wait = {fd, POLLIN, 0};
+    while (len < sizeof text - 1 && poll(&wait, 1, CONTROLLER_MS) > 0) {
+        ssize_t got = read(fd, text + len, sizeof text - 1 - len);
+        if (got <= 0)
+            break;
+        len += (size_t)got;
+    }
+    text[len] = 0;
+    text[strcspn(text, "\n")] = 0;
+    if (strcmp(text, "ok") == 0)
+        return 0;
+    return tt_error_set(err, "cannot start cluster '%s': %s", name,
+                        *text ? text : "its controller ended at once; see tutti logs");
+}
+
+int cluster_start_controller(const tt_rundir_t *dir, const char *policy, tt_error_t *err)
+{
+    int ready[2];
+    if (pipe2(ready, O_CLOEXEC) != 0)
+        return tt_error_set(err, "cannot make a pipe: %s", strerror(errno));
+    int log_fd = open_log(dir);
+    const char *program = tt_program_path("tutti-controller");
+    const char *argv[] = {program,  "--name",   dir->name, "--ready-fd",
+                          "3",      "--policy", policy ? policy : "leastload", NULL};
+    tt_child_t child = {.argv = argv,
+                        .fd = {-1, log_fd, log_fd, ready[1], -1},
+                        .directory = "/",
+                        .own_session = true};
+    pid_t pid = tt_child_spawn(&child, err);
+    close(ready[1]);
+    if (log_fd >= 0)
+        close(log_fd);
+    free((char *)(uintptr_t)program);
+    int rc = pid < 0 ? -1 : read_ready(ready[0], dir->name, err);
+    close(ready[0]);
+    return rc;
+}
+
+/* ---- engines */
+
+size_t cluster_count(const tt_client_t *client, unsigned state)
+{
+    size_t count, found = 0;
+    const tt_engine_t *engines = tt_client_engines(client, &count);
+    for (size_t i = 0; i < count; i++)
+        found += engines[i].state == state;
+    return found;
+}
+
+static int request_launch(tt_client_t *client, const cluster_wish_t *wish, bool total, int **ids,
+                          size_t *count, tt_error_t *err)
+{
+    tt_message_t message = tt_message(TT_MSG_LAUNCH, 0), answer;
+    tt_packet_t reply;
+    tt_buf_t args;
+    char directory[PATH_MAX];
+    tt_buf_init(&args);
+    tt_pack_array(&args, wish->preload.count);
+    for (size_t i = 0; i < wish->preload.count; i++)
+        tt_pack_text(&args, wish->preload.items[i]);
+    const char *language = wish->language ? wish->language : "python";
+    const char *program = wish->program ? wish->program : "";
+    if (*program == 0 && strcmp(language, "python") == 0)
+        program = tt_interpreter_python();
+    tt_msg_launch_t *launch = &message.as.launch;
+    launch->launcher = tt_span("local");
+    launch->count = (uint64_t)(wish->engines > 0 ? wish->engines : cluster_cores());
+    launch->language = tt_span(language);
+    launch->program = tt_span(program);
+    launch->args = (tt_span_t){args.data, args.len};
+    launch->directory = tt_span(getcwd(directory, sizeof directory) ? directory : "");
+    launch->grace_ms = (uint64_t)(wish->grace_s * 1000);
+    launch->total = total;
+    int rc = tt_client_request(client, &message, REQUEST_MS, &answer, &reply, err);
+    tt_buf_release(&args);
+    if (rc != 0)
+        return -1;
+    int got = tt_ids_read(answer.as.done.engines, ids, NULL);
+    *count = got > 0 ? (size_t)got : 0;
+    tt_packet_release(&reply);
+    return 0;
+}
+
+static const tt_engine_t *find(const tt_client_t *client, int id)
+{
+    size_t count;
+    const tt_engine_t *engines = tt_client_engines(client, &count);
+    for (size_t i = 0; i < count; i++)
+        if (engines[i].id == id)
+            return &engines[i];
+    return NULL;
+}
+
+/* How many of the engines are ready, and how many can still become so. */
+static void tally(const tt_client_t *client, const int *ids, size_t count, size_t *ready,
+                  size_t *coming)
+{
+    *ready = *coming = 0;
+    for (size_t i = 0; i < count; i++) {
+        const tt_engine_t *engine = find(client, ids[i]);
+        unsigned state = engine ? engine->state : TT_ENGINE_STARTING;
+        *ready += state == TT_ENGINE_READY;
+        *coming += state == TT_ENGINE_STARTING || state == TT_ENGINE_RESTARTING;
+    }
+}
+
+/* "missing: 2-3 (python3 not found)", equal reasons together. */
+static void tell_missing(const tt_client_t *client, const int *ids, size_t count)
+{
+    bool *told = tt_alloc(count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const tt_engine_t *engine = find(client, ids[i]);
+        if (told[i] || (engine && engine->state == TT_ENGINE_READY))
+            continue;
+        const char *why = engine && engine->text[0] ? engine->text : "still starting";
+        int *same = tt_alloc((count + 1) * sizeof *same);
+        size_t same_count = 0;
+        for (size_t j = i; j < count; j++) {
+            const tt_engine_t *other = find(client, ids[j]);
+            const char *text = other && other->text[0] ? other->text : "still starting";
+            if ((other && other->state == TT_ENGINE_READY) || strcmp(text, why) != 0)
+                continue;
+            same[same_count++] = ids[j];
+            told[j] = true;
+        }
+        tt_buf_t line;
+        tt_buf_init(&line);
+        tt_target_format(&line, same, same_count);
+        tt_buf_printf(&line, " (");
+        tt_text_escape(&line, why, strlen(why));
+        fprintf(stderr, "missing: %s)\n", tt_buf_text(&line));
+        tt_buf_release(&line);
+        free(same);
+    }
+    free(told);
+}
+
+static size_t wanted(const cluster_wish_t *wish, size_t count)
+{
+    if (wish->wait == NULL || strcmp(wish->wait, "all") == 0)
+        return count;
+    long number = atol(wish->wait);
+    return number < 0 ? 0 : (size_t)number < count ? (size_t)number : count;
+}
+
+int cluster_launch(tt_client_t *client, tt_loop_t *loop, const cluster_wish_t *wish, bool total,
+                   tt_error_t *err)
+{
+    int *ids;
+    size_t count, ready = 0, coming = 0;
+    bool never = false;
+    if (request_launch(client, wish, total, &ids, &count, err) != 0)
+        return 3;
+    int64_t until = tt_now_ms() + (int64_t)(wish->timeout_s * 1000);
+    for (;;) {
+        tally(client, ids, count, &ready, &coming);
+        if (ready >= wanted(wish, count) || coming == 0 || tt_now_ms() >= until ||
+            !tt_client_alive(client))
+            break;
+        tt_loop_run_until(loop, &never, 2);
+    }
+    int status = 0;
+    if (ready < wanted(wish, count)) {
+        fprintf(stderr, "%zu of %zu engines ready\n", ready, count);
+        tell_missing(client, ids, count);
+        status = 4;
+    }
+    free(ids);
+    return status;
+}
+
+char *cluster_summary(const tt_client_t *client)
+{
+    size_t count, ready = cluster_count(client, TT_ENGINE_READY);
+    const tt_engine_t *engines = tt_client_engines(client, &count), *first = NULL;
+    bool same = true;
+    for (size_t i = 0; i < count; i++) {
+        if (engines[i].state != TT_ENGINE_READY)
+            continue;
+        if (first == NULL)
+            first = &engines[i];
+        same = same && strcmp(engines[i].program, first->program) == 0;
+    }
+    if (first == NULL)
+        return tt_strdup("no engines");
+    char language[64];
+    snprintf(language, sizeof language, "%s", first->language);
+    language[0] = (char)toupper((unsigned char)language[0]);
+    if (!same)
+        return tt_printf("%zu engines", ready);
+    return tt_printf("%zu %s engine%s (%s, %s)", ready, language, ready == 1 ? "" : "s",
+                     first->version, first->program);
+}
+
+/* ---- stopping */
+
+static bool wait_free(const tt_rundir_t *dir, int limit_ms)
+{
+    pid_t pid;
+    for (int64_t until = tt_now_ms() + limit_ms; tt_now_ms() < until; usleep(2000))
+        if (tt_rundir_holder(dir, &pid) == 0)
+            return true;
+    return tt_rundir_holder(dir, &pid) == 0;
+}
+
+int cluster_stop(tt_loop_t *loop, const tt_rundir_t *dir, tt_error_t *err)
+{
+    tt_client_t *client = tt_client_open(loop, dir, "tutti stop", NULL, NULL, CONNECT_MS, err);
+    if (client) {
+        tt_message_t message = tt_message(TT_MSG_STOP, 0), answer;
+        tt_packet_t reply;
+        if (tt_client_request(client, &message, STOP_MS, &answer, &reply, err) == 0)
+            tt_packet_release(&reply);
+        tt_client_close(&client);
+        if (wait_free(dir, STOP_MS))
+            return 0;
+    }
+    pid_t pid = 0;
+    for (int tries = 0; tries < 2 && tt_rundir_holder(dir, &pid) == 1 && pid > 0; tries++) {
+        kill(pid, tries == 0 ? SIGTERM : SIGKILL);
+        if (wait_free(dir, KILL_MS))
+            return 0;
+    }
+    if (tt_rundir_holder(dir, &pid) == 0)
+        return 0;
+    return tt_error_set(err, "cluster '%s' does not stop: its controller (pid %d) holds the lock",
+                        dir->name, (int)pid);
+}

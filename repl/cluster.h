@@ -1,0 +1,43 @@
+/* Clusters as the command line sees them: starting a controller, asking it for engines, waiting until
+ * they are ready, connecting, stopping. */
+#ifndef CLUSTER_H
+#define CLUSTER_H
+
+#include "client.h"
+#include "option.h"
+
+typedef struct {
+    long engines;         /* 0: one per core */
+    const char *language; /* NULL: python */
+    const char *program;  /* the interpreter; NULL: the default */
+    const char *wait;     /* how many to wait for: a number, or NULL or "all" */
+    double timeout_s;     /* for them to be ready */
+    double grace_s;       /* how long hosts keep engines without a controller */
+    const char *policy;   /* of the balanced queue; NULL: the default */
+    tt_texts_t preload;   /* modules with which engines are forked */
+} cluster_wish_t;
+
+/* How many engines a wish without a number means: the cores that this process may use. */
+long cluster_cores(void);
+
+/* Starts the controller of `dir` and waits until it answers (at most 10 s). Returns 0, or -1 with the
+ * reason. */
+int cluster_start_controller(const tt_rundir_t *dir, const char *policy, tt_error_t *err);
+
+/* Asks for engines, at most as many as the wish is short of (`total`) or that many more, and waits
+ * until they are ready. Returns 0; 4 when fewer arrived, each with its reason on stderr; 3 with the
+ * reason in `err` when the request failed. */
+int cluster_launch(tt_client_t *client, tt_loop_t *loop, const cluster_wish_t *wish, bool total,
+                   tt_error_t *err);
+
+/* Stops a cluster: asks its controller, waits until it has ended; one that does not answer is ended by
+ * its pid. Returns 0, or -1 with the reason. Takes at most 20 s. */
+int cluster_stop(tt_loop_t *loop, const tt_rundir_t *dir, tt_error_t *err);
+
+/* One line on its engines: "4 Python engines (3.11.2, /usr/bin/python3)". The caller's to free. */
+char *cluster_summary(const tt_client_t *client);
+
+/* Counts engines in a state. */
+size_t cluster_count(const tt_client_t *client, unsigned state);
+
+#endif

@@ -1,0 +1,121 @@
+/* The table of subcommands, and what they share. */
+#include "command.h"
+
+#include "session.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define AT(member) offsetof(given_t, member)
+
+#define HELP       {'h', "help", NULL, "this help", TT_OPTION_FLAG, AT(help)}
+#define NAME       {0, "name", "NAME", "the cluster (default)", TT_OPTION_TEXT, AT(name)}
+#define JSON       {0, "json", NULL, "as JSON", TT_OPTION_FLAG, AT(json)}
+#define ENGINES                                                                                  \
+    {'n', "engines", "N", "how many engines (one per core)", TT_OPTION_INT, AT(wish.engines)}
+#define LANGUAGE                                                                                 \
+    {0, "lang", "LANG", "their language (python)", TT_OPTION_TEXT, AT(wish.language)}
+#define PYTHON                                                                                   \
+    {0, "python", "PATH", "their Python ($VIRTUAL_ENV's, $CONDA_PREFIX's, else Debian's)",       \
+     TT_OPTION_TEXT, AT(wish.program)}
+#define PRELOAD                                                                                  \
+    {0, "preload", "MODULE", "a module that engines start with; may be repeated",                \
+     TT_OPTION_MULTI, AT(wish.preload)}
+#define TARGETS {'t', "targets", "SET", "which engines (all)", TT_OPTION_TEXT, AT(targets)}
+#define EXCLUDE {'x', "exclude", "SET", "without these", TT_OPTION_TEXT, AT(exclude)}
+
+static const tt_option_t start_options[] = {
+    NAME, ENGINES, LANGUAGE, PYTHON, PRELOAD,
+    {0, "program", "PATH", "the runtime of another language", TT_OPTION_TEXT, AT(wish.program)},
+    {0, "wait", "N", "return when N are ready (all)", TT_OPTION_TEXT, AT(wish.wait)},
+    {0, "timeout", "S", "seconds to wait for them (60)", TT_OPTION_SECONDS, AT(wish.timeout_s)},
+    {0, "grace", "S", "seconds that engines outlive a lost controller (60)", TT_OPTION_SECONDS,
+     AT(wish.grace_s)},
+    {0, "policy", "NAME", "how balanced work finds an engine: leastload, roundrobin, random",
+     TT_OPTION_TEXT, AT(wish.policy)},
+    HELP, {0}};
+static const tt_option_t stop_options[] = {
+    NAME, {0, "all", NULL, "every cluster of yours", TT_OPTION_FLAG, AT(all)}, HELP, {0}};
+static const tt_option_t status_options[] = {NAME, JSON, HELP, {0}};
+static const tt_option_t why_options[] = {NAME, HELP, {0}};
+static const tt_option_t list_options[] = {JSON, HELP, {0}};
+static const tt_option_t logs_options[] = {
+    NAME, {'f', "follow", NULL, "go on as they grow", TT_OPTION_FLAG, AT(follow)}, HELP, {0}};
+static const tt_option_t px_options[] = {
+    NAME, TARGETS, EXCLUDE, JSON,
+    {'f', "file", "FILE", "the code is in a file", TT_OPTION_TEXT, AT(file)},
+    {0, "timeout", "S", "interrupt it after S seconds", TT_OPTION_SECONDS, AT(limit_s)},
+    HELP, {0}};
+static const tt_option_t run_options[] = {NAME, ENGINES, PYTHON, PRELOAD, JSON, HELP, {0}};
+
+const command_t commands[] = {
+    {"start", "[-n N] [options]", "starts a cluster and waits until its engines are ready",
+     start_options, command_start},
+    {"stop", "[--all]", "stops a cluster", stop_options, command_stop},
+    {"status", "[--json]", "shows the engines and what they do", status_options, command_status},
+    {"list", "[--json]", "lists your clusters", list_options, command_list},
+    {"px", "[-t SET] CODE | - | -f FILE", "runs code on the engines", px_options, command_px},
+    {"run", "FILE", "runs a file of the prompt's lines; starts a cluster if there is none",
+     run_options, command_run},
+    {"logs", "[-f]", "shows a cluster's logs", logs_options, command_logs},
+    {"why", "", "tells why engines are missing", why_options, command_why},
+    {0},
+};
+
+int command_complain(int status, const char *format, ...)
+{
+    va_list args;
+    fflush(stdout);
+    fputs("tutti: ", stderr);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    return status;
+}
+
+/* ---- signals */
+
+static session_t *session;
+
+void command_set_session(session_t *the_session)
+{
+    session = the_session;
+}
+
+/* First Ctrl-C: exactly this command on exactly its targets; the second is counted by the wait. */
+static void on_interrupt(tt_loop_t *loop)
+{
+    if (session == NULL) {
+        tt_loop_stop(loop);
+        _Exit(130);
+    }
+    if (session->waiting) {
+        if (session->interrupts++ == 0)
+            session_cancel_job(session, session->waiting);
+    } else if (session->local) {
+        local_interrupt(session->local);
+    }
+}
+
+static void on_signal(void *arg, const struct signalfd_siginfo *info)
+{
+    if (info->ssi_signo == SIGINT)
+        on_interrupt(arg);
+    else if (info->ssi_signo == SIGCHLD && session && session->local)
+        local_reap(session->local);
+}
+
+tt_loop_t *command_loop(void)
+{
+    static tt_loop_t *loop;
+    sigset_t signals;
+    if (loop == NULL) {
+        tt_signals_block(&signals, SIGINT, SIGCHLD, 0);
+        loop = tt_loop_new();
+        tt_loop_add_signals(loop, &signals, on_signal, loop);
+    }
+    return loop;
+}

@@ -1,0 +1,45 @@
+/* Subcommands of tutti: one row of a table each, from which dispatch and help come. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+#include "cluster.h"
+
+/* Everything that options of any command may set. */
+typedef struct {
+    const char *name;
+    cluster_wish_t wish;
+    const char *targets, *exclude, *file;
+    double limit_s;   /* of a px's run time; 0: none */
+    bool json, all, follow, help;
+    tt_texts_t lines; /* -c */
+} given_t;
+
+typedef struct {
+    const char *name;
+    const char *usage;   /* behind the name */
+    const char *summary; /* one sentence */
+    const tt_option_t *options;
+    int (*run)(given_t *given, int argc, char **argv); /* operands only; returns the exit status */
+} command_t;
+
+extern const command_t commands[];
+
+/* What a command shares with the others: the loop with our signals, and the cluster's directory. */
+tt_loop_t *command_loop(void);
+int command_complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Whom SIGINT and SIGCHLD are for, while a session runs. */
+struct session;
+void command_set_session(struct session *session);
+
+int command_start(given_t *given, int argc, char **argv);
+int command_stop(given_t *given, int argc, char **argv);
+int command_status(given_t *given, int argc, char **argv);
+int command_why(given_t *given, int argc, char **argv);
+int command_list(given_t *given, int argc, char **argv);
+int command_logs(given_t *given, int argc, char **argv);
+int command_px(given_t *given, int argc, char **argv);
+int command_run(given_t *given, int argc, char **argv);
+int command_lines(given_t *given, int argc, char **argv);
+
+#endif

@@ -1,0 +1,223 @@
+/* Subcommands on clusters: start, stop, status, list, logs, why. */
+#include "command.h"
+#include "pack.h"
+#include "status.h"
+#include "value.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CONNECT_MS = 10000, LOG_TAIL = 64 * 1024 };
+
+static const char *const log_names[] = {"controller.log", "engine.log"};
+
+static tt_client_t *connect_to(const tt_rundir_t *dir, tt_error_t *err)
+{
+    return tt_client_open(command_loop(), dir, "tutti", NULL, NULL, CONNECT_MS, err);
+}
+
+int command_start(given_t *given, int argc, char **argv)
+{
+    static tt_rundir_t dir;
+    tt_error_t err;
+    pid_t pid;
+    (void)argv;
+    if (argc > 0)
+        return command_complain(2, "start takes options only");
+    if (given->wish.engines < 0)
+        return command_complain(2, "start -n takes a number above 0");
+    if (tt_rundir_prepare(given->name, &dir, &err) != 0)
+        return command_complain(3, "%s", err.text);
+    bool running = tt_rundir_holder(&dir, &pid) == 1;
+    if (!running && cluster_start_controller(&dir, given->wish.policy, &err) != 0)
+        return command_complain(3, "%s", err.text);
+    tt_client_t *client = connect_to(&dir, &err);
+    if (client == NULL)
+        return command_complain(3, "%s", err.text);
+    int status = running ? 0
+                         : cluster_launch(client, command_loop(), &given->wish, true, &err);
+    char *summary = cluster_summary(client);
+    if (status == 3)
+        command_complain(3, "%s", err.text);
+    else
+        printf("cluster '%s' %s: %s\n", dir.name, running ? "is running already" : "is up",
+               summary);
+    free(summary);
+    tt_client_close(&client);
+    return status;
+}
+
+static int stop_one(const char *name)
+{
+    static tt_rundir_t dir;
+    tt_error_t err;
+    pid_t pid;
+    if (tt_rundir_open(name, &dir, &err) != 0 && err.code != ENOENT)
+        return command_complain(3, "%s", err.text);
+    if (tt_rundir_holder(&dir, &pid) == 0) {
+        printf("no cluster '%s' is running\n", name);
+        return 0;
+    }
+    if (cluster_stop(command_loop(), &dir, &err) != 0)
+        return command_complain(3, "%s", err.text);
+    printf("cluster '%s' is stopped\n", name);
+    return 0;
+}
+
+static void stop_each(const char *name, void *arg)
+{
+    static tt_rundir_t dir;
+    tt_error_t err;
+    pid_t pid;
+    int *status = arg;
+    if (tt_rundir_open(name, &dir, &err) == 0 && tt_rundir_holder(&dir, &pid) == 1) {
+        int one = stop_one(name);
+        *status = *status ? *status : one;
+    }
+}
+
+int command_stop(given_t *given, int argc, char **argv)
+{
+    tt_error_t err;
+    int status = 0;
+    (void)argv;
+    if (argc > 0)
+        return command_complain(2, "stop takes no arguments; --name NAME stops another cluster");
+    if (!given->all)
+        return stop_one(given->name);
+    if (tt_rundir_list(stop_each, &status, &err) != 0)
+        return command_complain(3, "%s", err.text);
+    return status;
+}
+
+static int show(const given_t *given, status_form_t form)
+{
+    static tt_rundir_t dir;
+    tt_error_t err;
+    pid_t pid;
+    if (tt_rundir_open(given->name, &dir, &err) != 0)
+        return command_complain(3, "%s", err.text);
+    if (tt_rundir_holder(&dir, &pid) == 0)
+        return command_complain(3, "no cluster '%s' is running; tutti start makes one",
+                                given->name);
+    tt_client_t *client = connect_to(&dir, &err);
+    int rc = client ? status_show(client, form, stdout, &err) : -1;
+    tt_client_close(&client);
+    return rc == 0 ? 0 : command_complain(3, "%s", err.text);
+}
+
+int command_status(given_t *given, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return show(given, given->json ? STATUS_JSON : STATUS_TEXT);
+}
+
+int command_why(given_t *given, int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return show(given, STATUS_WHY);
+}
+
+/* ---- list */
+
+typedef struct {
+    bool json;
+    size_t count;
+} listing_t;
+
+static void list_one(const char *name, void *arg)
+{
+    static tt_rundir_t dir;
+    listing_t *listing = arg;
+    tt_error_t err;
+    pid_t pid;
+    if (tt_rundir_open(name, &dir, &err) != 0 || tt_rundir_holder(&dir, &pid) == 0)
+        return;
+    tt_client_t *client = connect_to(&dir, &err);
+    size_t ready = client ? cluster_count(client, TT_ENGINE_READY) : 0;
+    if (listing->json) {
+        tt_buf_t line;
+        tt_buf_init(&line);
+        tt_buf_printf(&line, "{\"schema\":1,\"cluster\":");
+        tt_json_text(&line, name, strlen(name));
+        tt_buf_printf(&line, ",\"pid\":%d,\"answers\":%s,\"engines\":%zu}", (int)pid,
+                      client ? "true" : "false", ready);
+        printf("%s\n", tt_buf_text(&line));
+        tt_buf_release(&line);
+    } else {
+        char *summary = client ? cluster_summary(client) : tt_strdup(err.text);
+        if (listing->count == 0)
+            printf("%-16s  %7s  %s\n", "CLUSTER", "PID", "ENGINES");
+        printf("%-16s  %7d  %s\n", name, (int)pid, summary);
+        free(summary);
+    }
+    listing->count++;
+    tt_client_close(&client);
+}
+
+int command_list(given_t *given, int argc, char **argv)
+{
+    listing_t listing = {given->json, 0};
+    tt_error_t err;
+    (void)argc;
+    (void)argv;
+    if (tt_rundir_list(list_one, &listing, &err) != 0)
+        return command_complain(3, "%s", err.text);
+    if (listing.count == 0 && !given->json)
+        printf("no cluster is running\n");
+    return 0;
+}
+
+/* ---- logs */
+
+/* Copies a log's end to stdout, from `*at` on (-1: the last part). */
+static bool copy_log(const tt_rundir_t *dir, const char *name, off_t *at)
+{
+    char path[PATH_MAX + 64], bytes[8192];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/%s", dir->state_dir, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    if (*at < 0)
+        *at = info.st_size > LOG_TAIL ? info.st_size - LOG_TAIL : 0;
+    if (info.st_size < *at)
+        *at = 0;
+    ssize_t got;
+    while ((got = pread(fd, bytes, sizeof bytes, *at)) > 0) {
+        fwrite(bytes, 1, (size_t)got, stdout);
+        *at += got;
+    }
+    close(fd);
+    fflush(stdout);
+    return true;
+}
+
+int command_logs(given_t *given, int argc, char **argv)
+{
+    static tt_rundir_t dir;
+    tt_error_t err;
+    off_t at[2] = {-1, -1};
+    bool found = false, never = false;
+    (void)argc;
+    (void)argv;
+    if (tt_rundir_open(given->name, &dir, &err) != 0 && err.code != ENOENT)
+        return command_complain(3, "%s", err.text);
+    do {
+        for (int i = 0; i < 2; i++)
+            found |= copy_log(&dir, log_names[i], &at[i]);
+        if (given->follow)
+            tt_loop_run_until(command_loop(), &never, 200);
+    } while (given->follow);
+    return found ? 0 : command_complain(3, "there are no logs of cluster '%s'", given->name);
+}

@@ -1,0 +1,220 @@
+/* Jobs and the results that come in for them. See job.h. */
+#include "job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+job_t *job_new(int number, const char *source, size_t parts)
+{
+    job_t *self = tt_alloc(sizeof *self);
+    self->number = number;
+    self->source = tt_strdup(source);
+    self->parts = tt_alloc((parts + 1) * sizeof *self->parts);
+    self->part_count = self->left = parts;
+    self->client_jobs = tt_alloc((parts + 1) * sizeof *self->client_jobs);
+    self->started_ns = tt_now_ns();
+    for (size_t i = 0; i < parts; i++)
+        self->parts[i].engine = -1;
+    return self;
+}
+
+void job_destroy(job_t **self_p)
+{
+    job_t *self = *self_p;
+    if (self == NULL)
+        return;
+    for (size_t i = 0; i < self->part_count; i++) {
+        job_part_t *part = &self->parts[i];
+        free(part->host);
+        free(part->cause);
+        tt_frames_release(&part->frames);
+        tt_buf_release(&part->early[0]);
+        tt_buf_release(&part->early[1]);
+    }
+    for (size_t i = 0; i < self->name_count; i++)
+        free(self->names[i]);
+    free(self->names);
+    free(self->parts);
+    free(self->client_jobs);
+    free(self->engines);
+    free(self->source);
+    free(self);
+    *self_p = NULL;
+}
+
+/* ---- results coming in */
+
+static job_part_t *part_of(job_t *self, int engine)
+{
+    for (size_t i = 0; i < self->part_count; i++)
+        if (self->parts[i].engine == engine)
+            return &self->parts[i];
+    return NULL;
+}
+
+static void end_if_done(job_t *self)
+{
+    if (self->left > 0)
+        return;
+    self->done = true;
+    self->ended_ns = tt_now_ns();
+    if (self->finished)
+        self->finished(self, self->arg);
+}
+
+static void end_part(job_t *self, job_part_t *part, tt_result_t *result)
+{
+    if (part == NULL || part->done)
+        return;
+    part->done = true;
+    part->status = result->status;
+    part->engine = result->engine;
+    part->host = tt_strdup(result->host);
+    part->cause = tt_strdup(result->cause);
+    part->frames = *result->frames;
+    tt_frames_init(result->frames);
+    part->dropped_bytes = result->dropped_bytes;
+    part->queue_ns = result->queue_ns;
+    part->wait_ns = result->wait_ns;
+    part->run_ns = result->run_ns;
+    part->done_ns = tt_now_ns();
+    self->left--;
+}
+
+static void on_px_result(void *arg, tt_job_t *client_job, tt_result_t *result)
+{
+    job_t *self = arg;
+    job_part_t *part = part_of(self, result->engine);
+    (void)client_job;
+    end_part(self, part, result);
+    if (self->left == 0)
+        self->client_jobs[0] = NULL;
+}
+
+static void on_px_output(void *arg, tt_job_t *client_job, int engine, int stream, tt_span_t bytes)
+{
+    job_part_t *part = part_of(arg, engine);
+    (void)client_job;
+    if (part)
+        tt_buf_append(&part->early[stream == 2], bytes.data, bytes.len);
+}
+
+static void on_px_done(void *arg, tt_job_t *client_job)
+{
+    (void)client_job;
+    end_if_done(arg);
+}
+
+const tt_job_handlers_t job_px_handlers = {on_px_result, on_px_output, on_px_done};
+
+static void on_item_result(void *arg, tt_job_t *client_job, tt_result_t *result)
+{
+    job_item_t *item = arg;
+    (void)client_job;
+    end_part(item->job, &item->job->parts[item->index], result);
+    item->job->client_jobs[item->index] = NULL;
+}
+
+static void on_item_output(void *arg, tt_job_t *client_job, int engine, int stream,
+                           tt_span_t bytes)
+{
+    job_item_t *item = arg;
+    (void)client_job;
+    (void)engine;
+    tt_buf_append(&item->job->parts[item->index].early[stream == 2], bytes.data, bytes.len);
+}
+
+static void on_item_done(void *arg, tt_job_t *client_job)
+{
+    job_item_t *item = arg;
+    job_t *job = item->job;
+    (void)client_job;
+    free(item);
+    if (job->feed && job->submitted < job->part_count)
+        job->feed(job);
+    end_if_done(job);
+}
+
+const tt_job_handlers_t job_item_handlers = {on_item_result, on_item_output, on_item_done};
+
+void job_stop_feeding(job_t *self, const char *cause)
+{
+    while (self->submitted < self->part_count) {
+        tt_frames_t frames;
+        tt_frames_init(&frames);
+        tt_result_t result = {.engine = -1, .status = TT_STATUS_CANCELLED, .frames = &frames};
+        strncpy(result.cause, cause, sizeof result.cause - 1);
+        end_part(self, &self->parts[self->submitted++], &result);
+    }
+    end_if_done(self);
+}
+
+/* ---- answers going out */
+
+static tt_span_t joined(tt_buf_t *out, const tt_buf_t *early, tt_span_t rest)
+{
+    tt_buf_append(out, early->data, early->len);
+    tt_buf_append(out, rest.data, rest.len);
+    return (tt_span_t){out->data, out->len};
+}
+
+static void fill_answer(const job_t *self, size_t index, job_answer_t *out)
+{
+    const job_part_t *part = &self->parts[index];
+    tt_span_t body = tt_frames_span(&part->frames, 0);
+    answer_t *answer = &out->answer;
+    tt_error_t err;
+    answer_init(answer);
+    if (body.len > 0)
+        answer_read(answer, body, &err);
+    answer->job = self->number;
+    answer->engine = part->engine;
+    answer->item = self->map ? (int)index : -1;
+    answer->host = part->host;
+    answer->status = part->done ? part->status : (unsigned)TT_STATUS_OK;
+    answer->source = tt_span(self->source);
+    if (part->cause && *part->cause)
+        answer->cause = tt_span(part->cause);
+    answer->out = joined(&out->out, &part->early[0], tt_frames_span(&part->frames, 1));
+    answer->err = joined(&out->err, &part->early[1], tt_frames_span(&part->frames, 2));
+    answer->dropped_bytes = part->dropped_bytes;
+    answer->queue_s = (double)(part->queue_ns + part->wait_ns) / 1e9;
+    answer->run_s = (double)part->run_ns / 1e9;
+    answer->elapsed_s = part->done ? (double)(part->done_ns - self->started_ns) / 1e9 : 0;
+}
+
+job_answer_t *job_answers(const job_t *self, size_t *count)
+{
+    job_answer_t *answers = tt_alloc((self->part_count + 1) * sizeof *answers);
+    for (size_t i = 0; i < self->part_count; i++)
+        fill_answer(self, i, &answers[i]);
+    *count = self->part_count;
+    return answers;
+}
+
+void job_answers_release(job_answer_t **answers, size_t count)
+{
+    for (size_t i = 0; *answers && i < count; i++) {
+        tt_buf_release(&(*answers)[i].out);
+        tt_buf_release(&(*answers)[i].err);
+    }
+    free(*answers);
+    *answers = NULL;
+}
+
+size_t job_failed(const job_t *self)
+{
+    size_t failed = 0;
+    for (size_t i = 0; i < self->part_count; i++)
+        failed += self->parts[i].done && self->parts[i].status != TT_STATUS_OK;
+    return failed;
+}
+
+timing_t job_timing(const job_t *self)
+{
+    int64_t serial = 0, end = self->done ? self->ended_ns : tt_now_ns();
+    for (size_t i = 0; i < self->part_count; i++)
+        serial += self->parts[i].run_ns;
+    return (timing_t){self->part_count, (double)(end - self->started_ns) / 1e9,
+                      (double)serial / 1e9};
+}

@@ -1,0 +1,77 @@
+/* A job: one command at the prompt whose work is done by engines. It keeps each engine's (or item's)
+ * answer with its output and times until it is shown and forgotten. */
+#ifndef JOB_H
+#define JOB_H
+
+#include "answer.h"
+#include "client.h"
+#include "timing.h"
+
+/* One engine's, or one item's, part. */
+typedef struct {
+    int engine;    /* -1: not assigned yet */
+    bool done;
+    unsigned status;
+    char *host, *cause; /* owned */
+    tt_frames_t frames; /* body, stdout, stderr, buffers */
+    tt_buf_t early[2];  /* output that came ahead of the result */
+    uint64_t dropped_bytes;
+    int64_t queue_ns, wait_ns, run_ns, done_ns;
+} job_part_t;
+
+typedef struct job {
+    int number;       /* its In number */
+    char *source;     /* what was typed */
+    bool map;         /* parts are items of a map */
+    bool scalar;      /* one integer target: its value is no list */
+    bool background;
+    bool shown;       /* its answers have been shown */
+    bool cancelled;
+    int *engines;     /* that it was sent to, sorted; px only */
+    size_t engine_count;
+    job_part_t *parts;
+    size_t part_count, left;
+    size_t submitted; /* map: items handed to the client so far */
+    int64_t started_ns, ended_ns;
+    bool done;
+    tt_job_t **client_jobs; /* under way, by part for a map; [0] for px */
+    void (*feed)(struct job *); /* map: submits more items as results come; else NULL */
+    void *feeder;               /* its state, owned by whoever set feed */
+    void (*finished)(struct job *, void *arg);
+    void *arg;
+    char **names; /* to bind the result to; owned */
+    size_t name_count;
+    struct job *next;
+} job_t;
+
+job_t *job_new(int number, const char *source, size_t parts);
+void job_destroy(job_t **self_p);
+
+/* Handlers for tt_client_submit: for px the job is `arg`; for a map item `arg` is a job_item_t. */
+extern const tt_job_handlers_t job_px_handlers;
+extern const tt_job_handlers_t job_item_handlers;
+
+typedef struct {
+    job_t *job;
+    size_t index;
+} job_item_t;
+
+/* Ends what a map did not submit: its items are CANCELLED. */
+void job_stop_feeding(job_t *self, const char *cause);
+
+/* The part as an answer to show; it points into the job. `texts` holds the joined output. */
+typedef struct {
+    answer_t answer;
+    tt_buf_t out, err;
+} job_answer_t;
+
+/* All answers, in target or item order; `count` of them. Free with job_answers_release. */
+job_answer_t *job_answers(const job_t *self, size_t *count);
+void job_answers_release(job_answer_t **answers, size_t count);
+
+/* How many parts have failed. */
+size_t job_failed(const job_t *self);
+
+timing_t job_timing(const job_t *self);
+
+#endif

@@ -1,0 +1,104 @@
+/* Jobs of the session: %jobs, %result, %wait, %cancel. */
+#include "magic.h"
+#include "option.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int magic_jobs(session_t *session, const magic_call_t *call)
+{
+    (void)call;
+    for (const job_t *job = session->jobs; job; job = job->next) {
+        timing_t timing = job_timing(job);
+        tt_buf_t time;
+        tt_buf_init(&time);
+        timing_duration(&time, timing.elapsed_s);
+        const char *state = !job->done          ? "running"
+                            : job_failed(job)   ? "failed"
+                            : job->cancelled    ? "cancelled"
+                                                : "done";
+        printf("[%d] %-9s %zu/%zu  %-8s %.*s\n", job->number, state, job->part_count - job->left,
+               job->part_count, tt_buf_text(&time), (int)strcspn(job->source, "\n"), job->source);
+        tt_buf_release(&time);
+    }
+    fflush(stdout);
+    return 0;
+}
+
+/* The job that a number names; without one, the latest. NULL after a message. */
+static job_t *find(session_t *session, const char *magic, const char *text)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+    job_t *job = NULL;
+    if (end == text) {
+        for (job_t *each = session->jobs; each; each = each->next)
+            job = each;
+        if (job == NULL)
+            session_complain(session, magic, 2, "there is no job yet");
+        return job;
+    }
+    job = session_find_job(session, (int)number);
+    if (job == NULL || end[strspn(end, " \t,\n0123456789")])
+        session_complain(session, magic, 2, "no job '%s'; %%jobs lists them", text);
+    return job;
+}
+
+int magic_result(session_t *session, const magic_call_t *call)
+{
+    job_t *job = find(session, "%result", call->rest);
+    if (job == NULL)
+        return 2;
+    if (!session_wait(session, job, -1))
+        return session_complain(session, "%result", 1, "job %d still runs", job->number);
+    return session_finish_job(session, job);
+}
+
+int magic_wait(session_t *session, const magic_call_t *call)
+{
+    const char *limit = words_value(&call->words, "timeout");
+    double seconds = 0;
+    int status = 0;
+    if (limit && tt_seconds(limit, &seconds) != 0)
+        return session_complain(session, "%wait", 2, "--timeout takes seconds, not '%s'", limit);
+    int64_t until = limit ? tt_now_ms() + (int64_t)(seconds * 1000) : -1;
+    bool some = call->rest[strspn(call->rest, " \t\n")] != 0;
+    for (job_t *job = session->jobs; job;) {
+        job_t *next = job->next;
+        bool wanted = !some;
+        char *end = NULL;
+        for (const char *at = call->rest; some && !wanted; at = end) {
+            long number = strtol(at, &end, 10);
+            if (end == at)
+                break;
+            wanted = number == job->number;
+            end += strspn(end, ", \t\n");
+        }
+        int64_t left = until < 0 ? -1 : until - tt_now_ms();
+        if (wanted && !job->shown) {
+            if (!session_wait(session, job, left < 0 && until >= 0 ? 0 : left))
+                return session_complain(session, "%wait", 1, "job %d still runs", job->number);
+            int ended = session_finish_job(session, job);
+            status = status ? status : ended;
+        }
+        job = next;
+    }
+    return status;
+}
+
+int magic_cancel(session_t *session, const magic_call_t *call)
+{
+    const char *at = call->rest;
+    if (at[strspn(at, " \t\n")] == 0)
+        return session_complain(session, "%cancel", 2, "takes numbers of jobs; %%jobs lists them");
+    while (*(at += strspn(at, ", \t\n"))) {
+        job_t *job = find(session, "%cancel", at);
+        if (job == NULL)
+            return 2;
+        if (!job->done)
+            session_cancel_job(session, job);
+        at += strcspn(at, ", \t\n");
+    }
+    return 0;
+}

@@ -1,0 +1,244 @@
+/* %map: a function of the local engine is called for each item, by whichever engine is free. The
+ * function travels once; items are handed over a bounded number at a time. */
+#include "magic.h"
+#include "pack.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OUTSTANDING_MAX = 4096, HASH = 16 };
+
+typedef struct {
+    session_t *session;
+    local_result_t items; /* frames: body, then the items' */
+    size_t *first;        /* the first frame of each item */
+    size_t *frames;       /* how many frames it has */
+    uint8_t hash[HASH];
+    int *engines; /* NULL: any */
+    size_t engine_count;
+    unsigned retries;
+    uint64_t timeout_ms;
+    size_t outstanding;
+} feeder_t;
+
+/* ---- what the local engine gives */
+
+static int get(session_t *session, char **exprs, size_t count, const char *how,
+               local_result_t *result, answer_t *answer)
+{
+    tt_buf_t args;
+    tt_error_t err;
+    tt_buf_init(&args);
+    tt_pack_array(&args, 2);
+    tt_pack_array(&args, count);
+    for (size_t i = 0; i < count; i++)
+        tt_pack_text(&args, exprs[i]);
+    tt_pack_text(&args, how);
+    int status = session_local_call(session, TT_RT_GET, &args, NULL, result);
+    tt_buf_release(&args);
+    if (status != 0)
+        return status;
+    answer_init(answer);
+    if (answer_read(answer, tt_frames_span(&result->frames, 0), &err) == 0 && answer->value.data)
+        return 0;
+    local_result_release(result);
+    return session_complain(session, "%map", 1, "the local engine gave no value");
+}
+
+/* The function: its hash, and its bytes to the cluster unless it has them. */
+static int ship_function(session_t *session, char *expr, uint8_t hash[HASH])
+{
+    local_result_t result;
+    answer_t answer;
+    int status = get(session, &expr, 1, "function", &result, &answer);
+    if (status != 0)
+        return status;
+    tt_reader_t reader = tt_reader(answer.value);
+    size_t count;
+    tt_span_t bytes = {NULL, 0}, note;
+    if (tt_read_array(&reader, &count) == 0)
+        tt_read_bin(&reader, &bytes);
+    if (tt_read_str(&reader, &note) == 0 && note.len > 0)
+        fprintf(stderr, "%.*s\n", (int)note.len, (const char *)note.data);
+    if (bytes.len == HASH && result.frames.count == 2) {
+        tt_frames_t frames;
+        memcpy(hash, bytes.data, HASH);
+        tt_frames_init(&frames);
+        tt_frames_share(&frames, &result.frames.items[1]);
+        tt_client_blob(session->client, hash, &frames);
+    } else {
+        status = session_complain(session, "%map", 1, "the local engine gave no function");
+    }
+    local_result_release(&result);
+    return status;
+}
+
+/* The items: where each one's frames are. Returns how many in `count`. */
+static int read_items(session_t *session, char **exprs, size_t expr_count, feeder_t *feeder,
+                      size_t *count)
+{
+    answer_t answer;
+    int status = get(session, exprs, expr_count, "items", &feeder->items, &answer);
+    if (status != 0)
+        return status;
+    tt_reader_t reader = tt_reader(answer.value);
+    size_t next = 1;
+    *count = 0;
+    if (tt_read_array(&reader, count) != 0)
+        *count = 0;
+    feeder->first = tt_alloc((*count + 1) * sizeof *feeder->first);
+    feeder->frames = tt_alloc((*count + 1) * sizeof *feeder->frames);
+    for (size_t i = 0; i < *count; i++) {
+        uint64_t frames = 0;
+        tt_read_uint(&reader, &frames);
+        if (frames == 0 || next + frames > feeder->items.frames.count)
+            return session_complain(session, "%map", 1, "the local engine gave broken items");
+        feeder->first[i] = next;
+        feeder->frames[i] = (size_t)frames;
+        next += (size_t)frames;
+    }
+    return 0;
+}
+
+/* ---- handing items over */
+
+static void submit_item(job_t *job, feeder_t *feeder, size_t index)
+{
+    tt_buf_t args;
+    tt_frames_t frames;
+    zmq_msg_t *items = feeder->items.frames.items + feeder->first[index];
+    tt_buf_init(&args);
+    tt_frames_init(&frames);
+    tt_pack_array(&args, 3);
+    tt_pack_bin(&args, feeder->hash, HASH);
+    tt_pack_raw(&args, (tt_span_t){zmq_msg_data(&items[0]), zmq_msg_size(&items[0])});
+    tt_pack_nil(&args);
+    tt_frames_take_buf(&frames, &args);
+    for (size_t i = 1; i < feeder->frames[index]; i++)
+        tt_frames_share(&frames, &items[i]);
+    tt_buf_release(&args);
+    job_item_t *item = tt_alloc(sizeof *item);
+    *item = (job_item_t){job, index};
+    tt_submit_t submit = {.op = TT_RT_CALL,
+                          .balanced = true,
+                          .engines = feeder->engines,
+                          .engine_count = feeder->engine_count,
+                          .blob = feeder->hash,
+                          .label = job->source,
+                          .retries = feeder->retries,
+                          .timeout_ms = feeder->timeout_ms,
+                          .handlers = &job_item_handlers,
+                          .arg = item};
+    job->client_jobs[index] = tt_client_submit(feeder->session->client, &submit, &frames);
+}
+
+static void feed(job_t *job)
+{
+    feeder_t *feeder = job->feeder;
+    size_t done = job->part_count - job->left;
+    while (job->submitted < job->part_count && job->submitted - done < OUTSTANDING_MAX) {
+        submit_item(job, feeder, job->submitted);
+        job->submitted++;
+    }
+}
+
+static void release_feeder(job_t *job)
+{
+    feeder_t *feeder = job->feeder;
+    local_result_release(&feeder->items);
+    free(feeder->first);
+    free(feeder->frames);
+    free(feeder->engines);
+    free(feeder);
+    job->feeder = NULL;
+}
+
+static void on_finished(job_t *job, void *arg)
+{
+    (void)arg;
+    release_feeder(job);
+}
+
+/* ---- the magic */
+
+/* The engines that may do it: those of the local language among the targets; NULL when that is any. */
+static int choose_engines(session_t *session, const magic_call_t *call, feeder_t *feeder)
+{
+    size_t known, count, kept = 0;
+    int *ids;
+    int status = session_targets(session, words_value(&call->words, "targets"),
+                                 words_value(&call->words, "exclude"), &ids, &count, NULL);
+    if (status != 0)
+        return status;
+    const tt_engine_t *engines = tt_client_engines(session->client, &known);
+    const char *language = local_language(session->local);
+    for (size_t i = 0; i < count; i++)
+        for (size_t e = 0; e < known; e++)
+            if (engines[e].id == ids[i] && strcmp(engines[e].language, language) == 0)
+                ids[kept++] = ids[i];
+    feeder->engines = ids;
+    feeder->engine_count = kept;
+    if (kept == 0)
+        return session_complain(session, "%map", 2, "none of the targets is a %s engine", language);
+    return 0;
+}
+
+static int read_retries(session_t *session, const magic_call_t *call, unsigned *retries)
+{
+    const char *text = words_value(&call->words, "retries");
+    char *end = NULL;
+    long value = text ? strtol(text, &end, 10) : 0;
+    if (text && (*end || end == text || value < 0 || value > 10))
+        return session_complain(session, "%map", 2, "--retries takes 0 to 10, not '%s'", text);
+    *retries = (unsigned)value;
+    return 0;
+}
+
+static int prepare(session_t *session, const magic_call_t *call, const words_list_t *words,
+                   feeder_t *feeder, size_t *count)
+{
+    int status = magic_timeout(session, call, &feeder->timeout_ms);
+    if (status == 0)
+        status = read_retries(session, call, &feeder->retries);
+    if (status == 0)
+        status = ship_function(session, words->items[0], feeder->hash);
+    if (status == 0)
+        status = choose_engines(session, call, feeder);
+    if (status == 0)
+        status = read_items(session, words->items + 1, words->count - 1, feeder, count);
+    return status;
+}
+
+int magic_map(session_t *session, const magic_call_t *call)
+{
+    words_list_t words;
+    tt_error_t err;
+    size_t count = 0;
+    if (words_split(&words, call->rest, &err) != 0)
+        return session_complain(session, "%map", 2, "%s", err.text);
+    if (words.count < 2) {
+        words_list_release(&words);
+        return session_complain(session, "%map", 2,
+                                "takes a function and items, as in "
+                                "%%map (lambda x: x**2) range(32)");
+    }
+    feeder_t *feeder = tt_alloc(sizeof *feeder);
+    feeder->session = session;
+    int status = prepare(session, call, &words, feeder, &count);
+    words_list_release(&words);
+    job_t *job = job_new(session->number, call->text, count);
+    job->map = true;
+    job->feeder = feeder;
+    if (status != 0) {
+        release_feeder(job);
+        job_destroy(&job);
+        return status;
+    }
+    job->feed = feed;
+    job->finished = on_finished;
+    feed(job);
+    if (count == 0)
+        job_stop_feeding(job, "");
+    return magic_start_job(session, call, job);
+}

@@ -1,0 +1,105 @@
+/* tutti: the prompt and the cluster command. */
+#include "command.h"
+#include "identity.h"
+#include "log.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    given_t given;
+    bool version;
+} top_t;
+
+static const tt_option_t top_options[] = {
+    {'c', "command", "LINE", "run a line of the prompt; may be repeated", TT_OPTION_MULTI,
+     offsetof(top_t, given.lines)},
+    {'n', "engines", "N", "engines of a cluster started for -c (one per core)", TT_OPTION_INT,
+     offsetof(top_t, given.wish.engines)},
+    {0, "python", "PATH", "their Python, and the local one", TT_OPTION_TEXT,
+     offsetof(top_t, given.wish.program)},
+    {0, "name", "NAME", "the cluster (default)", TT_OPTION_TEXT, offsetof(top_t, given.name)},
+    {0, "json", NULL, "results as JSON lines", TT_OPTION_FLAG, offsetof(top_t, given.json)},
+    {'h', "help", NULL, "this help", TT_OPTION_FLAG, offsetof(top_t, given.help)},
+    {0, "version", NULL, "the version", TT_OPTION_FLAG, offsetof(top_t, version)},
+    {0},
+};
+
+static int usage(FILE *out, int status)
+{
+    fprintf(out, "usage: tutti COMMAND [options]\n       tutti -c LINE [-c LINE ...]\n\n");
+    for (const command_t *row = commands; row->name; row++)
+        fprintf(out, "  %-7s %s\n", row->name, row->summary);
+    fprintf(out, "\n");
+    tt_options_help(top_options, out);
+    fprintf(out, "\ntutti COMMAND --help tells more of each; %%help lists the prompt's magics.\n");
+    return status;
+}
+
+static const command_t *find(const char *name)
+{
+    for (const command_t *row = commands; row->name; row++)
+        if (strcmp(row->name, name) == 0)
+            return row;
+    return NULL;
+}
+
+static int unknown(const char *name)
+{
+    const char *names[32];
+    size_t count = 0;
+    for (const command_t *row = commands; row->name && count < 32; row++)
+        names[count++] = row->name;
+    const char *closest = tt_closest(name, names, count);
+    return command_complain(2, "no command '%s'%s%s%s; tutti --help lists them", name,
+                            closest ? ": did you mean '" : "", closest ? closest : "",
+                            closest ? "'?" : "");
+}
+
+static given_t defaults(void)
+{
+    return (given_t){.name = "default", .wish = {.timeout_s = 60, .grace_s = 60}};
+}
+
+static int run_command(int argc, char **argv)
+{
+    const command_t *command = find(argv[0]);
+    given_t given = defaults();
+    tt_error_t err;
+    int rest;
+    if (command == NULL)
+        return unknown(argv[0]);
+    if (tt_options_parse(command->options, &given, argc, argv, &rest, strcmp(argv[0], "px") == 0,
+                         &err) != 0)
+        return command_complain(2, "%s: %s", command->name, err.text);
+    if (given.help) {
+        printf("usage: tutti %s %s\n%s\n\n", command->name, command->usage, command->summary);
+        tt_options_help(command->options, stdout);
+        return 0;
+    }
+    tt_error_t bad;
+    if (tt_rundir_name_check(given.name, &bad) != 0)
+        return command_complain(2, "%s", bad.text);
+    return command->run(&given, argc - rest, argv + rest);
+}
+
+int main(int argc, char **argv)
+{
+    top_t top = {.given = defaults()};
+    tt_error_t err;
+    int rest;
+    tt_log_open("tutti", 2);
+    if (tt_options_parse(top_options, &top, argc, argv, &rest, true, &err) != 0)
+        return command_complain(2, "%s", err.text);
+    if (top.version)
+        return printf("tutti %s\n", TT_VERSION) < 0;
+    if (top.given.help)
+        return usage(stdout, 0);
+    if (top.given.lines.count > 0)
+        return rest < argc ? command_complain(2, "-c stands alone")
+                           : command_lines(&top.given, 0, NULL);
+    if (rest == argc)
+        return usage(stderr, 2);
+    return run_command(argc - rest, argv + rest);
+}

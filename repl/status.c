@@ -1,0 +1,243 @@
+/* The status report as text. It is one map (controller/report.c); unknown keys are skipped. */
+#include "status.h"
+
+#include "target.h"
+#include "text.h"
+#include "timing.h"
+#include "value.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { REQUEST_MS = 10000, ROWS_MAX = 100 };
+
+/* ---- reading the map */
+
+/* Places a reader at the value under `key`; false when there is none. */
+static bool at_key(tt_span_t map, const char *key, tt_reader_t *at)
+{
+    size_t count;
+    *at = tt_reader(map);
+    if (map.len == 0 || tt_read_map(at, &count) != 0)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        tt_span_t name = {NULL, 0};
+        if (tt_read_str(at, &name) != 0 && tt_skip(at) != 0)
+            return false;
+        if (name.len == strlen(key) && memcmp(name.data, key, name.len) == 0)
+            return true;
+        if (tt_skip(at) != 0)
+            return false;
+    }
+    return false;
+}
+
+static tt_span_t raw(tt_span_t map, const char *key)
+{
+    tt_reader_t at;
+    tt_span_t value = {NULL, 0};
+    if (at_key(map, key, &at))
+        tt_read_raw(&at, &value);
+    return value;
+}
+
+static int64_t whole(tt_span_t map, const char *key)
+{
+    tt_reader_t at;
+    int64_t value = -1;
+    if (at_key(map, key, &at))
+        tt_read_int(&at, &value);
+    return value;
+}
+
+static double real(tt_span_t map, const char *key)
+{
+    tt_reader_t at;
+    double value = 0;
+    if (at_key(map, key, &at))
+        tt_read_double(&at, &value);
+    return value;
+}
+
+/* A text with controls escaped, the caller's to free. */
+static char *text(tt_span_t map, const char *key)
+{
+    tt_reader_t at;
+    tt_span_t value = {NULL, 0};
+    tt_buf_t out;
+    tt_buf_init(&out);
+    if (at_key(map, key, &at))
+        tt_read_str(&at, &value);
+    tt_text_escape(&out, (const char *)value.data, value.len);
+    char *copy = tt_strdup(tt_buf_text(&out));
+    tt_buf_release(&out);
+    return copy;
+}
+
+/* ---- text */
+
+static void show_duration(FILE *out, double seconds)
+{
+    tt_buf_t buf;
+    tt_buf_init(&buf);
+    timing_duration(&buf, seconds);
+    fprintf(out, "%s", tt_buf_text(&buf));
+    tt_buf_release(&buf);
+}
+
+static void show_controller(tt_span_t report, FILE *out)
+{
+    tt_span_t controller = raw(report, "controller");
+    char *name = text(report, "cluster"), *host = text(controller, "host");
+    fprintf(out, "cluster '%s' · controller pid %lld on %s, %.1f MiB, up ", name,
+            (long long)whole(controller, "pid"), host,
+            (double)whole(controller, "rss_bytes") / 1048576.0);
+    show_duration(out, real(controller, "uptime_s"));
+    fprintf(out, " · %lld tasks, %lld done · %.1f KiB kept\n",
+            (long long)whole(controller, "tasks"), (long long)whole(controller, "tasks_done"),
+            (double)whole(controller, "retained_bytes") / 1024.0);
+    free(name);
+    free(host);
+}
+
+static void show_hosts(tt_span_t report, FILE *out)
+{
+    tt_span_t hosts = raw(report, "hosts"), host;
+    tt_reader_t at = tt_reader(hosts);
+    size_t count = 0;
+    tt_read_array(&at, &count);
+    for (size_t i = 0; i < count && tt_read_raw(&at, &host) == 0; i++) {
+        char *name = text(host, "host");
+        double silent = real(host, "silent_s");
+        fprintf(out, "host %s · pid %lld, %.1f MiB · %lld engines", name,
+                (long long)whole(host, "pid"), (double)whole(host, "rss_bytes") / 1048576.0,
+                (long long)whole(host, "engines"));
+        if (silent > 5)
+            fprintf(out, " · silent for %.0f s", silent);
+        fputc('\n', out);
+        free(name);
+    }
+}
+
+static void show_engine(tt_span_t engine, FILE *out)
+{
+    char *host = text(engine, "host"), *language = text(engine, "language");
+    char *version = text(engine, "version"), *state = text(engine, "state");
+    char *running = text(engine, "running"), *why = text(engine, "text");
+    bool busy = real(engine, "running_s") > 0 || *running;
+    bool usable = whole(engine, "state_number") <= TT_ENGINE_RESTARTING;
+    char kind[48];
+    snprintf(kind, sizeof kind, "%.20s %.20s", language, version);
+    fprintf(out, "%5lld  %-15.15s %7lld  %-15.15s %-10s %5lld  ", (long long)whole(engine, "id"),
+            host, (long long)whole(engine, "pid"), kind, busy && usable ? "busy" : state,
+            (long long)whole(engine, "queue"));
+    show_duration(out, busy ? real(engine, "running_s") : real(engine, "since_s"));
+    if (busy && *running)
+        fprintf(out, "  %.40s", running);
+    else if (!usable)
+        fprintf(out, "  %s", why);
+    fputc('\n', out);
+    free(host);
+    free(language);
+    free(version);
+    free(state);
+    free(running);
+    free(why);
+}
+
+static void show_engines(tt_span_t report, FILE *out)
+{
+    tt_span_t engines = raw(report, "engines"), engine;
+    tt_reader_t at = tt_reader(engines);
+    size_t count = 0, i = 0;
+    tt_read_array(&at, &count);
+    if (count == 0) {
+        fprintf(out, "no engines; tutti start -n N starts some\n");
+        return;
+    }
+    fprintf(out, "%5s  %-15s %7s  %-15s %-10s %5s  %s\n", "ID", "HOST", "PID", "LANGUAGE", "STATE",
+            "QUEUE", "SINCE");
+    for (; i < count && i < ROWS_MAX && tt_read_raw(&at, &engine) == 0; i++)
+        show_engine(engine, out);
+    if (i < count)
+        fprintf(out, "... and %zu more\n", count - i);
+}
+
+/* ---- reasons */
+
+static void show_clock(FILE *out, double when)
+{
+    time_t seconds = (time_t)when;
+    struct tm tm;
+    char text_[32];
+    localtime_r(&seconds, &tm);
+    strftime(text_, sizeof text_, "%H:%M:%S", &tm);
+    fprintf(out, "%s", text_);
+}
+
+/* Rows with the same text and second are one row: "0-3". */
+static void show_why(tt_span_t report, FILE *out)
+{
+    tt_span_t list = raw(report, "why"), reason, next;
+    tt_reader_t at = tt_reader(list);
+    size_t count = 0;
+    tt_read_array(&at, &count);
+    if (count == 0)
+        fprintf(out, "no engine has been lost, restarted or failed to start\n");
+    bool have = count > 0 && tt_read_raw(&at, &reason) == 0;
+    for (size_t i = 1; have; i++) {
+        int *ids = tt_alloc((count + 1) * sizeof *ids);
+        size_t id_count = 0;
+        char *host = text(reason, "host"), *why = text(reason, "text");
+        tt_span_t first = reason;
+        for (;; i++) {
+            if (whole(reason, "engine") >= 0)
+                ids[id_count++] = (int)whole(reason, "engine");
+            have = i < count && tt_read_raw(&at, &next) == 0;
+            char *other = have ? text(next, "text") : NULL;
+            bool same = have && strcmp(other, why) == 0 &&
+                        real(next, "when") - real(first, "when") < 1;
+            free(other);
+            reason = next;
+            if (!same)
+                break;
+        }
+        tt_buf_t names;
+        tt_buf_init(&names);
+        tt_target_format(&names, ids, id_count);
+        show_clock(out, real(first, "when"));
+        fprintf(out, "  engine%s %s on %s: %s\n", id_count == 1 ? "" : "s", tt_buf_text(&names),
+                host, why);
+        tt_buf_release(&names);
+        free(ids);
+        free(host);
+        free(why);
+    }
+}
+
+int status_show(tt_client_t *client, status_form_t form, FILE *out, tt_error_t *err)
+{
+    tt_message_t message = tt_message(TT_MSG_STATUS, 0), answer;
+    tt_packet_t reply;
+    if (tt_client_request(client, &message, REQUEST_MS, &answer, &reply, err) != 0)
+        return -1;
+    tt_span_t report = tt_frames_span(&reply.payload, 0);
+    int rc = tt_validate(report, &tt_limits_value, err);
+    if (rc == 0 && form == STATUS_JSON) {
+        tt_buf_t json;
+        tt_buf_init(&json);
+        tt_value_json(report, &json);
+        fprintf(out, "%s\n", tt_buf_text(&json));
+        tt_buf_release(&json);
+    } else if (rc == 0 && form == STATUS_WHY) {
+        show_why(report, out);
+    } else if (rc == 0) {
+        show_controller(report, out);
+        show_hosts(report, out);
+        show_engines(report, out);
+    }
+    fflush(out);
+    tt_packet_release(&reply);
+    return rc;
+}

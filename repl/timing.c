@@ -1,0 +1,64 @@
+/* Durations and speed-up in words. */
+#include "timing.h"
+
+#include <math.h>
+
+static double sane(double seconds)
+{
+    return isfinite(seconds) && seconds > 0 ? seconds : 0;
+}
+
+void timing_duration(tt_buf_t *out, double seconds)
+{
+    seconds = sane(seconds);
+    long whole = seconds < 1e15 ? (long)(seconds + 0.5) : 0;
+    if (seconds < 0.995)
+        tt_buf_printf(out, "%.2f s", seconds);
+    else if (seconds < 99.95)
+        tt_buf_printf(out, "%.1f s", seconds);
+    else if (whole < 1000)
+        tt_buf_printf(out, "%ld s", whole);
+    else if (whole < 3600)
+        tt_buf_printf(out, "%ld min %02ld s", whole / 60, whole % 60);
+    else
+        tt_buf_printf(out, "%ld h %02ld min", whole / 3600, whole % 3600 / 60);
+}
+
+static void write_items(tt_buf_t *out, const timing_t *timing)
+{
+    tt_buf_printf(out, "%zu item%s · ", timing->items, timing->items == 1 ? "" : "s");
+    timing_duration(out, timing->elapsed_s);
+}
+
+/* 0 when nothing was won. */
+static double speed_up(const timing_t *timing)
+{
+    double elapsed = sane(timing->elapsed_s), serial = sane(timing->serial_s);
+    return elapsed > 0 && serial >= elapsed ? serial / elapsed : 0;
+}
+
+static void write_speed_up(tt_buf_t *out, double factor)
+{
+    tt_buf_printf(out, factor < 99.95 ? " · speed-up %.1fx" : " · speed-up %.0fx", factor);
+}
+
+void timing_line(tt_buf_t *out, const timing_t *timing)
+{
+    write_items(out, timing);
+    tt_buf_printf(out, " · serial ");
+    timing_duration(out, timing->serial_s);
+    double factor = speed_up(timing);
+    if (factor > 0)
+        write_speed_up(out, factor);
+    else
+        tt_buf_printf(out, ": serial would have been faster");
+}
+
+void timing_done(tt_buf_t *out, int job, const timing_t *timing)
+{
+    tt_buf_printf(out, "[%d] done · ", job);
+    write_items(out, timing);
+    double factor = speed_up(timing);
+    if (factor > 0)
+        write_speed_up(out, factor);
+}

@@ -1,0 +1,557 @@
+/* The client. See client.h. One DEALER socket; the controller's process is watched by a pidfd, so its
+ * end is known at once and ends whatever was waited for. */
+#include "client.h"
+
+#include "identity.h"
+#include "log.h"
+#include "map.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { OUTBOX_CAP = 256 << 20, BLOBS_MAX = 64, HASH = 16 };
+
+typedef struct {
+    uint8_t hash[HASH];
+    unsigned uses; /* by jobs that are not done */
+    uint64_t used; /* when last, in submissions */
+} known_blob_t;
+
+struct tt_job {
+    uint64_t id;
+    tt_job_handlers_t handlers;
+    void *arg;
+    bool balanced;
+    size_t left;
+    int *waiting; /* direct: engines that have not answered */
+    size_t waiting_count;
+    bool has_blob;
+    uint8_t blob[HASH];
+};
+
+/* A request under way: the loop fills it in. */
+typedef struct {
+    uint64_t id;
+    bool done;
+    tt_message_t *answer;
+    tt_packet_t *reply;
+} pending_t;
+
+struct tt_client {
+    tt_loop_t *loop;
+    void *context, *socket;
+    tt_outbox_t *outbox;
+    const tt_client_handlers_t *handlers;
+    void *arg;
+    uint64_t next_id;
+    bool registered, failed;
+    char why[512]; /* when failed */
+    int error_code;
+    int controller_pid, controller_fd;
+    tt_map_t jobs;
+    tt_engine_t *engines;
+    size_t engine_count;
+    known_blob_t *blobs;
+    size_t blob_count;
+    uint64_t submissions;
+    pending_t *pending; /* at most one: requests wait in turn */
+    bool connected;     /* registered or failed: ends the wait of open */
+};
+
+/* ---- jobs */
+
+static known_blob_t *find_blob(const tt_client_t *self, const uint8_t *hash)
+{
+    for (size_t i = 0; i < self->blob_count; i++)
+        if (memcmp(self->blobs[i].hash, hash, HASH) == 0)
+            return &self->blobs[i];
+    return NULL;
+}
+
+static void free_job(tt_client_t *self, tt_job_t *job)
+{
+    known_blob_t *blob = job->has_blob ? find_blob(self, job->blob) : NULL;
+    if (blob && blob->uses > 0)
+        blob->uses--;
+    free(job->waiting);
+    free(job);
+}
+
+static void count_result(tt_client_t *self, tt_job_t *job, int engine)
+{
+    for (size_t i = 0; i < job->waiting_count; i++)
+        if (job->waiting[i] == engine)
+            job->waiting[i--] = job->waiting[--job->waiting_count];
+    if (--job->left > 0)
+        return;
+    tt_map_take(&self->jobs, job->id);
+    if (job->handlers.done)
+        job->handlers.done(job->arg, job);
+    free_job(self, job);
+}
+
+static void end_one(tt_client_t *self, tt_job_t *job, int engine, unsigned status,
+                    const char *cause)
+{
+    tt_frames_t frames;
+    tt_frames_init(&frames);
+    tt_result_t result = {.engine = engine, .status = status, .frames = &frames};
+    snprintf(result.cause, sizeof result.cause, "%s", cause);
+    job->handlers.result(job->arg, job, &result);
+    tt_frames_release(&frames);
+    count_result(self, job, engine);
+}
+
+/* Ends everything that a job still waits for. */
+static void end_job(tt_client_t *self, tt_job_t *job, unsigned status, const char *cause)
+{
+    for (size_t left = job->left; left > 0; left--)
+        end_one(self, job, job->waiting_count ? job->waiting[0] : -1, status, cause);
+}
+
+static void end_all(tt_client_t *self, const char *cause)
+{
+    for (;;) {
+        size_t walk = 0;
+        tt_job_t *job = tt_map_next(&self->jobs, &walk);
+        if (job == NULL)
+            return;
+        end_job(self, job, TT_STATUS_UNKNOWN, cause);
+    }
+}
+
+static void fail(tt_client_t *self, int code, const char *why)
+{
+    if (self->failed)
+        return;
+    self->failed = self->connected = true;
+    self->error_code = code;
+    snprintf(self->why, sizeof self->why, "%s", why);
+    if (self->pending)
+        self->pending->done = true;
+    end_all(self, self->why);
+    if (self->registered && self->handlers && self->handlers->gone)
+        self->handlers->gone(self->arg, self->why);
+}
+
+static void on_controller_end(void *arg, int fd, uint32_t events)
+{
+    tt_client_t *self = arg;
+    char why[128];
+    (void)events;
+    tt_loop_remove_fd(self->loop, fd);
+    snprintf(why, sizeof why, "the controller (pid %d) is gone; tutti start gets its engines back",
+             self->controller_pid);
+    fail(self, ECONNRESET, why);
+}
+
+/* ---- messages */
+
+static void on_welcome(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+{
+    char boot[64];
+    (void)packet;
+    self->registered = self->connected = true;
+    self->controller_pid = (int)message->as.welcome.pid;
+    tt_text_copy(message->as.welcome.boot, boot, sizeof boot);
+    if (self->controller_fd >= 0 || strcmp(boot, tt_boot_id()) != 0)
+        return;
+    self->controller_fd = tt_pidfd_open(self->controller_pid);
+    if (self->controller_fd >= 0)
+        tt_loop_add_fd(self->loop, self->controller_fd, EPOLLIN, on_controller_end, self);
+}
+
+static void on_refuse(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+{
+    char text[400];
+    (void)packet;
+    fail(self, EPROTO, tt_text_copy(message->as.refuse.text, text, sizeof text));
+}
+
+static void say_hello(tt_client_t *self, const char *program)
+{
+    uint8_t uuid[16];
+    tt_random(uuid, sizeof uuid);
+    tt_message_t message = tt_message(TT_MSG_HELLO, 0);
+    tt_msg_hello_t *hello = &message.as.hello;
+    hello->major = TT_WIRE_MAJOR;
+    hello->minor = TT_WIRE_MINOR;
+    hello->uuid = (tt_span_t){uuid, sizeof uuid};
+    hello->epoch = tt_random_number();
+    hello->program = tt_span(program);
+    hello->host = tt_span(tt_host_name());
+    hello->boot = tt_span(tt_boot_id());
+    hello->pid = getpid();
+    hello->watch_pid = getpid();
+    hello->events = 1;
+    tt_outbox_send(self->outbox, &message, NULL);
+}
+
+static void on_result(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+{
+    const tt_msg_result_t *got = &message->as.result;
+    tt_job_t *job = tt_map_get(&self->jobs, message->id);
+    if (job == NULL)
+        return;
+    tt_result_t result = {.engine = (int)got->engine,
+                          .status = (unsigned)got->status,
+                          .attempt = (unsigned)got->attempt,
+                          .queue_ns = (int64_t)got->queue_ns,
+                          .wait_ns = (int64_t)got->wait_ns,
+                          .run_ns = got->run_ns,
+                          .dropped_bytes = got->dropped_bytes,
+                          .frames = &packet->payload};
+    tt_text_copy(got->cause, result.cause, sizeof result.cause);
+    tt_text_copy(got->host, result.host, sizeof result.host);
+    job->handlers.result(job->arg, job, &result);
+    count_result(self, job, result.engine);
+}
+
+static void on_output(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+{
+    const tt_msg_output_t *output = &message->as.output;
+    tt_span_t bytes = tt_frames_span(&packet->payload, 0);
+    tt_job_t *job = message->id ? tt_map_get(&self->jobs, message->id) : NULL;
+    int engine = (int)output->engine, stream = output->stream == 2 ? 2 : 1;
+    if (job && job->handlers.output)
+        job->handlers.output(job->arg, job, engine, stream, bytes);
+    else if (message->id == 0 && self->handlers && self->handlers->background)
+        self->handlers->background(self->arg, engine, stream, bytes);
+}
+
+static size_t engine_place(const tt_client_t *self, int id)
+{
+    size_t at = self->engine_count;
+    while (at > 0 && self->engines[at - 1].id >= id)
+        at--;
+    return at;
+}
+
+static void on_event(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+{
+    const tt_msg_event_t *event = &message->as.event;
+    (void)packet;
+    if (event->kind != TT_EVENT_ENGINE || event->engine < 0)
+        return;
+    tt_engine_t engine = {.id = (int)event->engine,
+                          .state = (unsigned)event->state,
+                          .pid = (int)event->pid};
+    tt_text_copy(event->host, engine.host, sizeof engine.host);
+    tt_text_copy(event->language, engine.language, sizeof engine.language);
+    tt_text_copy(event->version, engine.version, sizeof engine.version);
+    tt_text_copy(event->program, engine.program, sizeof engine.program);
+    tt_text_copy(event->text, engine.text, sizeof engine.text);
+    size_t at = engine_place(self, engine.id);
+    bool known = at < self->engine_count && self->engines[at].id == engine.id;
+    size_t behind = self->engine_count - at;
+    if (!known) {
+        self->engines =
+            tt_realloc(self->engines, (self->engine_count + 1) * sizeof *self->engines);
+        memmove(self->engines + at + 1, self->engines + at, behind * sizeof *self->engines);
+        self->engine_count++;
+    }
+    self->engines[at] = engine;
+    if (engine.state == TT_ENGINE_GONE) {
+        self->engine_count--;
+        memmove(self->engines + at, self->engines + at + 1,
+                (self->engine_count - at) * sizeof *self->engines);
+    }
+    if (self->registered && self->handlers && self->handlers->engine)
+        self->handlers->engine(self->arg, &engine);
+}
+
+/* The answer of a request, or of a job that was refused as a whole. */
+static void on_answer(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+{
+    char text[400] = "";
+    pending_t *pending = self->pending;
+    tt_job_t *job = tt_map_get(&self->jobs, message->id);
+    if (message->type == TT_MSG_ERROR)
+        tt_text_copy(message->as.error.text, text, sizeof text);
+    if (pending && pending->id == message->id && message->id != 0) {
+        *pending->answer = *message;
+        *pending->reply = *packet; /* the texts of the answer stay where they are */
+        zmq_msg_init(&packet->header);
+        zmq_msg_init(&packet->route);
+        tt_frames_init(&packet->payload);
+        pending->done = true;
+    } else if (job && message->type == TT_MSG_ERROR) {
+        end_job(self, job, TT_STATUS_REFUSED, text);
+    } else if (message->type == TT_MSG_ERROR) {
+        tt_log(TT_LOG_WARN, "the controller says: %s", text);
+    }
+}
+
+static const struct {
+    unsigned type;
+    void (*handler)(tt_client_t *, tt_message_t *, tt_packet_t *);
+} handlers[] = {
+    {TT_MSG_RESULT, on_result},   {TT_MSG_OUTPUT, on_output}, {TT_MSG_EVENT, on_event},
+    {TT_MSG_WELCOME, on_welcome}, {TT_MSG_REFUSE, on_refuse}, {TT_MSG_REPORT, on_answer},
+    {TT_MSG_DONE, on_answer},     {TT_MSG_ERROR, on_answer},  {TT_MSG_STOPPED, on_answer},
+};
+
+/* A short header lives inside its zmq_msg_t, so an answer that outlives the packet needs texts of its
+ * own: the header is copied into a frame of allocated memory first. */
+static void settle_header(tt_packet_t *packet)
+{
+    zmq_msg_t copy;
+    size_t len = zmq_msg_size(&packet->header);
+    if (zmq_msg_init_size(&copy, len + 64) != 0)
+        abort();
+    memcpy(zmq_msg_data(&copy), zmq_msg_data(&packet->header), len);
+    memset((char *)zmq_msg_data(&copy) + len, 0, 64);
+    zmq_msg_close(&packet->header);
+    packet->header = copy;
+}
+
+static void on_socket(void *arg, void *socket)
+{
+    tt_client_t *self = arg;
+    tt_packet_t packet;
+    tt_message_t message;
+    tt_error_t err;
+    if (tt_packet_read(&packet, socket, false) == 1) {
+        size_t len = zmq_msg_size(&packet.header);
+        if (self->pending)
+            settle_header(&packet);
+        tt_span_t header = {zmq_msg_data(&packet.header), len};
+        if (tt_message_read(&message, header, &err) != 0)
+            tt_log(TT_LOG_WARN, "from the controller: %s", err.text);
+        else
+            for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
+                if (handlers[i].type == message.type)
+                    handlers[i].handler(self, &message, &packet);
+    }
+    tt_packet_release(&packet);
+}
+
+/* ---- life */
+
+tt_client_t *tt_client_open(tt_loop_t *loop, const tt_rundir_t *dir, const char *program,
+                            const tt_client_handlers_t *on, void *arg, int timeout_ms,
+                            tt_error_t *err)
+{
+    char endpoint[TT_SOCKET_MAX + 8];
+    snprintf(endpoint, sizeof endpoint, "ipc://%s", dir->client_sock);
+    tt_client_t *self = tt_alloc(sizeof *self);
+    self->loop = loop;
+    self->handlers = on;
+    self->arg = arg;
+    self->controller_fd = -1;
+    self->context = zmq_ctx_new();
+    self->socket = tt_socket_new(self->context, ZMQ_DEALER, endpoint, err);
+    if (self->socket == NULL) {
+        tt_client_close(&self);
+        return NULL;
+    }
+    self->outbox = tt_outbox_new(loop, self->socket, (tt_span_t){NULL, 0}, OUTBOX_CAP);
+    tt_loop_add_zmq(loop, self->socket, on_socket, self);
+    say_hello(self, program);
+    tt_loop_run_until(loop, &self->connected, timeout_ms);
+    if (self->registered && !self->failed)
+        return self;
+    errno = self->failed ? self->error_code : ETIMEDOUT;
+    tt_error_set(err, "cannot talk to cluster '%s': %s", dir->name,
+                 self->failed ? self->why : "its controller does not answer; see tutti logs");
+    tt_client_close(&self);
+    return NULL;
+}
+
+void tt_client_close(tt_client_t **self_p)
+{
+    tt_client_t *self = *self_p;
+    if (self == NULL)
+        return;
+    if (self->registered && !self->failed) {
+        tt_message_t bye = tt_message(TT_MSG_BYE, 0);
+        tt_outbox_send(self->outbox, &bye, NULL);
+    }
+    size_t walk = 0;
+    for (tt_job_t *job; (job = tt_map_next(&self->jobs, &walk));) {
+        free(job->waiting);
+        free(job);
+    }
+    tt_map_release(&self->jobs);
+    if (self->controller_fd >= 0) {
+        tt_loop_remove_fd(self->loop, self->controller_fd);
+        close(self->controller_fd);
+    }
+    if (self->socket)
+        tt_loop_remove_zmq(self->loop, self->socket);
+    tt_outbox_destroy(&self->outbox);
+    tt_socket_close(self->socket, self->failed ? 0 : 500);
+    zmq_ctx_term(self->context);
+    free(self->engines);
+    free(self->blobs);
+    free(self);
+    *self_p = NULL;
+}
+
+bool tt_client_alive(const tt_client_t *self)
+{
+    return !self->failed;
+}
+
+const tt_engine_t *tt_client_engines(const tt_client_t *self, size_t *count)
+{
+    *count = self->engine_count;
+    return self->engines;
+}
+
+/* ---- work */
+
+uint64_t tt_job_id(const tt_job_t *self)
+{
+    return self->id;
+}
+
+size_t tt_job_left(const tt_job_t *self)
+{
+    return self->left;
+}
+
+typedef struct {
+    tt_client_t *client;
+    uint64_t job;
+} late_t;
+
+static void on_stillborn(void *arg)
+{
+    late_t *late = arg;
+    tt_job_t *job = tt_map_get(&late->client->jobs, late->job);
+    if (job)
+        end_job(late->client, job, TT_STATUS_UNKNOWN, late->client->why);
+    free(late);
+}
+
+/* A controller that is gone: the job ends, but not before its owner has it. */
+static void end_later(tt_client_t *self, const tt_job_t *job)
+{
+    late_t *late = tt_alloc(sizeof *late);
+    *late = (late_t){self, job->id};
+    tt_loop_add_timer(self->loop, 0, on_stillborn, late);
+}
+
+tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_frames_t *payload)
+{
+    tt_job_t *job = tt_alloc(sizeof *job);
+    job->id = ++self->next_id;
+    job->handlers = *submit->handlers;
+    job->arg = submit->arg;
+    job->balanced = submit->balanced;
+    job->left = submit->balanced ? 1 : submit->engine_count;
+    if (!submit->balanced) {
+        job->waiting = tt_alloc((submit->engine_count + 1) * sizeof *job->waiting);
+        memcpy(job->waiting, submit->engines, submit->engine_count * sizeof *job->waiting);
+        job->waiting_count = submit->engine_count;
+    }
+    known_blob_t *blob = submit->blob ? find_blob(self, submit->blob) : NULL;
+    if (blob) {
+        memcpy(job->blob, submit->blob, HASH);
+        job->has_blob = true;
+        blob->uses++;
+        blob->used = ++self->submissions;
+    }
+    tt_map_set(&self->jobs, job->id, job);
+    tt_buf_t engines;
+    tt_buf_init(&engines);
+    if (submit->engines)
+        tt_ids_pack(&engines, submit->engines, submit->engine_count);
+    tt_message_t message = tt_message(TT_MSG_SUBMIT, job->id);
+    message.as.submit.op = submit->op;
+    message.as.submit.engines = (tt_span_t){engines.data, engines.len};
+    if (submit->blob)
+        message.as.submit.blob = (tt_span_t){submit->blob, HASH};
+    message.as.submit.label = tt_span(submit->label ? submit->label : "");
+    message.as.submit.retries = submit->retries;
+    message.as.submit.timeout_ms = submit->timeout_ms;
+    message.as.submit.flags = submit->balanced ? TT_SUBMIT_BALANCED : 0;
+    tt_outbox_send(self->outbox, &message, payload);
+    tt_buf_release(&engines);
+    if (self->failed)
+        end_later(self, job);
+    return job;
+}
+
+void tt_client_cancel(tt_client_t *self, const tt_job_t *job)
+{
+    tt_message_t message = tt_message(TT_MSG_CANCEL, job->id);
+    tt_outbox_send(self->outbox, &message, NULL);
+}
+
+bool tt_client_has_blob(const tt_client_t *self, const uint8_t hash[16])
+{
+    return find_blob(self, hash) != NULL;
+}
+
+/* Room for one more: the function that was not used for longest, and by no job now, is dropped. */
+static void drop_oldest_blob(tt_client_t *self)
+{
+    known_blob_t *oldest = NULL;
+    for (size_t i = 0; i < self->blob_count; i++) {
+        known_blob_t *blob = &self->blobs[i];
+        if (blob->uses == 0 && (oldest == NULL || blob->used < oldest->used))
+            oldest = blob;
+    }
+    if (oldest == NULL)
+        return;
+    tt_message_t message = tt_message(TT_MSG_DROP, 0);
+    message.as.drop.hash = (tt_span_t){oldest->hash, HASH};
+    tt_outbox_send(self->outbox, &message, NULL);
+    *oldest = self->blobs[--self->blob_count];
+}
+
+void tt_client_blob(tt_client_t *self, const uint8_t hash[16], tt_frames_t *bytes)
+{
+    if (find_blob(self, hash)) {
+        tt_frames_release(bytes);
+        return;
+    }
+    if (self->blob_count >= BLOBS_MAX)
+        drop_oldest_blob(self);
+    self->blobs = tt_realloc(self->blobs, (self->blob_count + 1) * sizeof *self->blobs);
+    known_blob_t *blob = &self->blobs[self->blob_count++];
+    *blob = (known_blob_t){.used = ++self->submissions};
+    memcpy(blob->hash, hash, HASH);
+    tt_message_t message = tt_message(TT_MSG_BLOB, 0);
+    message.as.blob.hash = (tt_span_t){hash, HASH};
+    tt_outbox_send(self->outbox, &message, bytes);
+}
+
+/* ---- requests */
+
+int tt_client_request(tt_client_t *self, tt_message_t *message, int timeout_ms,
+                      tt_message_t *answer, tt_packet_t *reply, tt_error_t *err)
+{
+    pending_t pending = {++self->next_id, self->failed, answer, reply};
+    message->id = pending.id;
+    *answer = tt_message(0, 0);
+    zmq_msg_init(&reply->route);
+    zmq_msg_init(&reply->header);
+    tt_frames_init(&reply->payload);
+    self->pending = &pending;
+    tt_outbox_send(self->outbox, message, NULL);
+    tt_loop_run_until(self->loop, &pending.done, timeout_ms);
+    self->pending = NULL;
+    char text[400];
+    if (answer->type == TT_MSG_ERROR) {
+        tt_error_set(err, "%s", tt_text_copy(answer->as.error.text, text, sizeof text));
+        tt_packet_release(reply);
+        return -1;
+    }
+    if (answer->type != 0)
+        return 0;
+    errno = self->failed ? self->error_code : ETIMEDOUT;
+    return tt_error_set(err, "%s",
+                        self->failed ? self->why : "the controller does not answer; see tutti logs");
+}
+
+void tt_client_send(tt_client_t *self, tt_message_t *message)
+{
+    tt_outbox_send(self->outbox, message, NULL);
+}

@@ -1,0 +1,163 @@
+"""The zygote forks engines that are as good as started ones."""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+import harness
+from harness import DEADLINE, OK, codec, pack
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@pytest.fixture(autouse=True)
+def subreaper():
+    import ctypes
+
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    yield
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+class Zygote:
+    def __init__(self, command, env):
+        self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        keep = os.dup(theirs.fileno())
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, close_fds=False,
+                                        preexec_fn=lambda: os.dup2(keep, 3),
+                                        env={**os.environ, **env})
+        os.close(keep)
+        theirs.close()
+
+    def receive(self):
+        assert select.select([self.link], [], [], DEADLINE)[0], "the zygote is silent"
+        data = self.link.recv(65536)
+        return codec.decode(data, (), None) if data else None
+
+    def close(self):
+        self.link.close()
+        return self.process.wait(DEADLINE)
+
+
+class Forked(harness.Runtime):
+    """An engine that a zygote forks: the same descriptors, sent over its socket."""
+
+    def __init__(self, zygote, engine):
+        self.zygote, self.engine = zygote, engine
+        super().__init__(None)
+
+    def spawn(self, command, theirs, out, err, env):
+        socket.send_fds(self.zygote.link, [pack([self.engine])],
+                        [theirs.fileno(), self.page.fd, out, err])
+        engine, pid = self.zygote.receive()
+        assert engine == self.engine
+        return Child(pid)
+
+
+class Child:
+    """What the harness needs of a process, for one that init or we adopt."""
+
+    def __init__(self, pid):
+        self.pid, self.status = pid, None
+
+    def poll(self):
+        if self.status is None and os.waitpid(self.pid, os.WNOHANG)[0]:
+            self.status = 0
+        return self.status
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self, timeout):
+        until = time.monotonic() + timeout
+        while self.status is None:
+            assert time.monotonic() < until
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.status = os.waitstatus_to_exitcode(status)
+            else:
+                select.select([], [], [], 0.005)
+        return self.status
+
+
+@pytest.fixture
+def zygote(compiled):
+    command = [*compiled.command]
+    command[command.index("engine")] = "zygote"
+    found = Zygote([*command, "json", "nothing_of_that_name"], compiled.env)
+    ready = found.receive()
+    assert ready[0] == "ready" and ready[1].startswith(compiled.version) and ready[2]
+    yield found
+    found.close()
+
+
+def test_a_forked_engine_is_the_hosts_child_in_a_group_of_its_own(zygote):
+    with Forked(zygote, 5) as engine:
+        assert engine.hello.fields[5] == engine.process.pid
+        assert engine.hello.fields[6] & 1
+        text = engine.execute("import os, sys\nos.getppid(), os.getpgid(0) == os.getpid(), "
+                              "'json' in sys.modules, os.readlink('/proc/self/fd/0')").text
+        assert text == "(%d, True, True, '/dev/null')" % os.getpid()
+
+
+def test_output_interrupt_and_exit_status_are_each_engines_own(zygote):
+    engines = [Forked(zygote, i) for i in range(6)]
+    try:
+        for i, engine in enumerate(engines):
+            assert engine.execute("print('I am %d')" % i).status == OK
+            assert engine.drain()[0] == b"I am %d\n" % i
+        spin = engines[2].task(1, ["while True: pass", "<c>", 0])
+        engines[2].wait_running(spin)
+        assert engines[2].interrupt(spin)
+        assert engines[2].result(spin).status == 2
+        for i, engine in enumerate(engines):
+            engine.task(1, ["import sys; sys.exit(%d)" % (10 + i), "<c>", 0])
+        assert [e.process.wait(DEADLINE) for e in engines] == list(range(10, 16))
+    finally:
+        for engine in engines:
+            engine.close()
+
+
+def test_engines_draw_different_numbers(zygote):
+    with Forked(zygote, 0) as one, Forked(zygote, 1) as two:
+        code = "import random; random.random()"
+        assert one.execute(code).text != two.execute(code).text
+
+
+def test_many_starts_lose_none(zygote):
+    for i in range(100):
+        with Forked(zygote, i) as engine:
+            assert engine.execute("1").text == "1"
+            assert engine.stop() == 0
+
+
+def test_the_zygote_ends_with_its_host_and_leaves_no_child(zygote):
+    with Forked(zygote, 0) as engine:
+        assert zygote.close() == 0
+        assert engine.execute("1").text == "1"
+
+
+def test_threads_after_the_preload_mean_exec(compiled, tmp_path):
+    (tmp_path / "threaded.py").write_text(
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()")
+    command = [*compiled.command, "threaded"]
+    command[command.index("engine")] = "zygote"
+    found = Zygote(command, {**compiled.env, "PYTHONPATH": str(tmp_path)})
+    kind, reason = found.receive()
+    assert kind == "exec" and "2 threads" in reason
+    assert found.process.wait(DEADLINE) == 0
+    found.close()
+
+
+def test_the_pure_runtime_means_exec():
+    command = harness.python_command("/usr/bin/python3", "zygote")
+    found = Zygote(command, harness.python_env(pure=True))
+    kind, reason = found.receive()
+    assert kind == "exec" and "pure" in reason
+    found.close()
