@@ -45,8 +45,10 @@ static bool can_take(const engine_t *engine, const task_t *task)
            !tt_outbox_full(engine->host->outbox) && task_allows(task, engine->id);
 }
 
-/* The fewest parts; among equals the one that has waited longest, since the search goes round. */
-static engine_t *pick_least_load(balanced_t *self, const registry_t *registry, const task_t *task)
+/* The fewest parts; among equals the one that has waited longest, since the search goes round.
+ */
+static engine_t *pick_least_load(balanced_t *self, const registry_t *registry,
+                                 const task_t *task)
 {
     engine_t *best = NULL;
     size_t best_at = 0;
@@ -101,7 +103,8 @@ balanced_t *balanced_new(const char *policy, tt_error_t *err)
         self->seed = 1;
         return self;
     }
-    return tt_error_null(err, "no policy '%s': there are leastload, roundrobin, random", policy);
+    return tt_error_null(err, "no policy '%s': there are leastload, roundrobin, random",
+                         policy);
 }
 
 void balanced_destroy(balanced_t **self_p)

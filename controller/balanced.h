@@ -1,5 +1,6 @@
-/* The balanced queue: work that any of several engines may do. Fair between clients (one part of
- * each in turn), in order within a client; which engine gets it is a policy, a row of a table. */
+/* The balanced queue: work that any of several engines may do. Fair between clients (one part
+ * of each in turn), in order within a client; which engine gets it is a policy, a row of a
+ * table. */
 #ifndef BALANCED_H
 #define BALANCED_H
 
@@ -23,7 +24,8 @@ part_t *balanced_next(balanced_t *self, const registry_t *registry, engine_t **e
 /* Parts that wait. */
 size_t balanced_count(const balanced_t *self);
 
-/* How many parts an engine is to have at a time: one that runs and as many as hide the way there. */
+/* How many parts an engine is to have at a time: one that runs and as many as hide the way
+ * there. */
 size_t balanced_window(const engine_t *engine);
 
 #endif

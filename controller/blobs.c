@@ -1,5 +1,5 @@
-/* Functions: kept once for all clients that brought them, sent once to each host that needs them,
- * dropped when the last client drops its own. */
+/* Functions: kept once for all clients that brought them, sent once to each host that needs
+ * them, dropped when the last client drops its own. */
 #include "controller.h"
 
 #include <stdlib.h>
@@ -44,8 +44,7 @@ void blobs_keep(controller_t *self, peer_t *client, tt_span_t hash, tt_frames_t 
     }
     if (owned_by(blob, client))
         return;
-    blob->owners =
-        tt_realloc(blob->owners, (blob->owner_count + 1) * sizeof *blob->owners);
+    blob->owners = tt_realloc(blob->owners, (blob->owner_count + 1) * sizeof *blob->owners);
     blob->owners[blob->owner_count++] = client;
 }
 

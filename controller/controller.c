@@ -14,12 +14,11 @@
 #include <unistd.h>
 
 enum {
-    STOP_LIMIT_MS = 5000, /* for hosts to end; then they are terminated */
-    KICK_MS = 20,         /* how often held-back work is tried again */
+    STOP_LIMIT_MS = 5000,   /* for hosts to end; then they are terminated */
+    KICK_MS = 20,           /* how often held-back work is tried again */
     CLIENT_CAP = 256 << 20, /* bytes that may wait for a client before its work is held back */
     HOST_CAP = 64 << 20
 };
-
 
 /* ---- peers */
 
@@ -189,8 +188,8 @@ static void refuse_version(controller_t *self, role_t role, tt_span_t route, uin
     snprintf(text, sizeof text,
              "protocol %llu.%llu (%s) cannot talk to this controller's %d.%d (tutti %s)",
              (unsigned long long)hello->major, (unsigned long long)hello->minor,
-             tt_text_copy(hello->program, program, sizeof program), TT_WIRE_MAJOR, TT_WIRE_MINOR,
-             TT_VERSION);
+             tt_text_copy(hello->program, program, sizeof program), TT_WIRE_MAJOR,
+             TT_WIRE_MINOR, TT_VERSION);
     tt_message_t message = tt_message(TT_MSG_REFUSE, id);
     message.as.refuse.major = TT_WIRE_MAJOR;
     message.as.refuse.minor = TT_WIRE_MINOR;
@@ -298,8 +297,8 @@ static void on_launch(controller_t *self, peer_t *peer, tt_message_t *message,
     launches_request(self, peer, message);
 }
 
-/* Passes a message that names engines on to their hosts, each with its own. Returns how many engines
- * were met. */
+/* Passes a message that names engines on to their hosts, each with its own. Returns how many
+ * engines were met. */
 static size_t forward(controller_t *self, const tt_message_t *message, tt_span_t *field,
                       const int *ids, size_t count)
 {

@@ -1,5 +1,6 @@
-/* The controller: who is here, what is to be done, who does it. One process, one thread, one loop.
- * The struct is shared by the files of this folder; each file keeps to its own part of it. */
+/* The controller: who is here, what is to be done, who does it. One process, one thread, one
+ * loop. The struct is shared by the files of this folder; each file keeps to its own part of
+ * it. */
 #ifndef CONTROLLER_H
 #define CONTROLLER_H
 
@@ -20,7 +21,7 @@ typedef struct controller {
     const controller_options_t *options;
     tt_loop_t *loop;
     void *context;
-    void *sockets[2]; /* by role */
+    void *sockets[2];  /* by role */
     tt_map_t peers[2]; /* by role, then route: registered peers */
     uint8_t uuid[16];
     uint64_t epoch;
@@ -96,7 +97,8 @@ void blobs_release(controller_t *self);
 /* ---- engines to be (launches.c) */
 
 void launches_request(controller_t *self, peer_t *client, const tt_message_t *message);
-/* A host has registered: gives it the engines that were launched with it, adopts those it has. */
+/* A host has registered: gives it the engines that were launched with it, adopts those it has.
+ */
 void launches_host(controller_t *self, peer_t *host, const tt_msg_hello_t *hello);
 /* Starts a host again for engines that are lost. Returns how many are on their way. */
 int launches_again(controller_t *self, const int *ids, size_t count);

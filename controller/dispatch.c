@@ -31,7 +31,8 @@ static void record(controller_t *self, const task_t *task)
 }
 
 /* The part has ended: its result goes to the client, and the task with its last part. */
-static void end_part(controller_t *self, part_t *part, tt_message_t *result, tt_frames_t *payload)
+static void end_part(controller_t *self, part_t *part, tt_message_t *result,
+                     tt_frames_t *payload)
 {
     task_t *task = part->task;
     part->state = PART_DONE;
@@ -66,8 +67,8 @@ static void end_without(controller_t *self, part_t *part, tt_status_t status, co
 
 /* ---- sending */
 
-static void send_task(controller_t *self, peer_t *host, task_t *task, const int *ids, size_t count,
-                      unsigned attempt)
+static void send_task(controller_t *self, peer_t *host, task_t *task, const int *ids,
+                      size_t count, unsigned attempt)
 {
     tt_buf_t engines;
     tt_frames_t frames;
@@ -106,8 +107,8 @@ static void send_part(controller_t *self, part_t *part, engine_t *engine)
 
 static bool takes_direct(const engine_t *engine)
 {
-    return engine->state == TT_ENGINE_READY && engine->host && engine->sent.count < DIRECT_WINDOW &&
-           !tt_outbox_full(engine->host->outbox);
+    return engine->state == TT_ENGINE_READY && engine->host &&
+           engine->sent.count < DIRECT_WINDOW && !tt_outbox_full(engine->host->outbox);
 }
 
 static bool client_takes(controller_t *self, const part_t *part)
@@ -120,7 +121,8 @@ static bool client_takes(controller_t *self, const part_t *part)
 
 static void send_direct(controller_t *self, engine_t *engine)
 {
-    while (engine->queue.first && takes_direct(engine) && client_takes(self, engine->queue.first))
+    while (engine->queue.first && takes_direct(engine) &&
+           client_takes(self, engine->queue.first))
         send_part(self, part_list_pop(&engine->queue), engine);
 }
 
@@ -134,8 +136,8 @@ static void recall_for(controller_t *self, engine_t *idle)
             busiest = engine;
     }
     part_t *part = busiest && !idle->recalling ? busiest->sent.last : NULL;
-    while (part && (part->recalled || !part->task->balanced ||
-                    !task_allows(part->task, idle->id)))
+    while (part &&
+           (part->recalled || !part->task->balanced || !task_allows(part->task, idle->id)))
         part = part->prev;
     if (part == NULL || part == busiest->sent.first)
         return;
@@ -212,7 +214,8 @@ static void queue_balanced(controller_t *self, task_t *task)
     send_balanced(self);
 }
 
-/* One message for each host, for the engines that can take the task now; the others' parts queue. */
+/* One message for each host, for the engines that can take the task now; the others' parts
+ * queue. */
 typedef struct {
     peer_t *host;
     int *ids;
@@ -233,8 +236,10 @@ static void add_to_batch(batch_t **batches, size_t *count, peer_t *host, int id,
     batch->ids[batch->count++] = id;
 }
 
-/* A part for an engine that cannot have it ends at once. Returns whether it was queued or sent. */
-static bool place_direct(controller_t *self, part_t *part, batch_t **batches, size_t *batch_count)
+/* A part for an engine that cannot have it ends at once. Returns whether it was queued or sent.
+ */
+static bool place_direct(controller_t *self, part_t *part, batch_t **batches,
+                         size_t *batch_count)
 {
     engine_t *engine = registry_find(&self->registry, part->engine_id);
     char cause[320];
@@ -242,7 +247,8 @@ static bool place_direct(controller_t *self, part_t *part, batch_t **batches, si
     if (engine && engine_usable(engine)) {
         if (engine->queue.count == 0 && takes_direct(engine) && client_takes(self, part)) {
             mark_sent(part, engine);
-            add_to_batch(batches, batch_count, engine->host, engine->id, part->task->part_count);
+            add_to_batch(batches, batch_count, engine->host, engine->id,
+                         part->task->part_count);
         } else {
             part_list_push(&engine->queue, part);
         }
@@ -288,9 +294,10 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
     if (payload->count == 0 || client->queued_bytes > QUEUED_CAP || self->stopping) {
         free(ids);
         peers_error(client, message->id, "%s",
-               payload->count == 0 ? "SUBMIT without arguments"
-               : self->stopping    ? "the cluster is stopping"
-                                   : "more than 1 GiB of tasks wait already: wait for some of them");
+                    payload->count == 0 ? "SUBMIT without arguments"
+                    : self->stopping
+                        ? "the cluster is stopping"
+                        : "more than 1 GiB of tasks wait already: wait for some of them");
         return;
     }
     size_t unique = sort_unique(ids, (size_t)count);
@@ -315,8 +322,8 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
 
 /* ---- results and output */
 
-static part_t *find_sent(controller_t *self, const peer_t *host, uint64_t task_id, int engine_id,
-                         task_t **task)
+static part_t *find_sent(controller_t *self, const peer_t *host, uint64_t task_id,
+                         int engine_id, task_t **task)
 {
     *task = tt_map_get(&self->tasks, task_id);
     part_t *part = *task ? task_part(*task, engine_id) : NULL;

@@ -1,5 +1,5 @@
-/* Engines to be: which launch they belong to, how its host is started (a table of launchers), and
- * what became of it. Also which hosts an earlier controller left behind for us. */
+/* Engines to be: which launch they belong to, how its host is started (a table of launchers),
+ * and what became of it. Also which hosts an earlier controller left behind for us. */
 #include "child.h"
 #include "controller.h"
 #include "interpreter.h"
@@ -30,8 +30,8 @@ typedef struct launch {
     char *language, *program, *directory;
     tt_buf_t args, environment; /* packed */
     uint64_t grace_ms;
-    pid_t pid;         /* of the host's parent; 0 when it has been reaped */
-    char ending[64];   /* how it ended */
+    pid_t pid;       /* of the host's parent; 0 when it has been reaped */
+    char ending[64]; /* how it ended */
     bool registered;
     uint64_t timer;
     /* a request that waits for hosts of an earlier controller */
@@ -74,8 +74,9 @@ static int start_local(controller_t *self, launch_t *launch, tt_error_t *err)
     snprintf(grace, sizeof grace, "%llums", (unsigned long long)launch->grace_ms);
     snprintf(endpoint, sizeof endpoint, "ipc://%s", self->options->dir->engine_sock);
     const char *program = tt_program_path("tutti-engine");
-    const char *argv[] = {program,   "--endpoint", endpoint,  "--name", self->options->dir->name,
-                          "--launch", number,      "--grace", grace,    NULL};
+    const char *argv[] = {
+        program,    "--endpoint", endpoint,  "--name", self->options->dir->name,
+        "--launch", number,       "--grace", grace,    NULL};
     int log_fd = open_log(self);
     tt_child_t child = {.argv = argv, .fd = {-1, log_fd, log_fd, -1, -1}, .own_session = true};
     launch->pid = tt_child_spawn(&child, err);
@@ -113,7 +114,8 @@ static launch_t *new_launch(controller_t *self, const tt_msg_launch_t *message)
     if (message->args.len)
         tt_buf_append(&launch->args, message->args.data, message->args.len);
     if (message->environment.len)
-        tt_buf_append(&launch->environment, message->environment.data, message->environment.len);
+        tt_buf_append(&launch->environment, message->environment.data,
+                      message->environment.len);
     launch->next = self->launches;
     self->launches = launch;
     return launch;
@@ -134,7 +136,8 @@ void launches_release(controller_t *self)
     }
 }
 
-/* The engines of a launch that have no host yet. Returns how many; their ids are the caller's. */
+/* The engines of a launch that have no host yet. Returns how many; their ids are the caller's.
+ */
 static size_t homeless(const controller_t *self, const launch_t *launch, int **ids)
 {
     size_t count = 0;
@@ -403,7 +406,8 @@ static void ended(launch_t *launch, int status)
     else
         snprintf(launch->ending, sizeof launch->ending, "%s", tt_child_ending(status));
     launch->pid = 0;
-    snprintf(text, sizeof text, "its host %s before it registered; see tutti logs", launch->ending);
+    snprintf(text, sizeof text, "its host %s before it registered; see tutti logs",
+             launch->ending);
     if (!launch->registered)
         fail_launch(launch, text);
 }

@@ -18,7 +18,8 @@ typedef struct {
 } given_t;
 
 static const tt_option_t options[] = {
-    {0, "name", "NAME", "the cluster's name (default)", TT_OPTION_TEXT, offsetof(given_t, cluster)},
+    {0, "name", "NAME", "the cluster's name (default)", TT_OPTION_TEXT,
+     offsetof(given_t, cluster)},
     {0, "policy", "NAME", "how balanced work finds an engine: leastload, roundrobin, random",
      TT_OPTION_TEXT, offsetof(given_t, policy)},
     {0, "ready-fd", "N", "where to write 'ok', or what went wrong", TT_OPTION_INT,

@@ -1,4 +1,5 @@
-/* A peer: a client or an engine host that talks to us, known by its route on one of the sockets. */
+/* A peer: a client or an engine host that talks to us, known by its route on one of the
+ * sockets. */
 #ifndef PEER_H
 #define PEER_H
 

@@ -1,5 +1,5 @@
-/* What the controller remembers of tasks that ended and of engines that are missing. Both are bounded
- * by bytes: the oldest goes first, and `tutti status` shows how much is kept. */
+/* What the controller remembers of tasks that ended and of engines that are missing. Both are
+ * bounded by bytes: the oldest goes first, and `tutti status` shows how much is kept. */
 #ifndef RECORD_H
 #define RECORD_H
 

@@ -26,8 +26,7 @@ engine_t *registry_add(registry_t *self, int id)
     engine->state = TT_ENGINE_STARTING;
     if (engine->id >= self->next_id)
         self->next_id = engine->id + 1;
-    self->engines =
-        tt_realloc(self->engines, (self->count + 1) * sizeof *self->engines);
+    self->engines = tt_realloc(self->engines, (self->count + 1) * sizeof *self->engines);
     size_t at = self->count++;
     for (; at > 0 && self->engines[at - 1]->id > engine->id; at--)
         self->engines[at] = self->engines[at - 1];

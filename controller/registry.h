@@ -14,14 +14,15 @@ typedef struct engine {
     char language[64], version[64], program[256];
     char text[256]; /* why it is in this state, when there is something to say */
     int pid;
-    uint64_t launch; /* with which it was asked for; 0: it came with a host of an earlier controller */
+    uint64_t launch; /* with which it was asked for; 0: it came with a host of an earlier
+                        controller */
     int64_t since_ms;
     part_list_t queue; /* direct parts that wait for it */
     part_list_t sent;  /* parts at its host */
     int64_t mean_run_ns;
     uint64_t running_task; /* as of the host's last beat */
     int64_t running_ms;
-    uint64_t done; /* tasks ended */
+    uint64_t done;  /* tasks ended */
     bool recalling; /* another engine's work was asked back for it */
 } engine_t;
 

@@ -57,8 +57,7 @@ static void pack_engine(controller_t *self, const engine_t *engine, tt_buf_t *ou
     task_t *task = engine->running_task ? tt_map_get(&self->tasks, engine->running_task) : NULL;
     bool busy = engine->sent.count > 0;
     const char *label = task ? task->label : busy ? engine->sent.first->task->label : "";
-    int64_t busy_ms =
-        busy ? (tt_now_ns() - engine->sent.first->sent_ns) / 1000000 : 0;
+    int64_t busy_ms = busy ? (tt_now_ns() - engine->sent.first->sent_ns) / 1000000 : 0;
     tt_pack_map(out, 13);
     number(out, "id", (uint64_t)engine->id);
     text(out, "host", engine->host_name);

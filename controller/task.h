@@ -1,5 +1,6 @@
-/* A task: what a client asked for in one SUBMIT, with one part for each engine that is to do it (or
- * one part in all, when it is balanced). Parts wait, are sent to a host, and end with one result. */
+/* A task: what a client asked for in one SUBMIT, with one part for each engine that is to do it
+ * (or one part in all, when it is balanced). Parts wait, are sent to a host, and end with one
+ * result. */
 #ifndef TASK_H
 #define TASK_H
 
@@ -19,11 +20,12 @@ typedef struct part {
     bool recalled;    /* asked back from its host */
     bool final;       /* cancelled: not tried again */
     int64_t sent_ns;
-    struct part *next, *prev; /* in the queue or the sent list of its engine, or the ready queue */
+    struct part *next,
+        *prev; /* in the queue or the sent list of its engine, or the ready queue */
 } part_t;
 
 typedef struct task {
-    uint64_t id; /* ours */
+    uint64_t id;    /* ours */
     peer_t *client; /* NULL when it has gone */
     uint64_t client_id;
     unsigned op;

@@ -1,4 +1,5 @@
-/* Functions that this host keeps for its engines, by content hash, until the controller drops them. */
+/* Functions that this host keeps for its engines, by content hash, until the controller drops
+ * them. */
 #ifndef BLOB_H
 #define BLOB_H
 
@@ -18,8 +19,8 @@ typedef struct {
 
 void blob_table_release(blob_table_t *self);
 
-/* Keeps the first frame of `bytes` (which is then empty) under `hash`; a hash of another size is
- * ignored. */
+/* Keeps the first frame of `bytes` (which is then empty) under `hash`; a hash of another size
+ * is ignored. */
 void blob_keep(blob_table_t *self, tt_span_t hash, tt_frames_t *bytes);
 void blob_drop(blob_table_t *self, tt_span_t hash);
 

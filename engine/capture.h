@@ -1,5 +1,5 @@
-/* One output stream of an engine: the pipe's read end, what was read and not yet attributed, and how
- * much of the stream has gone by. Offsets count bytes since the pipe was made. */
+/* One output stream of an engine: the pipe's read end, what was read and not yet attributed,
+ * and how much of the stream has gone by. Offsets count bytes since the pipe was made. */
 #ifndef CAPTURE_H
 #define CAPTURE_H
 
@@ -9,11 +9,11 @@
 #include <stdbool.h>
 
 typedef struct {
-    int fd;         /* non-blocking; -1 when closed */
-    int stream;     /* 0 stdout, 1 stderr */
+    int fd;          /* non-blocking; -1 when closed */
+    int stream;      /* 0 stdout, 1 stderr */
     tt_page_t *page; /* borrowed; NULL when the runtime keeps none */
-    tt_buf_t bytes; /* read, not yet taken */
-    uint64_t base;  /* the offset of bytes.data[0] */
+    tt_buf_t bytes;  /* read, not yet taken */
+    uint64_t base;   /* the offset of bytes.data[0] */
 } capture_t;
 
 /* Takes over the read end. */
@@ -29,7 +29,8 @@ void capture_read_to(capture_t *self, uint64_t offset);
 /* The offset behind the last byte read. */
 uint64_t capture_end(const capture_t *self);
 
-/* Moves the bytes up to `offset` (at most what is here) to the end of `out`; NULL discards them. */
+/* Moves the bytes up to `offset` (at most what is here) to the end of `out`; NULL discards
+ * them. */
 void capture_take(capture_t *self, uint64_t offset, tt_buf_t *out);
 
 #endif

@@ -1,4 +1,5 @@
-/* One engine: its process, its queue, its interrupts. See engine.h; output is in engine_output.c. */
+/* One engine: its process, its queue, its interrupts. See engine.h; output is in
+ * engine_output.c. */
 #include "engine_private.h"
 
 #include "child.h"
@@ -16,10 +17,12 @@
 #include <unistd.h>
 
 enum {
-    WINDOW_MAX = 64,       /* tasks in the socket of a runtime that keeps the page */
-    HIDE_NS = 200000,      /* a round trip to the runtime, generously: what sending ahead hides */
-    RETRY_MS = 1,          /* between tries to claim a task that has not started yet */
-    STARTS_MAX = 3,        /* failed starts in a row before an engine is given up */
+    WINDOW_MAX = 64,  /* tasks in the socket of a runtime that keeps the page */
+    HIDE_NS = 200000, /* a round trip to the runtime, generously: what sending ahead hides */
+    RETRY_MS = 1,     /* between tries to claim a task that has not started yet */
+    AGAIN_MS = 1000,  /* a signal may fall between a check and a blocking call: then again */
+    SIGNALS_MAX = 5,  /* after which user code is taken to ignore them */
+    STARTS_MAX = 3,   /* failed starts in a row before an engine is given up */
     START_LIMIT_MS = 60000 /* from start to HELLO */
 };
 
@@ -157,7 +160,8 @@ static pid_t spawn(const engine_t *self, const plumbing_t *new, tt_error_t *err)
         return -1;
     tt_child_t child = {.argv = argv,
                         .environment = (const char *const *)spec->environment,
-                        .directory = spec->directory && *spec->directory ? spec->directory : NULL,
+                        .directory =
+                            spec->directory && *spec->directory ? spec->directory : NULL,
                         .fd = {-1, new->out[1], new->err[1], new->socket[1], new->page_fd},
                         .own_group = true,
                         .dies_with_us = true};
@@ -401,27 +405,41 @@ static bool try_signal(engine_t *self, part_t *part)
         tt_page_sent(self->page, part->seq);
     else
         self->sync_due = true;
-    part->signalled = true;
+    part->signals++;
+    part->signalled_ns = tt_now_ns();
     return true;
+}
+
+/* Sends what is due for a part. Returns in how many ms to look again, 0 for never. */
+static int press(engine_t *self, part_t *part)
+{
+    if (part->stop == WANTED || part->signals >= SIGNALS_MAX)
+        return 0;
+    if (part->signals > 0 && tt_now_ns() - part->signalled_ns < AGAIN_MS * 1000000LL)
+        return AGAIN_MS;
+    return try_signal(self, part) ? AGAIN_MS : RETRY_MS;
 }
 
 static void on_claim_timer(void *arg)
 {
     engine_t *self = arg;
-    bool due = false;
+    int again = 0;
     self->claim_timer = 0;
-    for (part_t *part = self->sent.first; part; part = part->next)
-        if (part->stop != WANTED && !part->signalled && !try_signal(self, part))
-            due = true;
-    if (due)
-        self->claim_timer = tt_loop_add_timer(self->loop, RETRY_MS, on_claim_timer, self);
+    for (part_t *part = self->sent.first; part; part = part->next) {
+        int wait = press(self, part);
+        if (wait > 0 && (again == 0 || wait < again))
+            again = wait;
+    }
+    if (again > 0)
+        self->claim_timer = tt_loop_add_timer(self->loop, again, on_claim_timer, self);
 }
 
 void engine_stop_part(engine_t *self, part_t *part, stop_t why)
 {
     part->stop = why;
-    if (!try_signal(self, part) && self->claim_timer == 0)
-        self->claim_timer = tt_loop_add_timer(self->loop, RETRY_MS, on_claim_timer, self);
+    part->signals = 0;
+    tt_loop_cancel_timer(self->loop, self->claim_timer);
+    on_claim_timer(self);
 }
 
 void engine_cancel(engine_t *self, uint64_t id)
@@ -506,7 +524,7 @@ static void on_hello(engine_t *self, tt_rt_message_t *message)
 static unsigned final_status(const part_t *part, uint64_t status)
 {
     bool ended = status == TT_STATUS_INTERRUPTED ||
-                 (status == TT_STATUS_ERROR && part->signalled && part->stop == BY_LIMIT);
+                 (status == TT_STATUS_ERROR && part->signals > 0 && part->stop == BY_LIMIT);
     return ended && part->stop == BY_LIMIT ? TT_STATUS_TIMEOUT : (unsigned)status;
 }
 
@@ -551,7 +569,8 @@ static void on_result(engine_t *self, tt_rt_message_t *message)
     uint64_t status, offsets[4] = {0};
     int64_t run_ns = 0;
     size_t count = 0;
-    if (part == NULL || part->seq != message->seq || tt_read_uint(&message->fields, &status) != 0) {
+    if (part == NULL || part->seq != message->seq ||
+        tt_read_uint(&message->fields, &status) != 0) {
         engine_kill(self, false, "its runtime answered out of order");
         return;
     }
@@ -623,7 +642,8 @@ void engine_stop(engine_t *self)
         tt_link_send(self->link, TT_RT_STOP, 0, (tt_span_t){NULL, 0}, 0, NULL);
 }
 
-/* The one task that had started is lost; what was sent ahead goes back to the queue, in order. */
+/* The one task that had started is lost; what was sent ahead goes back to the queue, in order.
+ */
 static void settle_sent(engine_t *self, const char *cause)
 {
     bool exact = self->features & TT_FEATURE_PAGE;

@@ -1,5 +1,5 @@
-/* One engine as its host sees it: an interpreter process, its socket, page and output pipes, and the
- * tasks that wait for it. It is started again when it dies. */
+/* One engine as its host sees it: an interpreter process, its socket, page and output pipes,
+ * and the tasks that wait for it. It is started again when it dies. */
 #ifndef ENGINE_H
 #define ENGINE_H
 
@@ -23,7 +23,8 @@ typedef struct engine engine_t;
 engine_t *engine_new(host_t *host, spec_t *spec, int id);
 void engine_destroy(engine_t **self_p);
 
-/* Starts its interpreter; what goes wrong is reported to the controller as an ENGINE message. */
+/* Starts its interpreter; what goes wrong is reported to the controller as an ENGINE message.
+ */
 void engine_start(engine_t *self);
 /* The same for all ways of starting: the zygote told that engine's pid. */
 void engine_started_as(engine_t *self, pid_t pid);
@@ -46,7 +47,8 @@ void engine_interrupt(engine_t *self);
 /* Takes the task back if it is not in the interpreter's socket yet. */
 bool engine_recall(engine_t *self, uint64_t id);
 
-/* Kills the interpreter with all that it started; it is then started again, or not (`for_good`). */
+/* Kills the interpreter with all that it started; it is then started again, or not
+ * (`for_good`). */
 void engine_kill(engine_t *self, bool for_good, const char *why);
 /* Asks the interpreter to end, for a shutdown. */
 void engine_stop(engine_t *self);
@@ -57,7 +59,8 @@ void engine_drop_blob(engine_t *self, tt_span_t hash);
 
 /* Tells the controller state, pid, language and `text`. */
 void engine_report(engine_t *self, const char *text);
-/* Appends [id, uuid-less identity ...] for HELLO: [id, pid, state, language, version, program]. */
+/* Appends [id, uuid-less identity ...] for HELLO: [id, pid, state, language, version, program].
+ */
 void engine_pack(const engine_t *self, tt_buf_t *out);
 /* Appends [id, task, running ms, queued] when it runs something; returns whether it did. */
 bool engine_pack_running(const engine_t *self, tt_buf_t *out);

@@ -1,5 +1,5 @@
-/* The output of an engine: read, attributed to the task that wrote it by the runtime's offsets, sent
- * with the result, or ahead of it when the task runs on. See engine_private.h.
+/* The output of an engine: read, attributed to the task that wrote it by the runtime's offsets,
+ * sent with the result, or ahead of it when the task runs on. See engine_private.h.
  *
  * What was read before the task word was looked at was written before, too: so bytes behind the
  * running task's start are its own, and while nothing runs they are background. */
@@ -10,8 +10,8 @@
 #include <sys/epoll.h>
 
 enum {
-    READ_LIMIT = 262144,          /* bytes a turn, so that a flood does not hold the loop */
-    FLUSH_MS = 100,               /* how long output of a running task waits to be sent */
+    READ_LIMIT = 262144,            /* bytes a turn, so that a flood does not hold the loop */
+    FLUSH_MS = 100,                 /* how long output of a running task waits to be sent */
     OUTPUT_LIMIT = 16 * 1024 * 1024 /* bytes of one task; what is beyond is counted, not kept */
 };
 
@@ -134,8 +134,9 @@ void engine_output_attribute(engine_t *self, part_t *part, const uint64_t offset
 
 void engine_output_cut(engine_t *self, part_t *part, tt_frames_t *frames)
 {
-    bool started = part->seq > 0 && (self->page == NULL || !(self->features & TT_FEATURE_PAGE) ||
-                                     part->seq == tt_page_started(self->page));
+    bool started =
+        part->seq > 0 && (self->page == NULL || !(self->features & TT_FEATURE_PAGE) ||
+                          part->seq == tt_page_started(self->page));
     for (int stream = 0; stream < 2; stream++) {
         tt_buf_t bytes;
         tt_buf_init(&bytes);

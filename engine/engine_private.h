@@ -26,7 +26,7 @@ struct engine {
     part_queue_t waiting; /* not yet in the socket */
     part_queue_t sent;    /* in the socket, in order; the first runs or is next */
     int64_t mean_run_ns;  /* of recent tasks */
-    bool sync_due;        /* a runtime without the page was interrupted: sync before the next task */
+    bool sync_due; /* a runtime without the page was interrupted: sync before the next task */
     uint32_t sync_seq;
     part_t *limit_part; /* whose limit the timer counts; only compared */
     uint64_t start_timer, claim_timer, limit_timer, flush_timer;
@@ -35,8 +35,8 @@ struct engine {
     size_t blob_count;
 
     int failed_starts;
-    bool given_up; /* do not start it again */
-    bool leaving;  /* its socket ended: its process is about to */
+    bool given_up;    /* do not start it again */
+    bool leaving;     /* its socket ended: its process is about to */
     char ending[256]; /* why it ended, when that was our doing */
 };
 
@@ -51,16 +51,17 @@ void engine_watch_limit(engine_t *self);
 /* Starts reading its pipes. */
 void engine_output_watch(engine_t *self);
 
-/* Adds two frames, the stdout and stderr of the part that has ended with these offsets (start and
- * end of each stream); sends what lies before as background. */
+/* Adds two frames, the stdout and stderr of the part that has ended with these offsets (start
+ * and end of each stream); sends what lies before as background. */
 void engine_output_attribute(engine_t *self, part_t *part, const uint64_t offsets[4],
                              tt_frames_t *frames);
 
-/* Adds two frames with what a part has written that did not reach its end; empty ones when it is not
- * known to have started. */
+/* Adds two frames with what a part has written that did not reach its end; empty ones when it
+ * is not known to have started. */
 void engine_output_cut(engine_t *self, part_t *part, tt_frames_t *frames);
 
-/* Reads what a dead engine left in its pipes; copies the last line of its stderr into `last`. */
+/* Reads what a dead engine left in its pipes; copies the last line of its stderr into `last`.
+ */
 void engine_output_finish(engine_t *self, char *last, size_t size);
 
 #endif

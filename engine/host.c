@@ -1,4 +1,5 @@
-/* The engine host: its connection, its messages, its children. See host.h and ARCHITECTURE.md. */
+/* The engine host: its connection, its messages, its children. See host.h and ARCHITECTURE.md.
+ */
 #include "host.h"
 
 #include "child.h"
@@ -118,7 +119,8 @@ static void on_grace_end(void *arg)
 {
     host_t *self = arg;
     self->deadline_timer = 0;
-    tt_log(TT_LOG_WARN, "no controller came back within %ld s: ending", self->options->grace_ms / 1000);
+    tt_log(TT_LOG_WARN, "no controller came back within %ld s: ending",
+           self->options->grace_ms / 1000);
     finish(self);
 }
 
@@ -170,8 +172,8 @@ static void on_controller_gone(void *arg, int fd, uint32_t events)
     self->controller_fd = -1;
     if (self->stopping)
         return;
-    tt_log(TT_LOG_WARN, "the controller is gone; keeping %zu engines for %ld s", self->engine_count,
-           self->options->grace_ms / 1000);
+    tt_log(TT_LOG_WARN, "the controller is gone; keeping %zu engines for %ld s",
+           self->engine_count, self->options->grace_ms / 1000);
     set_deadline(self, self->options->grace_ms, on_grace_end);
     connect_controller(self);
 }
@@ -273,15 +275,15 @@ static bool room_for(const host_t *self, size_t count, char *why, size_t size)
     size_t need = 64 + (self->engine_count + count) * FDS_PER_ENGINE;
     if (need <= limit.rlim_cur)
         return true;
-    snprintf(why, size, "%zu engines need %zu open files on one host; the limit (NOFILE) is %ld",
+    snprintf(why, size,
+             "%zu engines need %zu open files on one host; the limit (NOFILE) is %ld",
              self->engine_count + count, need, (long)limit.rlim_cur);
     return false;
 }
 
 static void add_engine(host_t *self, engine_t *engine)
 {
-    self->engines =
-        tt_realloc(self->engines, (self->engine_count + 1) * sizeof *self->engines);
+    self->engines = tt_realloc(self->engines, (self->engine_count + 1) * sizeof *self->engines);
     self->engines[self->engine_count++] = engine;
 }
 
@@ -309,7 +311,8 @@ static void on_spawn(host_t *self, const tt_message_t *message, tt_frames_t *pay
     spec_t *spec = new_spec(self, spawn);
     const tt_interpreter_t *row = tt_interpreter_find(spec->language);
     bool fits = room_for(self, (size_t)count, why, sizeof why);
-    if (fits && row && row->zygote && (spec->zygote = zygote_new(self, spec, find_engine, self, &err)) == NULL)
+    if (fits && row && row->zygote &&
+        (spec->zygote = zygote_new(self, spec, find_engine, self, &err)) == NULL)
         snprintf(why, sizeof why, "%.250s", err.text);
     for (int i = 0; i < count; i++) {
         if (find_engine(self, ids[i]))
@@ -480,11 +483,11 @@ static const struct {
     unsigned type;
     void (*handler)(host_t *, const tt_message_t *, tt_frames_t *);
 } handlers[] = {
-    {TT_MSG_TASK, on_task},     {TT_MSG_CANCEL, on_cancel},   {TT_MSG_INTERRUPT, on_interrupt},
-    {TT_MSG_BEAT, on_beat_back}, {TT_MSG_BLOB, on_blob},      {TT_MSG_DROP, on_drop},
-    {TT_MSG_RECALL, on_recall}, {TT_MSG_SPAWN, on_spawn},     {TT_MSG_ACTION, on_action},
+    {TT_MSG_TASK, on_task},       {TT_MSG_CANCEL, on_cancel}, {TT_MSG_INTERRUPT, on_interrupt},
+    {TT_MSG_BEAT, on_beat_back},  {TT_MSG_BLOB, on_blob},     {TT_MSG_DROP, on_drop},
+    {TT_MSG_RECALL, on_recall},   {TT_MSG_SPAWN, on_spawn},   {TT_MSG_ACTION, on_action},
     {TT_MSG_WELCOME, on_welcome}, {TT_MSG_REFUSE, on_refuse}, {TT_MSG_WHO, on_who},
-    {TT_MSG_STOP, on_stop},     {TT_MSG_ERROR, on_error},
+    {TT_MSG_STOP, on_stop},       {TT_MSG_ERROR, on_error},
 };
 
 static void handle(host_t *self, tt_packet_t *packet)
@@ -502,7 +505,8 @@ static void handle(host_t *self, tt_packet_t *packet)
             return;
         }
     }
-    tt_log(TT_LOG_WARN, "the controller sent message %u, which is not for a host", message.type);
+    tt_log(TT_LOG_WARN, "the controller sent message %u, which is not for a host",
+           message.type);
 }
 
 static void on_socket(void *arg, void *socket)
@@ -549,8 +553,8 @@ static void drain_zygotes(host_t *self)
             zygote_drain(spec->zygote);
 }
 
-/* We are a subreaper: whatever ends below us is reaped here. An engine's group is killed before its
- * pid can be used again; what left the group is swept by the parent at the end. */
+/* We are a subreaper: whatever ends below us is reaped here. An engine's group is killed before
+ * its pid can be used again; what left the group is swept by the parent at the end. */
 static void reap(host_t *self)
 {
     siginfo_t info = {0};

@@ -1,5 +1,5 @@
-/* The engine host: one process per machine, one connection to the controller, N interpreters as its
- * children. It never runs user code, so it always answers. */
+/* The engine host: one process per machine, one connection to the controller, N interpreters as
+ * its children. It never runs user code, so it always answers. */
 #ifndef HOST_H
 #define HOST_H
 
@@ -9,9 +9,9 @@
 typedef struct {
     const char *endpoint; /* of the controller's engine socket */
     const char *cluster;
-    uint64_t launch;      /* the controller's number for this launch */
-    long grace_ms;        /* how long to keep engines when the controller is gone */
-    int watch_pid;        /* the process whose end means that nothing of ours is left */
+    uint64_t launch; /* the controller's number for this launch */
+    long grace_ms;   /* how long to keep engines when the controller is gone */
+    int watch_pid;   /* the process whose end means that nothing of ours is left */
 } host_options_t;
 
 typedef struct host host_t;

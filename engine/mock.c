@@ -1,8 +1,7 @@
-/* tutti-mock: a toy language, so that host, controller and prompt are tested with no real one, and
- * in great numbers. It understands one command a line:
- *   print TEXT | warn TEXT | value INT | sleep SECONDS | spin | fail TEXT | exit N | abort |
- *   flood BYTES | id
- * CALL echoes its arguments; GET of a name gives what SET bound (packed values, kept as they are). */
+/* tutti-mock: a toy language, so that host, controller and prompt are tested with no real one,
+ * and in great numbers. It understands one command a line: print TEXT | warn TEXT | value INT |
+ * sleep SECONDS | spin | fail TEXT | exit N | abort | flood BYTES | id CALL echoes its
+ * arguments; GET of a name gives what SET bound (packed values, kept as they are). */
 #include "language.h"
 #include "pack.h"
 #include "value.h"
@@ -135,8 +134,8 @@ static const struct {
     const char *name;
     void (*fn)(mock_t *, const char *, tt_reply_t *);
 } commands[] = {
-    {"print", do_print}, {"warn", do_warn}, {"value", do_value}, {"id", do_id},
-    {"sleep", do_sleep}, {"spin", do_spin}, {"fail", do_fail},   {"exit", do_exit},
+    {"print", do_print}, {"warn", do_warn},   {"value", do_value}, {"id", do_id},
+    {"sleep", do_sleep}, {"spin", do_spin},   {"fail", do_fail},   {"exit", do_exit},
     {"abort", do_abort}, {"flood", do_flood},
 };
 
@@ -188,7 +187,8 @@ static void set(mock_t *self, const tt_request_t *request, tt_reply_t *reply)
     char name[64];
     if (tt_read_array(&args, &count) != 0 || tt_read_text(&args, name, sizeof name) != 0 ||
         request->buffer_count != 1) {
-        tt_reply_error(reply, TT_STATUS_REFUSED, "ProtocolError", "SET of one small value", NULL);
+        tt_reply_error(reply, TT_STATUS_REFUSED, "ProtocolError", "SET of one small value",
+                       NULL);
         return;
     }
     variable_t *variable = find(self, name);
@@ -323,8 +323,8 @@ static void idle(void *arg, bool entering)
 
 int main(void)
 {
-    static const tt_language_t language = {"mock", "1", "tutti-mock", start, handle, keep_blob,
-                                           flush,  drain, let_go,     idle};
+    static const tt_language_t language = {"mock",    "1",   "tutti-mock", start,  handle,
+                                           keep_blob, flush, drain,        let_go, idle};
     mock_t mock = {.engine = -1};
     tt_error_t err;
     struct sigaction action = {.sa_handler = on_interrupt};

@@ -14,7 +14,8 @@
 
 enum { SWEEPS_MAX = 10000, SWEEP_US = 1000 }; /* ten seconds in all */
 
-/* Kills every child there is now; children of those become ours and are met by the next round. */
+/* Kills every child there is now; children of those become ours and are met by the next round.
+ */
 static void kill_children(void)
 {
     char path[64];

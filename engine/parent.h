@@ -1,11 +1,11 @@
-/* The tiny parent above an engine host: when the host ends, however it ends, no process that it or
- * user code started is left. */
+/* The tiny parent above an engine host: when the host ends, however it ends, no process that it
+ * or user code started is left. */
 #ifndef PARENT_H
 #define PARENT_H
 
 /* Forks. In the child it returns 0 and the caller becomes the host. In the parent it does not
- * return: it waits for the host, ends every descendant and exits as the host did (128 + signal when
- * it was killed). Returns -1 with errno when nothing could be forked. */
+ * return: it waits for the host, ends every descendant and exits as the host did (128 + signal
+ * when it was killed). Returns -1 with errno when nothing could be forked. */
 int parent_fork(void);
 
 #endif

@@ -29,7 +29,8 @@ typedef struct part {
     uint32_t seq; /* of the runtime's message; 0 while it waits */
     int64_t received_ns, sent_ns;
     stop_t stop;      /* the interrupt that is due */
-    bool signalled;   /* an interrupt was sent for it */
+    unsigned signals; /* interrupts that were sent for it */
+    int64_t signalled_ns;
     uint64_t dropped; /* bytes of its output that were cut */
     uint64_t output;  /* bytes of its output so far */
 } part_t;

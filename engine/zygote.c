@@ -1,5 +1,6 @@
-/* The zygote's link. PROTOCOL.md, "Zygotes": datagrams over a SOCK_SEQPACKET socket; each request
- * carries an engine's descriptors, each answer its pid, sent before the engine is released. */
+/* The zygote's link. PROTOCOL.md, "Zygotes": datagrams over a SOCK_SEQPACKET socket; each
+ * request carries an engine's descriptors, each answer its pid, sent before the engine is
+ * released. */
 #include "zygote.h"
 
 #include "child.h"
@@ -46,7 +47,8 @@ static pid_t spawn(const spec_t *spec, int socket_fd, int err_fd, tt_error_t *er
         return -1;
     tt_child_t child = {.argv = argv,
                         .environment = (const char *const *)spec->environment,
-                        .directory = spec->directory && *spec->directory ? spec->directory : NULL,
+                        .directory =
+                            spec->directory && *spec->directory ? spec->directory : NULL,
                         .fd = {-1, err_fd, err_fd, socket_fd, -1},
                         .own_group = true,
                         .dies_with_us = true};
@@ -124,7 +126,8 @@ static int send_request(zygote_t *self, int id, const int fds[FDS])
     head->cmsg_type = SCM_RIGHTS;
     head->cmsg_len = CMSG_LEN(FDS * sizeof(int));
     memcpy(CMSG_DATA(head), fds, FDS * sizeof(int));
-    /* A socket buffer full of requests drains as the zygote starts: a bounded wait, at start only. */
+    /* A socket buffer full of requests drains as the zygote starts: a bounded wait, at start
+     * only. */
     int rc = -1;
     for (int tries = 0; tries < 5000; tries++) {
         rc = sendmsg(self->fd, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
@@ -152,7 +155,8 @@ static void answered(zygote_t *self, int id)
             self->asked[i--] = self->asked[--self->asked_count];
 }
 
-/* It may not fork (threads, or no compiled runtime): everything it was asked for is started by exec. */
+/* It may not fork (threads, or no compiled runtime): everything it was asked for is started by
+ * exec. */
 static void on_exec(zygote_t *self, const char *reason)
 {
     tt_log(TT_LOG_INFO, "engines are started by exec: %s", reason);

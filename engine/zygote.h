@@ -1,5 +1,6 @@
 /* The warmed-up process from which engines of one spec are forked, where the language has one.
- * It is sent each engine's descriptors and answers with its pid; the engine then is our child. */
+ * It is sent each engine's descriptors and answers with its pid; the engine then is our child.
+ */
 #ifndef ZYGOTE_H
 #define ZYGOTE_H
 
@@ -15,9 +16,9 @@ void zygote_destroy(zygote_t **self_p);
 
 pid_t zygote_pid(const zygote_t *self);
 
-/* Asks for engine `id` with these descriptors: socket, page, stdout, stderr. They stay the caller's
- * to close. Requests before the zygote is ready wait. False when it is known not to fork: the
- * caller then starts the engine by exec. */
+/* Asks for engine `id` with these descriptors: socket, page, stdout, stderr. They stay the
+ * caller's to close. Requests before the zygote is ready wait. False when it is known not to
+ * fork: the caller then starts the engine by exec. */
 bool zygote_request(zygote_t *self, int id, const int fds[4]);
 
 /* Reads its answers that are there; to be called before children are reaped. */

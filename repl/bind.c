@@ -15,8 +15,8 @@ static size_t add_value(tt_frames_t *frames, job_part_t *part)
     tt_error_t err;
     tt_span_t body = tt_frames_span(&part->frames, 0);
     answer_init(&answer);
-    if (part->status != TT_STATUS_OK || body.len == 0 || answer_read(&answer, body, &err) != 0 ||
-        answer.value.len == 0) {
+    if (part->status != TT_STATUS_OK || body.len == 0 ||
+        answer_read(&answer, body, &err) != 0 || answer.value.len == 0) {
         tt_frames_copy(frames, "\xc0", 1); /* nil */
         return 1;
     }

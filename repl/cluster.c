@@ -22,8 +22,8 @@ enum {
     CONTROLLER_MS = 10000, /* from its start to "ok" */
     CONNECT_MS = 10000,
     REQUEST_MS = 20000,
-    STOP_MS = 15000,       /* for a controller that was asked to stop */
-    KILL_MS = 2000         /* for one that was killed */
+    STOP_MS = 15000, /* for a controller that was asked to stop */
+    KILL_MS = 2000   /* for one that was killed */
 };
 
 long cluster_cores(void)
@@ -68,8 +68,14 @@ int cluster_start_controller(const tt_rundir_t *dir, const char *policy, tt_erro
         return tt_error_set(err, "cannot make a pipe: %s", strerror(errno));
     int log_fd = open_log(dir);
     const char *program = tt_program_path("tutti-controller");
-    const char *argv[] = {program,  "--name",   dir->name, "--ready-fd",
-                          "3",      "--policy", policy ? policy : "leastload", NULL};
+    const char *argv[] = {program,
+                          "--name",
+                          dir->name,
+                          "--ready-fd",
+                          "3",
+                          "--policy",
+                          policy ? policy : "leastload",
+                          NULL};
     tt_child_t child = {.argv = argv,
                         .fd = {-1, log_fd, log_fd, ready[1], -1},
                         .directory = "/",
@@ -95,8 +101,8 @@ size_t cluster_count(const tt_client_t *client, unsigned state)
     return found;
 }
 
-static int request_launch(tt_client_t *client, const cluster_wish_t *wish, bool total, int **ids,
-                          size_t *count, tt_error_t *err)
+static int request_launch(tt_client_t *client, const cluster_wish_t *wish, bool total,
+                          int **ids, size_t *count, tt_error_t *err)
 {
     tt_message_t message = tt_message(TT_MSG_LAUNCH, 0), answer;
     tt_packet_t reply;
@@ -271,6 +277,7 @@ int cluster_stop(tt_loop_t *loop, const tt_rundir_t *dir, tt_error_t *err)
     }
     if (tt_rundir_holder(dir, &pid) == 0)
         return 0;
-    return tt_error_set(err, "cluster '%s' does not stop: its controller (pid %d) holds the lock",
+    return tt_error_set(err,
+                        "cluster '%s' does not stop: its controller (pid %d) holds the lock",
                         dir->name, (int)pid);
 }

@@ -1,5 +1,5 @@
-/* Clusters as the command line sees them: starting a controller, asking it for engines, waiting until
- * they are ready, connecting, stopping. */
+/* Clusters as the command line sees them: starting a controller, asking it for engines, waiting
+ * until they are ready, connecting, stopping. */
 #ifndef CLUSTER_H
 #define CLUSTER_H
 
@@ -20,21 +20,22 @@ typedef struct {
 /* How many engines a wish without a number means: the cores that this process may use. */
 long cluster_cores(void);
 
-/* Starts the controller of `dir` and waits until it answers (at most 10 s). Returns 0, or -1 with the
- * reason. */
+/* Starts the controller of `dir` and waits until it answers (at most 10 s). Returns 0, or -1
+ * with the reason. */
 int cluster_start_controller(const tt_rundir_t *dir, const char *policy, tt_error_t *err);
 
-/* Asks for engines, at most as many as the wish is short of (`total`) or that many more, and waits
- * until they are ready. Returns 0; 4 when fewer arrived, each with its reason on stderr; 3 with the
- * reason in `err` when the request failed. */
+/* Asks for engines, at most as many as the wish is short of (`total`) or that many more, and
+ * waits until they are ready. Returns 0; 4 when fewer arrived, each with its reason on stderr;
+ * 3 with the reason in `err` when the request failed. */
 int cluster_launch(tt_client_t *client, tt_loop_t *loop, const cluster_wish_t *wish, bool total,
                    tt_error_t *err);
 
-/* Stops a cluster: asks its controller, waits until it has ended; one that does not answer is ended by
- * its pid. Returns 0, or -1 with the reason. Takes at most 20 s. */
+/* Stops a cluster: asks its controller, waits until it has ended; one that does not answer is
+ * ended by its pid. Returns 0, or -1 with the reason. Takes at most 20 s. */
 int cluster_stop(tt_loop_t *loop, const tt_rundir_t *dir, tt_error_t *err);
 
-/* One line on its engines: "4 Python engines (3.11.2, /usr/bin/python3)". The caller's to free. */
+/* One line on its engines: "4 Python engines (3.11.2, /usr/bin/python3)". The caller's to free.
+ */
 char *cluster_summary(const tt_client_t *client);
 
 /* Counts engines in a state. */

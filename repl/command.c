@@ -7,27 +7,56 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define AT(member) offsetof(given_t, member)
 
-#define HELP       {'h', "help", NULL, "this help", TT_OPTION_FLAG, AT(help)}
-#define NAME       {0, "name", "NAME", "the cluster (default)", TT_OPTION_TEXT, AT(name)}
-#define JSON       {0, "json", NULL, "as JSON", TT_OPTION_FLAG, AT(json)}
-#define ENGINES                                                                                  \
-    {'n', "engines", "N", "how many engines (one per core)", TT_OPTION_INT, AT(wish.engines)}
-#define LANGUAGE                                                                                 \
-    {0, "lang", "LANG", "their language (python)", TT_OPTION_TEXT, AT(wish.language)}
-#define PYTHON                                                                                   \
-    {0, "python", "PATH", "their Python ($VIRTUAL_ENV's, $CONDA_PREFIX's, else Debian's)",       \
-     TT_OPTION_TEXT, AT(wish.program)}
-#define PRELOAD                                                                                  \
-    {0, "preload", "MODULE", "a module that engines start with; may be repeated",                \
-     TT_OPTION_MULTI, AT(wish.preload)}
-#define TARGETS {'t', "targets", "SET", "which engines (all)", TT_OPTION_TEXT, AT(targets)}
-#define EXCLUDE {'x', "exclude", "SET", "without these", TT_OPTION_TEXT, AT(exclude)}
+#define HELP                                                                                   \
+    {                                                                                          \
+        'h', "help", NULL, "this help", TT_OPTION_FLAG, AT(help)                               \
+    }
+#define NAME                                                                                   \
+    {                                                                                          \
+        0, "name", "NAME", "the cluster (default)", TT_OPTION_TEXT, AT(name)                   \
+    }
+#define JSON                                                                                   \
+    {                                                                                          \
+        0, "json", NULL, "as JSON", TT_OPTION_FLAG, AT(json)                                   \
+    }
+#define ENGINES                                                                                \
+    {                                                                                          \
+        'n', "engines", "N", "how many engines (one per core)", TT_OPTION_INT,                 \
+            AT(wish.engines)                                                                   \
+    }
+#define LANGUAGE                                                                               \
+    {                                                                                          \
+        0, "lang", "LANG", "their language (python)", TT_OPTION_TEXT, AT(wish.language)        \
+    }
+#define PYTHON                                                                                 \
+    {                                                                                          \
+        0, "python", "PATH", "their Python ($VIRTUAL_ENV's, $CONDA_PREFIX's, else Debian's)",  \
+            TT_OPTION_TEXT, AT(wish.program)                                                   \
+    }
+#define PRELOAD                                                                                \
+    {                                                                                          \
+        0, "preload", "MODULE", "a module that engines start with; may be repeated",           \
+            TT_OPTION_MULTI, AT(wish.preload)                                                  \
+    }
+#define TARGETS                                                                                \
+    {                                                                                          \
+        't', "targets", "SET", "which engines (all)", TT_OPTION_TEXT, AT(targets)              \
+    }
+#define EXCLUDE                                                                                \
+    {                                                                                          \
+        'x', "exclude", "SET", "without these", TT_OPTION_TEXT, AT(exclude)                    \
+    }
 
 static const tt_option_t start_options[] = {
-    NAME, ENGINES, LANGUAGE, PYTHON, PRELOAD,
+    NAME,
+    ENGINES,
+    LANGUAGE,
+    PYTHON,
+    PRELOAD,
     {0, "program", "PATH", "the runtime of another language", TT_OPTION_TEXT, AT(wish.program)},
     {0, "wait", "N", "return when N are ready (all)", TT_OPTION_TEXT, AT(wish.wait)},
     {0, "timeout", "S", "seconds to wait for them (60)", TT_OPTION_SECONDS, AT(wish.timeout_s)},
@@ -35,7 +64,8 @@ static const tt_option_t start_options[] = {
      AT(wish.grace_s)},
     {0, "policy", "NAME", "how balanced work finds an engine: leastload, roundrobin, random",
      TT_OPTION_TEXT, AT(wish.policy)},
-    HELP, {0}};
+    HELP,
+    {0}};
 static const tt_option_t stop_options[] = {
     NAME, {0, "all", NULL, "every cluster of yours", TT_OPTION_FLAG, AT(all)}, HELP, {0}};
 static const tt_option_t status_options[] = {NAME, JSON, HELP, {0}};
@@ -44,17 +74,22 @@ static const tt_option_t list_options[] = {JSON, HELP, {0}};
 static const tt_option_t logs_options[] = {
     NAME, {'f', "follow", NULL, "go on as they grow", TT_OPTION_FLAG, AT(follow)}, HELP, {0}};
 static const tt_option_t px_options[] = {
-    NAME, TARGETS, EXCLUDE, JSON,
+    NAME,
+    TARGETS,
+    EXCLUDE,
+    JSON,
     {'f', "file", "FILE", "the code is in a file", TT_OPTION_TEXT, AT(file)},
     {0, "timeout", "S", "interrupt it after S seconds", TT_OPTION_SECONDS, AT(limit_s)},
-    HELP, {0}};
+    HELP,
+    {0}};
 static const tt_option_t run_options[] = {NAME, ENGINES, PYTHON, PRELOAD, JSON, HELP, {0}};
 
 const command_t commands[] = {
     {"start", "[-n N] [options]", "starts a cluster and waits until its engines are ready",
      start_options, command_start},
     {"stop", "[--all]", "stops a cluster", stop_options, command_stop},
-    {"status", "[--json]", "shows the engines and what they do", status_options, command_status},
+    {"status", "[--json]", "shows the engines and what they do", status_options,
+     command_status},
     {"list", "[--json]", "lists your clusters", list_options, command_list},
     {"px", "[-t SET] CODE | - | -f FILE", "runs code on the engines", px_options, command_px},
     {"run", "FILE", "runs a file of the prompt's lines; starts a cluster if there is none",
@@ -85,7 +120,8 @@ void command_set_session(session_t *the_session)
     session = the_session;
 }
 
-/* First Ctrl-C: exactly this command on exactly its targets; the second is counted by the wait. */
+/* First Ctrl-C: exactly this command on exactly its targets; the second is counted by the wait.
+ */
 static void on_interrupt(tt_loop_t *loop)
 {
     if (session == NULL) {

@@ -9,7 +9,7 @@ typedef struct {
     const char *name;
     cluster_wish_t wish;
     const char *targets, *exclude, *file;
-    double limit_s;   /* of a px's run time; 0: none */
+    double limit_s; /* of a px's run time; 0: none */
     bool json, all, follow, help;
     tt_texts_t lines; /* -c */
 } given_t;
@@ -19,12 +19,14 @@ typedef struct {
     const char *usage;   /* behind the name */
     const char *summary; /* one sentence */
     const tt_option_t *options;
-    int (*run)(given_t *given, int argc, char **argv); /* operands only; returns the exit status */
+    int (*run)(given_t *given, int argc,
+               char **argv); /* operands only; returns the exit status */
 } command_t;
 
 extern const command_t commands[];
 
-/* What a command shares with the others: the loop with our signals, and the cluster's directory. */
+/* What a command shares with the others: the loop with our signals, and the cluster's
+ * directory. */
 tt_loop_t *command_loop(void);
 int command_complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

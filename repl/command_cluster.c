@@ -39,8 +39,7 @@ int command_start(given_t *given, int argc, char **argv)
     tt_client_t *client = connect_to(&dir, &err);
     if (client == NULL)
         return command_complain(3, "%s", err.text);
-    int status = running ? 0
-                         : cluster_launch(client, command_loop(), &given->wish, true, &err);
+    int status = running ? 0 : cluster_launch(client, command_loop(), &given->wish, true, &err);
     char *summary = cluster_summary(client);
     if (status == 3)
         command_complain(3, "%s", err.text);
@@ -87,7 +86,8 @@ int command_stop(given_t *given, int argc, char **argv)
     int status = 0;
     (void)argv;
     if (argc > 0)
-        return command_complain(2, "stop takes no arguments; --name NAME stops another cluster");
+        return command_complain(2,
+                                "stop takes no arguments; --name NAME stops another cluster");
     if (!given->all)
         return stop_one(given->name);
     if (tt_rundir_list(stop_each, &status, &err) != 0)

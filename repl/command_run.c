@@ -35,8 +35,8 @@ static int stage_open(stage_t *stage, given_t *given, bool may_start)
     if (!running && cluster_start_controller(&stage->dir, NULL, &err) != 0)
         return command_complain(3, "%s", err.text);
     stage->own = !running;
-    tt_client_t *client = tt_client_open(command_loop(), &stage->dir, "tutti", NULL, NULL,
-                                         CONNECT_MS, &err);
+    tt_client_t *client =
+        tt_client_open(command_loop(), &stage->dir, "tutti", NULL, NULL, CONNECT_MS, &err);
     if (client == NULL)
         return command_complain(3, "%s", err.text);
     session_init(&stage->session, command_loop(), &stage->dir, client);

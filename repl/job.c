@@ -91,7 +91,8 @@ static void on_px_result(void *arg, tt_job_t *client_job, tt_result_t *result)
         self->client_jobs[0] = NULL;
 }
 
-static void on_px_output(void *arg, tt_job_t *client_job, int engine, int stream, tt_span_t bytes)
+static void on_px_output(void *arg, tt_job_t *client_job, int engine, int stream,
+                         tt_span_t bytes)
 {
     job_part_t *part = part_of(arg, engine);
     (void)client_job;

@@ -1,5 +1,5 @@
-/* A job: one command at the prompt whose work is done by engines. It keeps each engine's (or item's)
- * answer with its output and times until it is shown and forgotten. */
+/* A job: one command at the prompt whose work is done by engines. It keeps each engine's (or
+ * item's) answer with its output and times until it is shown and forgotten. */
 #ifndef JOB_H
 #define JOB_H
 
@@ -9,7 +9,7 @@
 
 /* One engine's, or one item's, part. */
 typedef struct {
-    int engine;    /* -1: not assigned yet */
+    int engine; /* -1: not assigned yet */
     bool done;
     unsigned status;
     char *host, *cause; /* owned */
@@ -20,21 +20,21 @@ typedef struct {
 } job_part_t;
 
 typedef struct job {
-    int number;       /* its In number */
-    char *source;     /* what was typed */
-    bool map;         /* parts are items of a map */
-    bool scalar;      /* one integer target: its value is no list */
+    int number;   /* its In number */
+    char *source; /* what was typed */
+    bool map;     /* parts are items of a map */
+    bool scalar;  /* one integer target: its value is no list */
     bool background;
-    bool shown;       /* its answers have been shown */
+    bool shown; /* its answers have been shown */
     bool cancelled;
-    int *engines;     /* that it was sent to, sorted; px only */
+    int *engines; /* that it was sent to, sorted; px only */
     size_t engine_count;
     job_part_t *parts;
     size_t part_count, left;
     size_t submitted; /* map: items handed to the client so far */
     int64_t started_ns, ended_ns;
     bool done;
-    tt_job_t **client_jobs; /* under way, by part for a map; [0] for px */
+    tt_job_t **client_jobs;     /* under way, by part for a map; [0] for px */
     void (*feed)(struct job *); /* map: submits more items as results come; else NULL */
     void *feeder;               /* its state, owned by whoever set feed */
     void (*finished)(struct job *, void *arg);
@@ -47,7 +47,8 @@ typedef struct job {
 job_t *job_new(int number, const char *source, size_t parts);
 void job_destroy(job_t **self_p);
 
-/* Handlers for tt_client_submit: for px the job is `arg`; for a map item `arg` is a job_item_t. */
+/* Handlers for tt_client_submit: for px the job is `arg`; for a map item `arg` is a job_item_t.
+ */
 extern const tt_job_handlers_t job_px_handlers;
 extern const tt_job_handlers_t job_item_handlers;
 

@@ -1,4 +1,5 @@
-/* The local engine. See local.h. Its end is told by its process; a task under way then ends as LOST. */
+/* The local engine. See local.h. Its end is told by its process; a task under way then ends as
+ * LOST. */
 #include "local.h"
 
 #include "child.h"
@@ -207,8 +208,8 @@ static void on_hello(local_t *self, tt_rt_message_t *message)
     tt_buf_init(&start_fields);
     tt_pack_int(&start_fields, -1);
     tt_pack_text(&start_fields, "");
-    tt_link_send(self->link, TT_RT_START, 0, (tt_span_t){start_fields.data, start_fields.len}, 2,
-                 NULL);
+    tt_link_send(self->link, TT_RT_START, 0, (tt_span_t){start_fields.data, start_fields.len},
+                 2, NULL);
     tt_buf_release(&start_fields);
 }
 
@@ -327,6 +328,7 @@ void local_answer(local_t *self, uint32_t seq, unsigned status, tt_frames_t *fra
     }
     tt_buf_init(&fields);
     tt_pack_uint(&fields, status);
-    tt_link_send(self->link, TT_RT_ANSWER, seq, (tt_span_t){fields.data, fields.len}, 1, frames);
+    tt_link_send(self->link, TT_RT_ANSWER, seq, (tt_span_t){fields.data, fields.len}, 1,
+                 frames);
     tt_buf_release(&fields);
 }

@@ -1,5 +1,5 @@
-/* The prompt's local engine: a runtime of the prompt's own, as its child. Plain lines run there, and
- * values go from it to the engines and back. */
+/* The prompt's local engine: a runtime of the prompt's own, as its child. Plain lines run
+ * there, and values go from it to the engines and back. */
 #ifndef LOCAL_H
 #define LOCAL_H
 
@@ -8,12 +8,12 @@
 
 typedef struct local local_t;
 
-/* What the local engine's user code asks of the prompt while it runs. Answer with local_answer, now or
- * later; `what` is "magic" or "wait". */
+/* What the local engine's user code asks of the prompt while it runs. Answer with local_answer,
+ * now or later; `what` is "magic" or "wait". */
 typedef void local_ask_fn(void *arg, uint32_t seq, const char *what, const char *text);
 
-/* Starts the runtime of `language` (`program`: the interpreter, "" for the default one). It inherits
- * our descriptors 0 to 2. Runs the loop until it is ready. NULL with the reason. */
+/* Starts the runtime of `language` (`program`: the interpreter, "" for the default one). It
+ * inherits our descriptors 0 to 2. Runs the loop until it is ready. NULL with the reason. */
 local_t *local_new(tt_loop_t *loop, const char *language, const char *program,
                    local_ask_fn *ask, void *arg, tt_error_t *err);
 void local_destroy(local_t **self_p);
@@ -24,22 +24,24 @@ const char *local_program(const local_t *self);
 
 /* A finished task's result. Release it when done with. */
 typedef struct {
-    unsigned status; /* tt_status_t; LOST when the engine ended: then `cause` tells */
+    unsigned status;    /* tt_status_t; LOST when the engine ended: then `cause` tells */
     tt_frames_t frames; /* body, buffers */
-    bool ended; /* the engine has ended; exit_status is its status (128 + signal) */
+    bool ended;         /* the engine has ended; exit_status is its status (128 + signal) */
     int exit_status;
     char cause[128];
 } local_result_t;
 
 void local_result_release(local_result_t *self);
 
-/* Does one task (TT_RT_EXECUTE ...) and runs the loop until it is done, however long user code takes.
- * `args` is one packed array; `frames` (may be NULL) are its buffers and are taken. An engine that has
- * ended before is started again first. Returns 0, or -1 when it cannot be started. */
+/* Does one task (TT_RT_EXECUTE ...) and runs the loop until it is done, however long user code
+ * takes. `args` is one packed array; `frames` (may be NULL) are its buffers and are taken. An
+ * engine that has ended before is started again first. Returns 0, or -1 when it cannot be
+ * started. */
 int local_call(local_t *self, unsigned op, tt_span_t args, tt_frames_t *frames,
                local_result_t *result, tt_error_t *err);
 
-/* After user code asked to leave: waits (at most 5 s) for its end and returns its exit status. */
+/* After user code asked to leave: waits (at most 5 s) for its end and returns its exit status.
+ */
 int local_await_end(local_t *self);
 
 /* Interrupts what it runs now, exactly; nothing when it idles. */

@@ -7,13 +7,13 @@
 #define NO_OPTIONS   NULL, 0
 
 static const words_option_t px_options[] = {
-    {'t', "targets", true}, {'x', "exclude", true}, {0, "timeout", true},
-    {'a', "noblock", false}, {'b', "block", false}, {0, "name", true},
+    {'t', "targets", true},  {'x', "exclude", true}, {0, "timeout", true},
+    {'a', "noblock", false}, {'b', "block", false},  {0, "name", true},
 };
 
 static const words_option_t map_options[] = {
-    {'t', "targets", true}, {'x', "exclude", true}, {0, "timeout", true},
-    {'a', "noblock", false}, {'b', "block", false}, {0, "retries", true},
+    {'t', "targets", true},  {'x', "exclude", true}, {0, "timeout", true},
+    {'a', "noblock", false}, {'b', "block", false},  {0, "retries", true},
     {0, "name", true},
 };
 
@@ -47,13 +47,14 @@ const magic_t magics[] = {
      NO_OPTIONS, magic_result},
     {"wait", "[N ...] [--timeout S]", "waits for jobs in the background", "Jobs", GRAMMAR_KNOWN,
      wait_options, COUNT(wait_options), magic_wait},
-    {"cancel", "N [N ...]", "ends jobs: what waits never starts, what runs is interrupted", "Jobs",
-     GRAMMAR_KNOWN, NO_OPTIONS, magic_cancel},
+    {"cancel", "N [N ...]", "ends jobs: what waits never starts, what runs is interrupted",
+     "Jobs", GRAMMAR_KNOWN, NO_OPTIONS, magic_cancel},
     {"interrupt", "[SET]", "interrupts whatever runs on engines", "Engines", GRAMMAR_KNOWN,
      NO_OPTIONS, magic_interrupt},
-    {"restart", "[SET]", "starts engines again, with empty namespaces", "Engines", GRAMMAR_KNOWN,
-     NO_OPTIONS, magic_restart},
-    {"why", "", "tells why engines are missing", "Engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_why},
+    {"restart", "[SET]", "starts engines again, with empty namespaces", "Engines",
+     GRAMMAR_KNOWN, NO_OPTIONS, magic_restart},
+    {"why", "", "tells why engines are missing", "Engines", GRAMMAR_KNOWN, NO_OPTIONS,
+     magic_why},
     {0},
 };
 

@@ -1,5 +1,5 @@
-/* Magics: one row of a table each, from which dispatch, %help, completion, the man page and the docs
- * check come. The functions are in magic_*.c. */
+/* Magics: one row of a table each, from which dispatch, %help, completion, the man page and the
+ * docs check come. The functions are in magic_*.c. */
 #ifndef MAGIC_H
 #define MAGIC_H
 
@@ -9,9 +9,9 @@
 /* A magic as it was called. */
 typedef struct {
     const statement_t *statement;
-    const char *text;    /* as typed, whole */
-    words_t words;       /* its options */
-    const char *rest;    /* behind them */
+    const char *text; /* as typed, whole */
+    words_t words;    /* its options */
+    const char *rest; /* behind them */
     const struct magic *magic;
 } magic_call_t;
 
@@ -23,7 +23,8 @@ typedef struct magic {
     unsigned flags;      /* GRAMMAR_... */
     const words_option_t *options;
     size_t option_count;
-    /* 0, or an exit status after a message: 1 user code failed, 2 wrong use, 3 the cluster is gone */
+    /* 0, or an exit status after a message: 1 user code failed, 2 wrong use, 3 the cluster is
+     * gone */
     int (*run)(session_t *session, const magic_call_t *call);
 } magic_t;
 
@@ -51,14 +52,15 @@ int magic_status(session_t *session, const magic_call_t *call);
 int magic_why(session_t *session, const magic_call_t *call);
 int magic_help(session_t *session, const magic_call_t *call);
 
-/* For magics that make a job: hands it to the session with the statement's names, and waits for it
- * unless it is for the background. Returns the exit status. */
+/* For magics that make a job: hands it to the session with the statement's names, and waits for
+ * it unless it is for the background. Returns the exit status. */
 int magic_start_job(session_t *session, const magic_call_t *call, job_t *job);
 
 /* Reads --timeout as milliseconds (0: none). Returns 0, or 2 after a message. */
 int magic_timeout(session_t *session, const magic_call_t *call, uint64_t *timeout_ms);
 
-/* Sends code to engines as the statement's job, and waits for it unless it is for the background. */
+/* Sends code to engines as the statement's job, and waits for it unless it is for the
+ * background. */
 int magic_execute(session_t *session, const magic_call_t *call, const char *code);
 
 #endif

@@ -41,8 +41,8 @@ int magic_targets(session_t *session, const magic_call_t *call)
 }
 
 /* Sends a message that names engines and waits for its DONE. */
-static int request(session_t *session, const char *what, tt_message_t *message, tt_span_t *field,
-                   const int *ids, size_t count)
+static int request(session_t *session, const char *what, tt_message_t *message,
+                   tt_span_t *field, const int *ids, size_t count)
 {
     tt_buf_t list;
     tt_error_t err;
@@ -72,7 +72,8 @@ int magic_interrupt(session_t *session, const magic_call_t *call)
     int status = session_targets(session, set_of(call), NULL, &ids, &count, NULL);
     if (status != 0)
         return status;
-    status = request(session, "%interrupt", &message, &message.as.interrupt.engines, ids, count);
+    status =
+        request(session, "%interrupt", &message, &message.as.interrupt.engines, ids, count);
     free(ids);
     return status;
 }
@@ -105,7 +106,8 @@ static int wait_restarted(session_t *session, const int *ids, size_t count, cons
     bool never = false;
     while (!all_ready(session, ids, count, old_pids)) {
         if (tt_now_ms() > until || !tt_client_alive(session->client))
-            return session_complain(session, "%restart", 1, "not all are back within 30 s; %%why");
+            return session_complain(session, "%restart", 1,
+                                    "not all are back within 30 s; %%why");
         tt_loop_run_until(session->loop, &never, 5);
     }
     return 0;
@@ -141,7 +143,8 @@ int magic_status(session_t *session, const magic_call_t *call)
 {
     tt_error_t err;
     (void)call;
-    if (status_show(session->client, session->json ? STATUS_JSON : STATUS_TEXT, stdout, &err) == 0)
+    if (status_show(session->client, session->json ? STATUS_JSON : STATUS_TEXT, stdout, &err) ==
+        0)
         return 0;
     return session_complain(session, "%status", 3, "%s", err.text);
 }
@@ -190,8 +193,9 @@ int magic_help(session_t *session, const magic_call_t *call)
         group = row->group;
         printf("  %%%-10s %s\n", row->name, row->summary);
     }
-    printf("\nPlain lines are Python, here; %%px runs them on the engines; %%%%px opens a cell.\n"
-           "A trailing & puts a magic into the background. @SET: CODE is %%px -t SET CODE.\n");
+    printf(
+        "\nPlain lines are Python, here; %%px runs them on the engines; %%%%px opens a cell.\n"
+        "A trailing & puts a magic into the background. @SET: CODE is %%px -t SET CODE.\n");
     fflush(stdout);
     return 0;
 }

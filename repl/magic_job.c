@@ -14,12 +14,13 @@ int magic_jobs(session_t *session, const magic_call_t *call)
         tt_buf_t time;
         tt_buf_init(&time);
         timing_duration(&time, timing.elapsed_s);
-        const char *state = !job->done          ? "running"
-                            : job_failed(job)   ? "failed"
-                            : job->cancelled    ? "cancelled"
-                                                : "done";
-        printf("[%d] %-9s %zu/%zu  %-8s %.*s\n", job->number, state, job->part_count - job->left,
-               job->part_count, tt_buf_text(&time), (int)strcspn(job->source, "\n"), job->source);
+        const char *state = !job->done        ? "running"
+                            : job_failed(job) ? "failed"
+                            : job->cancelled  ? "cancelled"
+                                              : "done";
+        printf("[%d] %-9s %zu/%zu  %-8s %.*s\n", job->number, state,
+               job->part_count - job->left, job->part_count, tt_buf_text(&time),
+               (int)strcspn(job->source, "\n"), job->source);
         tt_buf_release(&time);
     }
     fflush(stdout);
@@ -61,7 +62,8 @@ int magic_wait(session_t *session, const magic_call_t *call)
     double seconds = 0;
     int status = 0;
     if (limit && tt_seconds(limit, &seconds) != 0)
-        return session_complain(session, "%wait", 2, "--timeout takes seconds, not '%s'", limit);
+        return session_complain(session, "%wait", 2, "--timeout takes seconds, not '%s'",
+                                limit);
     int64_t until = limit ? tt_now_ms() + (int64_t)(seconds * 1000) : -1;
     bool some = call->rest[strspn(call->rest, " \t\n")] != 0;
     for (job_t *job = session->jobs; job;) {
@@ -91,7 +93,8 @@ int magic_cancel(session_t *session, const magic_call_t *call)
 {
     const char *at = call->rest;
     if (at[strspn(at, " \t\n")] == 0)
-        return session_complain(session, "%cancel", 2, "takes numbers of jobs; %%jobs lists them");
+        return session_complain(session, "%cancel", 2,
+                                "takes numbers of jobs; %%jobs lists them");
     while (*(at += strspn(at, ", \t\n"))) {
         job_t *job = find(session, "%cancel", at);
         if (job == NULL)

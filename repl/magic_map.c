@@ -1,5 +1,5 @@
-/* %map: a function of the local engine is called for each item, by whichever engine is free. The
- * function travels once; items are handed over a bounded number at a time. */
+/* %map: a function of the local engine is called for each item, by whichever engine is free.
+ * The function travels once; items are handed over a bounded number at a time. */
 #include "magic.h"
 #include "pack.h"
 
@@ -40,7 +40,8 @@ static int get(session_t *session, char **exprs, size_t count, const char *how,
     if (status != 0)
         return status;
     answer_init(answer);
-    if (answer_read(answer, tt_frames_span(&result->frames, 0), &err) == 0 && answer->value.data)
+    if (answer_read(answer, tt_frames_span(&result->frames, 0), &err) == 0 &&
+        answer->value.data)
         return 0;
     local_result_release(result);
     return session_complain(session, "%map", 1, "the local engine gave no value");
@@ -162,7 +163,8 @@ static void on_finished(job_t *job, void *arg)
 
 /* ---- the magic */
 
-/* The engines that may do it: those of the local language among the targets; NULL when that is any. */
+/* The engines that may do it: those of the local language among the targets; NULL when that is
+ * any. */
 static int choose_engines(session_t *session, const magic_call_t *call, feeder_t *feeder)
 {
     size_t known, count, kept = 0;
@@ -180,7 +182,8 @@ static int choose_engines(session_t *session, const magic_call_t *call, feeder_t
     feeder->engines = ids;
     feeder->engine_count = kept;
     if (kept == 0)
-        return session_complain(session, "%map", 2, "none of the targets is a %s engine", language);
+        return session_complain(session, "%map", 2, "none of the targets is a %s engine",
+                                language);
     return 0;
 }
 

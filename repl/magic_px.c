@@ -104,6 +104,7 @@ int magic_px(session_t *session, const magic_call_t *call)
     if (code == NULL)
         code = call->rest;
     if (code[strspn(code, " \t\n")] == 0)
-        return session_complain(session, "%px", 2, "takes code, as in %%px import os; os.getpid()");
+        return session_complain(session, "%px", 2,
+                                "takes code, as in %%px import os; os.getpid()");
     return magic_execute(session, call, code);
 }

@@ -46,7 +46,8 @@ static int get_local(session_t *session, const char *name, tt_frames_t *group)
         return status;
     answer_init(&answer);
     tt_span_t value = {NULL, 0};
-    if (answer_read(&answer, tt_frames_span(&result.frames, 0), &err) == 0 && answer.value.data) {
+    if (answer_read(&answer, tt_frames_span(&result.frames, 0), &err) == 0 &&
+        answer.value.data) {
         tt_reader_t reader = tt_reader(answer.value);
         if (tt_read_array(&reader, &count) == 0 && count == 1)
             tt_read_raw(&reader, &value);

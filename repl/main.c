@@ -33,7 +33,8 @@ static int usage(FILE *out, int status)
         fprintf(out, "  %-7s %s\n", row->name, row->summary);
     fprintf(out, "\n");
     tt_options_help(top_options, out);
-    fprintf(out, "\ntutti COMMAND --help tells more of each; %%help lists the prompt's magics.\n");
+    fprintf(out,
+            "\ntutti COMMAND --help tells more of each; %%help lists the prompt's magics.\n");
     return status;
 }
 
@@ -70,8 +71,8 @@ static int run_command(int argc, char **argv)
     int rest;
     if (command == NULL)
         return unknown(argv[0]);
-    if (tt_options_parse(command->options, &given, argc, argv, &rest, strcmp(argv[0], "px") == 0,
-                         &err) != 0)
+    if (tt_options_parse(command->options, &given, argc, argv, &rest,
+                         strcmp(argv[0], "px") == 0, &err) != 0)
         return command_complain(2, "%s: %s", command->name, err.text);
     if (given.help) {
         printf("usage: tutti %s %s\n%s\n\n", command->name, command->usage, command->summary);

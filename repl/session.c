@@ -1,4 +1,5 @@
-/* Running statements: plain code on the local engine, magics through their table. See session.h. */
+/* Running statements: plain code on the local engine, magics through their table. See
+ * session.h. */
 #include "session.h"
 
 #include "magic.h"
@@ -7,6 +8,7 @@
 #include "render.h"
 #include "report_json.h"
 #include "target.h"
+#include "value.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -168,7 +170,8 @@ static int run_plain(session_t *self, const char *code)
     answer_t answer;
     tt_error_t err;
     answer_init(&answer);
-    if (answer_read(&answer, tt_frames_span(&result.frames, 0), &err) == 0 && answer.repr.len > 0) {
+    if (answer_read(&answer, tt_frames_span(&result.frames, 0), &err) == 0 &&
+        answer.repr.len > 0) {
         tt_buf_t text;
         tt_buf_init(&text);
         bool lines = memchr(answer.repr.data, '\n', answer.repr.len) != NULL;
@@ -246,13 +249,15 @@ static int run_shell(session_t *self, const statement_t *statement)
     int status = system(statement->rest);
     if (status == 0)
         return 0;
-    return session_complain(self, "!", 1, "exit %d", WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+    return session_complain(self, "!", 1, "exit %d",
+                            WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
 static int run_help(session_t *self, const statement_t *statement)
 {
     if (statement->rest[0] == '%' || statement->rest[0] == 0) {
-        statement_t help = {.kind = STATEMENT_MAGIC, .magic = (char *)(uintptr_t) "help",
+        statement_t help = {.kind = STATEMENT_MAGIC,
+                            .magic = (char *)(uintptr_t) "help",
                             .rest = statement->rest};
         return run_magic(self, &help, statement->rest);
     }
@@ -270,7 +275,8 @@ static int run_help(session_t *self, const statement_t *statement)
     tt_error_t err;
     tt_span_t text = {NULL, 0};
     answer_init(&answer);
-    if (answer_read(&answer, tt_frames_span(&result.frames, 0), &err) == 0 && answer.value.data) {
+    if (answer_read(&answer, tt_frames_span(&result.frames, 0), &err) == 0 &&
+        answer.value.data) {
         tt_reader_t reader = tt_reader(answer.value);
         tt_read_str(&reader, &text);
     }
@@ -298,10 +304,22 @@ int session_statement(session_t *self, const statement_t *statement, const char 
     }
 }
 
+/* Jobs of the background that have ended meanwhile are shown before the next statement. */
+static void settle_background(session_t *self)
+{
+    for (job_t *job = self->jobs; job;) {
+        job_t *next = job->next;
+        if (job->done && !job->shown)
+            session_finish_job(self, job);
+        job = next;
+    }
+}
+
 static int run_block(session_t *self, const source_block_t *block)
 {
     statement_t statement;
     tt_error_t err;
+    settle_background(self);
     self->number++;
     self->line = block->line;
     if (grammar_parse(&statement, block->text, block->len, &rules, &err) != 0)
@@ -353,39 +371,42 @@ static void pack_body(tt_buf_t *out, tt_span_t value, const char *error)
     tt_pack_text(out, error);
 }
 
-static void answer_ask(session_t *self, uint32_t seq, const char *error)
+/* `name` (NULL: none): where the local engine finds the value. */
+static void answer_ask(session_t *self, uint32_t seq, const char *name, const char *error)
 {
-    tt_buf_t body;
+    tt_buf_t body, value;
     tt_frames_t frames;
     tt_buf_init(&body);
+    tt_buf_init(&value);
     tt_frames_init(&frames);
-    pack_body(&body, (tt_span_t){NULL, 0}, error);
+    if (name)
+        tt_pack_ext(&value, TT_EXT_NAME, name, strlen(name));
+    pack_body(&body, (tt_span_t){value.data, value.len}, error);
     tt_frames_take_buf(&frames, &body);
     local_answer(self->local, seq, error ? TT_STATUS_ERROR : TT_STATUS_OK, &frames);
     tt_buf_release(&body);
+    tt_buf_release(&value);
 }
 
-/* A magic within Python code: its value is bound to a name of ours, which the runtime takes. */
+/* A magic within Python code: its value is bound to a name of ours, which the answer tells. */
 static void run_asked_magic(session_t *self, uint32_t seq, const char *text)
 {
+    static const char name[] = "__tutti_answer__";
+    char *names[] = {(char *)(uintptr_t)name};
     statement_t statement;
     tt_error_t err;
     if (grammar_parse(&statement, text, strlen(text), &rules, &err) != 0) {
-        answer_ask(self, seq, err.text);
+        answer_ask(self, seq, NULL, err.text);
         return;
     }
-    for (size_t i = 0; i < statement.name_count; i++) {
-        free(statement.names[i]);
-        statement.names[i] = tt_strdup("__tutti_answer__");
-    }
-    if (statement.name_count > 1)
-        for (; statement.name_count > 1; statement.name_count--)
-            free(statement.names[statement.name_count - 1]);
-    int status = session_statement(self, &statement, text);
+    statement_t renamed = statement;
+    renamed.names = names;
+    renamed.name_count = statement.name_count > 0;
+    int status = session_statement(self, &renamed, text);
     grammar_release(&statement);
     char why[64];
     snprintf(why, sizeof why, "failed (exit status %d)", status);
-    answer_ask(self, seq, status == 0 ? NULL : why);
+    answer_ask(self, seq, status == 0 && renamed.name_count ? name : NULL, status ? why : NULL);
 }
 
 /* handle.get(): the job ends, is bound to its handle, and the runtime finds it fulfilled. */
@@ -394,9 +415,9 @@ static void run_asked_wait(session_t *self, uint32_t seq, const char *text)
     char *rest;
     job_t *job = session_find_job(self, (int)strtol(text, &rest, 10));
     double limit = *rest ? strtod(rest, NULL) : -1;
-    if (job)
-        session_wait(self, job, limit < 0 ? -1 : (int64_t)(limit * 1000));
-    answer_ask(self, seq, job ? NULL : "no such job");
+    if (job && session_wait(self, job, limit < 0 ? -1 : (int64_t)(limit * 1000)) && !job->shown)
+        session_finish_job(self, job);
+    answer_ask(self, seq, NULL, job ? NULL : "no such job");
 }
 
 static const struct {
@@ -412,7 +433,7 @@ static void on_ask(void *arg, uint32_t seq, const char *what, const char *text)
             return;
         }
     }
-    answer_ask(arg, seq, "this prompt does not know that");
+    answer_ask(arg, seq, NULL, "this prompt does not know that");
 }
 
 /* ---- targets */
@@ -426,8 +447,8 @@ int session_targets(session_t *self, const char *set, const char *exclude, int *
     tt_error_t err;
     for (size_t i = 0; i < known; i++)
         if (engines[i].state != TT_ENGINE_LOST && engines[i].state != TT_ENGINE_FAILED)
-            choice[live++] = (tt_target_engine_t){engines[i].id, engines[i].host,
-                                                  engines[i].language, NULL};
+            choice[live++] =
+                (tt_target_engine_t){engines[i].id, engines[i].host, engines[i].language, NULL};
     if (set == NULL && exclude == NULL)
         exclude = self->exclude;
     if (set == NULL)
@@ -510,10 +531,9 @@ static void style_of(const session_t *self, const job_t *job, render_style_t *st
     bool one_each = known > 1;
     for (size_t i = 1; i < known && one_each; i++)
         one_each = strcmp(engines[i].host, engines[i - 1].host) != 0;
-    *style = (render_style_t){
-        .label = {job->number, job->part_count, one_each, job->map},
-        .engines = job->map ? known : job->engine_count,
-        .colour = self->colour};
+    *style = (render_style_t){.label = {job->number, job->part_count, one_each, job->map},
+                              .engines = job->map ? known : job->engine_count,
+                              .colour = self->colour};
 }
 
 static size_t show(session_t *self, const job_t *job)

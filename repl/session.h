@@ -1,5 +1,5 @@
-/* A session at the prompt, or of a script: the cluster it talks to, its local engine, its targets and
- * jobs, and the running of statements. Magics (magic.h) work on it. */
+/* A session at the prompt, or of a script: the cluster it talks to, its local engine, its
+ * targets and jobs, and the running of statements. Magics (magic.h) work on it. */
 #ifndef SESSION_H
 #define SESSION_H
 
@@ -13,30 +13,31 @@ typedef struct session {
     tt_loop_t *loop;
     const tt_rundir_t *dir;
     tt_client_t *client;
-    local_t *local;        /* started when it is first needed */
-    const char *python;    /* for the local engine; "" for the default */
-    bool json;             /* results as JSON lines */
+    local_t *local;     /* started when it is first needed */
+    const char *python; /* for the local engine; "" for the default */
+    bool json;          /* results as JSON lines */
     bool colour;
-    int number;            /* of the present statement: In [number] */
-    const char *file;      /* of the present statement, for messages */
+    int number;       /* of the present statement: In [number] */
+    const char *file; /* of the present statement, for messages */
     unsigned line;
-    char *targets;         /* as %targets was told: a target set */
-    char *exclude;         /* NULL: nothing */
-    job_t *jobs;           /* in order of their numbers */
-    job_t *waiting;        /* the job that the prompt waits for now */
-    int interrupts;        /* of the present wait */
-    char *asked_name;      /* while a magic within Python runs: where its value goes */
-    bool leave;            /* exit was asked for */
+    char *targets;    /* as %targets was told: a target set */
+    char *exclude;    /* NULL: nothing */
+    job_t *jobs;      /* in order of their numbers */
+    job_t *waiting;   /* the job that the prompt waits for now */
+    int interrupts;   /* of the present wait */
+    char *asked_name; /* while a magic within Python runs: where its value goes */
+    bool leave;       /* exit was asked for */
     int exit_status;
 } session_t;
 
 /* Prepares a session on a cluster that is connected; the client becomes the session's. */
-void session_init(session_t *self, tt_loop_t *loop, const tt_rundir_t *dir, tt_client_t *client);
+void session_init(session_t *self, tt_loop_t *loop, const tt_rundir_t *dir,
+                  tt_client_t *client);
 /* Ends it: the local engine stops, the client says goodbye. */
 void session_release(session_t *self);
 
-/* Runs every statement of the source, until one fails. Returns 0, or 1 (user code failed), 2 (wrong
- * use), 3 (the cluster is gone), or what the source asked to exit with. */
+/* Runs every statement of the source, until one fails. Returns 0, or 1 (user code failed), 2
+ * (wrong use), 3 (the cluster is gone), or what the source asked to exit with. */
 int session_run(session_t *self, const char *file, const char *text, size_t len);
 
 /* Runs one parsed statement. Same results. */
@@ -44,7 +45,8 @@ int session_statement(session_t *self, const statement_t *statement, const char 
 
 /* The local engine, started if it is not there. NULL after a message. */
 local_t *session_local(session_t *self);
-/* A task of the local engine whose failure is shown. Returns 0 and its result to release, or 1. */
+/* A task of the local engine whose failure is shown. Returns 0 and its result to release, or 1.
+ */
 int session_local_call(session_t *self, unsigned op, tt_buf_t *args, tt_frames_t *frames,
                        local_result_t *result);
 
@@ -56,10 +58,11 @@ int session_targets(session_t *self, const char *set, const char *exclude, int *
 /* Adds the job to the session, which then owns it. */
 void session_add_job(session_t *self, job_t *job);
 job_t *session_find_job(const session_t *self, int number);
-/* Runs the loop until the job is done, or it was put into the background by a second interrupt; `limit_ms`
- * -1 for none. Returns whether it is done. */
+/* Runs the loop until the job is done, or it was put into the background by a second interrupt;
+ * `limit_ms` -1 for none. Returns whether it is done. */
 bool session_wait(session_t *self, job_t *job, int64_t limit_ms);
-/* Shows the job's answers, binds its names, says its times. Returns 0 or 1 (something failed). */
+/* Shows the job's answers, binds its names, says its times. Returns 0 or 1 (something failed).
+ */
 int session_finish_job(session_t *self, job_t *job);
 /* Interrupts the job's work on its engines. */
 void session_cancel_job(session_t *self, job_t *job);

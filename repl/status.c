@@ -129,9 +129,9 @@ static void show_engine(tt_span_t engine, FILE *out)
     bool usable = whole(engine, "state_number") <= TT_ENGINE_RESTARTING;
     char kind[48];
     snprintf(kind, sizeof kind, "%.20s %.20s", language, version);
-    fprintf(out, "%5lld  %-15.15s %7lld  %-15.15s %-10s %5lld  ", (long long)whole(engine, "id"),
-            host, (long long)whole(engine, "pid"), kind, busy && usable ? "busy" : state,
-            (long long)whole(engine, "queue"));
+    fprintf(out, "%5lld  %-15.15s %7lld  %-15.15s %-10s %5lld  ",
+            (long long)whole(engine, "id"), host, (long long)whole(engine, "pid"), kind,
+            busy && usable ? "busy" : state, (long long)whole(engine, "queue"));
     show_duration(out, busy ? real(engine, "running_s") : real(engine, "since_s"));
     if (busy && *running)
         fprintf(out, "  %.40s", running);
@@ -156,8 +156,8 @@ static void show_engines(tt_span_t report, FILE *out)
         fprintf(out, "no engines; tutti start -n N starts some\n");
         return;
     }
-    fprintf(out, "%5s  %-15s %7s  %-15s %-10s %5s  %s\n", "ID", "HOST", "PID", "LANGUAGE", "STATE",
-            "QUEUE", "SINCE");
+    fprintf(out, "%5s  %-15s %7s  %-15s %-10s %5s  %s\n", "ID", "HOST", "PID", "LANGUAGE",
+            "STATE", "QUEUE", "SINCE");
     for (; i < count && i < ROWS_MAX && tt_read_raw(&at, &engine) == 0; i++)
         show_engine(engine, out);
     if (i < count)
@@ -196,8 +196,8 @@ static void show_why(tt_span_t report, FILE *out)
                 ids[id_count++] = (int)whole(reason, "engine");
             have = i < count && tt_read_raw(&at, &next) == 0;
             char *other = have ? text(next, "text") : NULL;
-            bool same = have && strcmp(other, why) == 0 &&
-                        real(next, "when") - real(first, "when") < 1;
+            bool same =
+                have && strcmp(other, why) == 0 && real(next, "when") - real(first, "when") < 1;
             free(other);
             reason = next;
             if (!same)

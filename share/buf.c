@@ -93,7 +93,8 @@ void tt_buf_printf(tt_buf_t *self, const char *format, ...)
     int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
     if (len > 0) {
-        vsnprintf((char *)tt_buf_reserve(self, (size_t)len + 1), (size_t)len + 1, format, again);
+        vsnprintf((char *)tt_buf_reserve(self, (size_t)len + 1), (size_t)len + 1, format,
+                  again);
         self->len += (size_t)len;
     }
     va_end(again);

@@ -28,7 +28,8 @@ void tt_buf_release(tt_buf_t *self);
 void tt_buf_append(tt_buf_t *self, const void *data, size_t len);
 
 /* Appends a formatted text, without its terminating zero. */
-void tt_buf_printf(tt_buf_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void tt_buf_printf(tt_buf_t *self, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Makes room for `len` more bytes and returns where to write them; the caller then adds what
  * it wrote to `len`. The pointer holds until the next call that grows the buffer. */
@@ -40,7 +41,8 @@ void tt_buf_consume(tt_buf_t *self, size_t len);
 /* The contents as a C string; the terminating zero is not counted in `len`. Borrowed. */
 const char *tt_buf_text(tt_buf_t *self);
 
-/* malloc, realloc and strndup that abort when there is no memory. The result is the caller's. */
+/* malloc, realloc and strndup that abort when there is no memory. The result is the caller's.
+ */
 void *tt_alloc(size_t size); /* zeroed */
 void *tt_realloc(void *block, size_t size);
 char *tt_strndup(const char *text, size_t len);

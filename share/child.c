@@ -1,4 +1,5 @@
-/* Starting processes. The child's side between fork and exec calls only async-signal-safe functions. */
+/* Starting processes. The child's side between fork and exec calls only async-signal-safe
+ * functions. */
 #include "child.h"
 
 #include "loop.h"

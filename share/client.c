@@ -1,5 +1,5 @@
-/* The client. See client.h. One DEALER socket; the controller's process is watched by a pidfd, so its
- * end is known at once and ends whatever was waited for. */
+/* The client. See client.h. One DEALER socket; the controller's process is watched by a pidfd,
+ * so its end is known at once and ends whatever was waited for. */
 #include "client.h"
 
 #include "identity.h"
@@ -144,7 +144,8 @@ static void on_controller_end(void *arg, int fd, uint32_t events)
     char why[128];
     (void)events;
     tt_loop_remove_fd(self->loop, fd);
-    snprintf(why, sizeof why, "the controller (pid %d) is gone; tutti start gets its engines back",
+    snprintf(why, sizeof why,
+             "the controller (pid %d) is gone; tutti start gets its engines back",
              self->controller_pid);
     fail(self, ECONNRESET, why);
 }
@@ -237,9 +238,8 @@ static void on_event(tt_client_t *self, tt_message_t *message, tt_packet_t *pack
     (void)packet;
     if (event->kind != TT_EVENT_ENGINE || event->engine < 0)
         return;
-    tt_engine_t engine = {.id = (int)event->engine,
-                          .state = (unsigned)event->state,
-                          .pid = (int)event->pid};
+    tt_engine_t engine = {
+        .id = (int)event->engine, .state = (unsigned)event->state, .pid = (int)event->pid};
     tt_text_copy(event->host, engine.host, sizeof engine.host);
     tt_text_copy(event->language, engine.language, sizeof engine.language);
     tt_text_copy(event->version, engine.version, sizeof engine.version);
@@ -295,8 +295,8 @@ static const struct {
     {TT_MSG_DONE, on_answer},     {TT_MSG_ERROR, on_answer},  {TT_MSG_STOPPED, on_answer},
 };
 
-/* A short header lives inside its zmq_msg_t, so an answer that outlives the packet needs texts of its
- * own: the header is copied into a frame of allocated memory first. */
+/* A short header lives inside its zmq_msg_t, so an answer that outlives the packet needs texts
+ * of its own: the header is copied into a frame of allocated memory first. */
 static void settle_header(tt_packet_t *packet)
 {
     zmq_msg_t copy;
@@ -489,7 +489,8 @@ bool tt_client_has_blob(const tt_client_t *self, const uint8_t hash[16])
     return find_blob(self, hash) != NULL;
 }
 
-/* Room for one more: the function that was not used for longest, and by no job now, is dropped. */
+/* Room for one more: the function that was not used for longest, and by no job now, is dropped.
+ */
 static void drop_oldest_blob(tt_client_t *self)
 {
     known_blob_t *oldest = NULL;
@@ -547,8 +548,8 @@ int tt_client_request(tt_client_t *self, tt_message_t *message, int timeout_ms,
     if (answer->type != 0)
         return 0;
     errno = self->failed ? self->error_code : ETIMEDOUT;
-    return tt_error_set(err, "%s",
-                        self->failed ? self->why : "the controller does not answer; see tutti logs");
+    return tt_error_set(
+        err, "%s", self->failed ? self->why : "the controller does not answer; see tutti logs");
 }
 
 void tt_client_send(tt_client_t *self, tt_message_t *message)

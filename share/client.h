@@ -1,6 +1,6 @@
-/* A client of a cluster: connects, submits work to engines or to the balanced queue, hears of results,
- * output and engines. Used by the prompt and by the Python client. Everything happens on the
- * caller's loop; what waits says so and has a deadline. */
+/* A client of a cluster: connects, submits work to engines or to the balanced queue, hears of
+ * results, output and engines. Used by the prompt and by the Python client. Everything happens
+ * on the caller's loop; what waits says so and has a deadline. */
 #ifndef TT_CLIENT_H
 #define TT_CLIENT_H
 
@@ -29,8 +29,8 @@ typedef struct {
     void (*gone)(void *arg, const char *why);
 } tt_client_handlers_t;
 
-/* Connects to the cluster of `dir` and registers. NULL with the reason when there is none, when it
- * does not answer within `timeout_ms`, or refuses (code EPROTO). Runs the loop meanwhile. */
+/* Connects to the cluster of `dir` and registers. NULL with the reason when there is none, when
+ * it does not answer within `timeout_ms`, or refuses (code EPROTO). Runs the loop meanwhile. */
 tt_client_t *tt_client_open(tt_loop_t *loop, const tt_rundir_t *dir, const char *program,
                             const tt_client_handlers_t *handlers, void *arg, int timeout_ms,
                             tt_error_t *err);
@@ -65,20 +65,20 @@ typedef struct {
 } tt_job_handlers_t;
 
 typedef struct {
-    unsigned op;              /* TT_RT_EXECUTE ... */
-    const int *engines;       /* ids; balanced: the engines to choose from, NULL for any */
+    unsigned op;        /* TT_RT_EXECUTE ... */
+    const int *engines; /* ids; balanced: the engines to choose from, NULL for any */
     size_t engine_count;
     bool balanced;
-    const uint8_t *blob;      /* hash of a function that tt_client_blob brought, or NULL */
-    const char *label;        /* for `status`; NULL: none */
+    const uint8_t *blob; /* hash of a function that tt_client_blob brought, or NULL */
+    const char *label;   /* for `status`; NULL: none */
     unsigned retries;
-    uint64_t timeout_ms;      /* of its run; 0: none */
+    uint64_t timeout_ms; /* of its run; 0: none */
     const tt_job_handlers_t *handlers;
     void *arg;
 } tt_submit_t;
 
-/* Sends the work; `payload` (arguments and buffers) is taken. The job is the client's and lives until
- * its `done`. A controller that is gone ends it at once, from the loop. */
+/* Sends the work; `payload` (arguments and buffers) is taken. The job is the client's and lives
+ * until its `done`. A controller that is gone ends it at once, from the loop. */
 tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_frames_t *payload);
 uint64_t tt_job_id(const tt_job_t *self);
 size_t tt_job_left(const tt_job_t *self);
@@ -87,14 +87,14 @@ size_t tt_job_left(const tt_job_t *self);
  * exactly. Results tell. */
 void tt_client_cancel(tt_client_t *self, const tt_job_t *job);
 
-/* Makes a function known under its hash (16 bytes) before work that names it. `bytes` is one frame and
- * is taken; a function that is known already is not sent again. */
+/* Makes a function known under its hash (16 bytes) before work that names it. `bytes` is one
+ * frame and is taken; a function that is known already is not sent again. */
 void tt_client_blob(tt_client_t *self, const uint8_t hash[16], tt_frames_t *bytes);
 bool tt_client_has_blob(const tt_client_t *self, const uint8_t hash[16]);
 
-/* Sends a request and runs the loop until it is answered. Returns 0 and the answer (`reply` is a
- * packet to release; texts of `answer` point into it), or -1: it was refused, the controller is gone
- * or `timeout_ms` have passed. */
+/* Sends a request and runs the loop until it is answered. Returns 0 and the answer (`reply` is
+ * a packet to release; texts of `answer` point into it), or -1: it was refused, the controller
+ * is gone or `timeout_ms` have passed. */
 int tt_client_request(tt_client_t *self, tt_message_t *message, int timeout_ms,
                       tt_message_t *answer, tt_packet_t *reply, tt_error_t *err);
 

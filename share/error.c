@@ -7,7 +7,7 @@
 #include <string.h>
 
 __attribute__((format(printf, 3, 0))) static void fill(tt_error_t *err, int code,
-                                                        const char *format, va_list args)
+                                                       const char *format, va_list args)
 {
     if (err == NULL)
         return;

@@ -11,13 +11,17 @@ typedef struct {
 } tt_error_t;
 
 /* Fills `err` (which may be NULL) with the formatted text and the present errno; returns -1,
- * so that a failing function ends with `return tt_error_set(...)`. Text that is too long is cut. */
-int tt_error_set(tt_error_t *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+ * so that a failing function ends with `return tt_error_set(...)`. Text that is too long is
+ * cut. */
+int tt_error_set(tt_error_t *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The same, returning NULL for functions that return a pointer. */
-void *tt_error_null(tt_error_t *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void *tt_error_null(tt_error_t *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Puts "prefix: " before the text; for a caller that knows more than the callee. Returns -1. */
-int tt_error_prefix(tt_error_t *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int tt_error_prefix(tt_error_t *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

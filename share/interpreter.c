@@ -19,10 +19,10 @@
 #endif
 
 /* What every Python is started with: the package's directory is put where `-c` put the working
- * directory, so that nothing lying there is imported instead; `tutti.boot` moves it to the end. No
- * PYTHONPATH, which children would inherit. */
-#define BOOT                                                                                     \
-    "import sys;sys.path[:sys.path[:1]==['']]=sys.argv[2:3];"                                    \
+ * directory, so that nothing lying there is imported instead; `tutti.boot` moves it to the end.
+ * No PYTHONPATH, which children would inherit. */
+#define BOOT                                                                                   \
+    "import sys;sys.path[:sys.path[:1]==['']]=sys.argv[2:3];"                                  \
     "import tutti.boot;tutti.boot.main()"
 
 const tt_interpreter_t tt_interpreters[] = {
@@ -84,7 +84,8 @@ static int add(const char *argv[TT_ARGV_MAX], int count, const char *text)
 }
 
 int tt_interpreter_argv(const char *language, const char *program, const char *mode,
-                        const char *const *extra, const char *argv[TT_ARGV_MAX], tt_error_t *err)
+                        const char *const *extra, const char *argv[TT_ARGV_MAX],
+                        tt_error_t *err)
 {
     int count = 0;
     if (strcmp(language, "python") == 0) {
@@ -98,10 +99,11 @@ int tt_interpreter_argv(const char *language, const char *program, const char *m
     } else if (*program) {
         count = add(argv, count, program);
     } else {
-        return tt_error_set(err,
-                            "no language '%s': there are python, mock; another one needs the path "
-                            "of its runtime (--program)",
-                            language);
+        return tt_error_set(
+            err,
+            "no language '%s': there are python, mock; another one needs the path "
+            "of its runtime (--program)",
+            language);
     }
     for (; extra && *extra && count < TT_ARGV_MAX - 1; extra++)
         count = add(argv, count, *extra);

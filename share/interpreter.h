@@ -1,5 +1,5 @@
-/* The table of languages: how the runtime of each is started. Used by the engine host and by the
- * prompt for its local engine. */
+/* The table of languages: how the runtime of each is started. Used by the engine host and by
+ * the prompt for its local engine. */
 #ifndef TT_INTERPRETER_H
 #define TT_INTERPRETER_H
 
@@ -9,8 +9,8 @@
 
 typedef struct {
     const char *name;
-    const char *summary;   /* one line for help */
-    bool zygote;           /* engines are forked from a warmed-up process where possible */
+    const char *summary; /* one line for help */
+    bool zygote;         /* engines are forked from a warmed-up process where possible */
 } tt_interpreter_t;
 
 /* The rows, ended by one without a name. */
@@ -21,18 +21,21 @@ const tt_interpreter_t *tt_interpreter_find(const char *language);
 
 enum { TT_ARGV_MAX = 32 };
 
-/* Fills `argv` (NULL-terminated, texts owned by the process for good) with the command of a runtime.
- * `mode` is "engine", "zygote" or "local". `program` is the interpreter, "" for the default one; for
- * a language that is not in the table it is the runtime itself. `extra` (NULL or NULL-terminated) are
- * further arguments: for Python what to preload. Returns 0, or -1 with the reason. */
+/* Fills `argv` (NULL-terminated, texts owned by the process for good) with the command of a
+ * runtime. `mode` is "engine", "zygote" or "local". `program` is the interpreter, "" for the
+ * default one; for a language that is not in the table it is the runtime itself. `extra` (NULL
+ * or NULL-terminated) are further arguments: for Python what to preload. Returns 0, or -1 with
+ * the reason. */
 int tt_interpreter_argv(const char *language, const char *program, const char *mode,
-                        const char *const *extra, const char *argv[TT_ARGV_MAX], tt_error_t *err);
+                        const char *const *extra, const char *argv[TT_ARGV_MAX],
+                        tt_error_t *err);
 
-/* The Python to use when none was named: $VIRTUAL_ENV's, $CONDA_PREFIX's, else the configured one. */
+/* The Python to use when none was named: $VIRTUAL_ENV's, $CONDA_PREFIX's, else the configured
+ * one. */
 const char *tt_interpreter_python(void);
 
-/* A program of ours ("tutti-engine"): its full path. Borrowed for good. $TUTTI_LIBEXEC_DIR, else
- * where it was installed. */
+/* A program of ours ("tutti-engine"): its full path. Borrowed for good. $TUTTI_LIBEXEC_DIR,
+ * else where it was installed. */
 const char *tt_program_path(const char *name);
 
 #endif

@@ -1,8 +1,8 @@
 /* A language in one small contract, and the loop that serves it over the runtime protocol.
  *
- * A runtime is a program that calls tt_serve with its language. The loop reads one task at a time,
- * keeps the task word and the output offsets (page.h), and writes each result before the next task
- * starts. It has no thread and no signal handler; it links nothing but libc. */
+ * A runtime is a program that calls tt_serve with its language. The loop reads one task at a
+ * time, keeps the task word and the output offsets (page.h), and writes each result before the
+ * next task starts. It has no thread and no signal handler; it links nothing but libc. */
 #ifndef TT_LANGUAGE_H
 #define TT_LANGUAGE_H
 
@@ -10,7 +10,7 @@
 #include "runtime.h"
 
 typedef struct {
-    unsigned op;  /* TT_RT_EXECUTE ... TT_RT_SYNC */
+    unsigned op; /* TT_RT_EXECUTE ... TT_RT_SYNC */
     uint32_t seq;
     tt_span_t args;           /* validated: one MessagePack array, see TT_RT_MESSAGES */
     const tt_span_t *buffers; /* the further frames */
@@ -53,11 +53,13 @@ typedef struct {
     void (*blob)(void *self, tt_span_t hash, tt_span_t bytes);
     /* Writes out what the language buffers for stdout and stderr. */
     void (*flush)(void *self);
-    /* Takes every interrupt that has arrived and returns how many; called before and after tasks. */
+    /* Takes every interrupt that has arrived and returns how many; called before and after
+     * tasks. */
     int (*drain)(void *self);
     /* The result that holds this buffer has been written. */
     void (*let_go)(void *self, void *owner);
-    /* Before and after a read that may block for long (lets other threads of the language run). */
+    /* Before and after a read that may block for long (lets other threads of the language run).
+     */
     void (*idle)(void *self, bool entering);
 } tt_language_t;
 
@@ -67,19 +69,21 @@ typedef struct tt_serve tt_serve_t;
  * TT_RT_PAGE_FD; makes both close-on-exec and says HELLO. NULL with the reason on failure. */
 tt_serve_t *tt_serve_new(const tt_language_t *language, void *self, tt_error_t *err);
 
-/* The same on descriptors of the caller's choice; `page_fd` may be -1. They become the loop's. */
-tt_serve_t *tt_serve_new_on(const tt_language_t *language, void *self, int socket_fd, int page_fd,
-                            tt_error_t *err);
+/* The same on descriptors of the caller's choice; `page_fd` may be -1. They become the loop's.
+ */
+tt_serve_t *tt_serve_new_on(const tt_language_t *language, void *self, int socket_fd,
+                            int page_fd, tt_error_t *err);
 void tt_serve_destroy(tt_serve_t **self_p);
 
 /* Serves until STOP, the end of the socket, or a reply that leaves. Returns the exit status. */
 int tt_serve_run(tt_serve_t *self);
 
-/* Within `handle`: asks the other end (`what` "wait" or "magic") and blocks until its ANSWER; tasks
- * that come meanwhile are part of answering and are done at once. The answer's frames hold until the next call. Returns the status of
- * the answer, or -1 when the socket ended or an interrupt was drained (*interrupted). */
-int tt_serve_ask(tt_serve_t *self, const char *what, const char *text,
-                 const tt_span_t **frames, size_t *frame_count, bool *interrupted);
+/* Within `handle`: asks the other end (`what` "wait" or "magic") and blocks until its ANSWER;
+ * tasks that come meanwhile are part of answering and are done at once. The answer's frames
+ * hold until the next call. Returns the status of the answer, or -1 when the socket ended or an
+ * interrupt was drained (*interrupted). */
+int tt_serve_ask(tt_serve_t *self, const char *what, const char *text, const tt_span_t **frames,
+                 size_t *frame_count, bool *interrupted);
 
 /* In a child forked by user code: closes the socket, so that it never answers as the engine. */
 void tt_serve_forget(tt_serve_t *self);

@@ -147,8 +147,8 @@ static void flush(tt_link_t *self)
         advance(self, (size_t)wrote);
     }
     if (!self->dead)
-        tt_loop_add_fd(self->loop, self->fd, self->first ? EPOLLIN | EPOLLOUT : EPOLLIN, on_ready,
-                       self);
+        tt_loop_add_fd(self->loop, self->fd, self->first ? EPOLLIN | EPOLLOUT : EPOLLIN,
+                       on_ready, self);
 }
 
 void tt_link_send(tt_link_t *self, unsigned type, uint32_t seq, tt_span_t fields,

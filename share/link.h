@@ -1,5 +1,5 @@
-/* The owner's end of a runtime's socket: the engine host and the prompt speak the runtime protocol
- * through it. Never waits: what the runtime does not take yet is queued. */
+/* The owner's end of a runtime's socket: the engine host and the prompt speak the runtime
+ * protocol through it. Never waits: what the runtime does not take yet is queued. */
 #ifndef TT_LINK_H
 #define TT_LINK_H
 
@@ -12,8 +12,8 @@ typedef struct tt_link tt_link_t;
 typedef struct {
     /* One message; its spans point into the link's buffer and hold during the call only. */
     void (*message)(void *arg, tt_rt_message_t *message);
-    /* The socket ended, or the runtime wrote nonsense (`why` says so). The link is dead then; the
-     * handler may destroy it. */
+    /* The socket ended, or the runtime wrote nonsense (`why` says so). The link is dead then;
+     * the handler may destroy it. */
     void (*ended)(void *arg, const char *why);
 } tt_link_handlers_t;
 
@@ -21,7 +21,8 @@ typedef struct {
 tt_link_t *tt_link_new(tt_loop_t *loop, int fd, const tt_link_handlers_t *handlers, void *arg);
 void tt_link_destroy(tt_link_t **self_p);
 
-/* Queues a message. `fields` are `field_count` packed values; `frames` (may be NULL) are taken. */
+/* Queues a message. `fields` are `field_count` packed values; `frames` (may be NULL) are taken.
+ */
 void tt_link_send(tt_link_t *self, unsigned type, uint32_t seq, tt_span_t fields,
                   size_t field_count, tt_frames_t *frames);
 

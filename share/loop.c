@@ -205,12 +205,14 @@ void tt_loop_cancel_timer(tt_loop_t *self, uint64_t id)
     }
 }
 
-/* Only timers that were due when the turn began: one that sets itself again cannot hold the loop. */
+/* Only timers that were due when the turn began: one that sets itself again cannot hold the
+ * loop. */
 static void run_timers(tt_loop_t *self)
 {
     int64_t now = tt_now_ms();
     uint64_t newest = self->timer_id;
-    while (self->timer_count > 0 && self->timers[0].at_ms <= now && self->timers[0].id <= newest) {
+    while (self->timer_count > 0 && self->timers[0].at_ms <= now &&
+           self->timers[0].id <= newest) {
         timer_entry_t entry = remove_timer(self, 0);
         entry.fn(entry.arg);
     }
@@ -259,8 +261,9 @@ void tt_loop_remove_zmq(tt_loop_t *self, void *socket)
     }
 }
 
-/* Serves each socket a bounded burst. Returns whether any was served: then all are asked once more
- * before waiting, since a handler's send on a socket may have taken the edge of its descriptor. */
+/* Serves each socket a bounded burst. Returns whether any was served: then all are asked once
+ * more before waiting, since a handler's send on a socket may have taken the edge of its
+ * descriptor. */
 static bool run_sockets(tt_loop_t *self)
 {
     bool any = false;

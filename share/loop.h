@@ -16,8 +16,8 @@ void tt_loop_destroy(tt_loop_t **self_p);
 
 /* Runs handlers until one calls tt_loop_stop. */
 void tt_loop_run(tt_loop_t *self);
-/* Runs handlers until `*done` is true or `timeout_ms` have passed (-1: no limit). Returns whether
- * it is true. May be called within a handler of the same loop, with care. */
+/* Runs handlers until `*done` is true or `timeout_ms` have passed (-1: no limit). Returns
+ * whether it is true. May be called within a handler of the same loop, with care. */
 bool tt_loop_run_until(tt_loop_t *self, const bool *done, int64_t timeout_ms);
 void tt_loop_stop(tt_loop_t *self);
 
@@ -31,8 +31,8 @@ typedef void tt_fd_fn(void *arg, int fd, uint32_t events);
 void tt_loop_add_fd(tt_loop_t *self, int fd, uint32_t events, tt_fd_fn *fn, void *arg);
 void tt_loop_remove_fd(tt_loop_t *self, int fd);
 
-/* Calls `fn` once after `delay_ms`. Returns an id, never 0; cancelling an id that has fired or was
- * cancelled does nothing. */
+/* Calls `fn` once after `delay_ms`. Returns an id, never 0; cancelling an id that has fired or
+ * was cancelled does nothing. */
 typedef void tt_timer_fn(void *arg);
 uint64_t tt_loop_add_timer(tt_loop_t *self, int64_t delay_ms, tt_timer_fn *fn, void *arg);
 void tt_loop_cancel_timer(tt_loop_t *self, uint64_t id);
@@ -43,8 +43,8 @@ typedef void tt_zmq_fn(void *arg, void *socket);
 void tt_loop_add_zmq(tt_loop_t *self, void *socket, tt_zmq_fn *fn, void *arg);
 void tt_loop_remove_zmq(tt_loop_t *self, void *socket);
 
-/* Reads the signals of `set` as events. They must be blocked already, in every thread: block them
- * before the first socket is made (tt_signals_block). One call per loop. */
+/* Reads the signals of `set` as events. They must be blocked already, in every thread: block
+ * them before the first socket is made (tt_signals_block). One call per loop. */
 typedef void tt_signal_fn(void *arg, const struct signalfd_siginfo *info);
 int tt_loop_add_signals(tt_loop_t *self, const sigset_t *set, tt_signal_fn *fn, void *arg);
 
@@ -53,7 +53,8 @@ void tt_signals_block(sigset_t *set, ...);
 /* Undoes it in a child before exec: nothing blocked, everything default. */
 void tt_signals_unblock(void);
 
-/* A descriptor that becomes readable when process `pid` has ended; close-on-exec. -1 with errno. */
+/* A descriptor that becomes readable when process `pid` has ended; close-on-exec. -1 with
+ * errno. */
 int tt_pidfd_open(int pid);
 
 #endif

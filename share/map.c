@@ -1,4 +1,5 @@
-/* The number table. Linear probing; deletion moves later entries back, so there are no tombstones. */
+/* The number table. Linear probing; deletion moves later entries back, so there are no
+ * tombstones. */
 #include "map.h"
 
 #include "buf.h"

@@ -10,7 +10,7 @@ typedef struct {
     struct {
         uint64_t key;
         void *value; /* NULL: free */
-    } *slots;
+    } * slots;
     size_t size; /* a power of two, or 0 */
     size_t count;
 } tt_map_t;

@@ -17,19 +17,20 @@ typedef struct {
 } field_t;
 
 #define COUNT_FIELD(kind, name) +1
-#define EACH(NAME, name, number, way, fields, frames)                                            \
+#define EACH(NAME, name, number, way, fields, frames)                                          \
     enum { name##_count = 0 fields(COUNT_FIELD) };
 TT_MESSAGES(EACH)
 #undef EACH
 
-/* The rows of each message's fields; a function each, so that offsetof has the struct at hand. */
+/* The rows of each message's fields; a function each, so that offsetof has the struct at hand.
+ */
 #define FIELD_ROW(kind_, name_) {kind_, #name_, offsetof(struct_t, name_)},
-#define EACH(NAME, name, number, way, fields, frames)                                            \
-    static const field_t *name##_fields(void)                                                    \
-    {                                                                                            \
-        typedef tt_msg_##name##_t struct_t;                                                          \
-        static const field_t rows[] = {fields(FIELD_ROW){ANY, NULL, sizeof(struct_t)}};           \
-        return rows;                                                                             \
+#define EACH(NAME, name, number, way, fields, frames)                                          \
+    static const field_t *name##_fields(void)                                                  \
+    {                                                                                          \
+        typedef tt_msg_##name##_t struct_t;                                                    \
+        static const field_t rows[] = {fields(FIELD_ROW){ANY, NULL, sizeof(struct_t)}};        \
+        return rows;                                                                           \
     }
 TT_MESSAGES(EACH)
 #undef EACH
@@ -41,7 +42,7 @@ typedef struct {
 } row_t;
 
 static const row_t rows[] = {
-#define EACH(NAME, name, number, way, fields, frames)                                            \
+#define EACH(NAME, name, number, way, fields, frames)                                          \
     {{number, #NAME, way}, name##_fields, name##_count},
     TT_MESSAGES(EACH)
 #undef EACH

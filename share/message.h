@@ -1,8 +1,9 @@
 /* The messages of the wire: one table with number, name, direction, fields and payload.
  *
- * A message is one header frame, the MessagePack array [type, id, field ...], and payload frames,
- * which are forwarded unopened. Structs, encoding and decoding all come from the table below;
- * PROTOCOL.md tells what each means and is checked against it. C = client, K = controller, H = host. */
+ * A message is one header frame, the MessagePack array [type, id, field ...], and payload
+ * frames, which are forwarded unopened. Structs, encoding and decoding all come from the table
+ * below; PROTOCOL.md tells what each means and is checked against it. C = client, K =
+ * controller, H = host. */
 #ifndef TT_MESSAGE_H
 #define TT_MESSAGE_H
 
@@ -13,73 +14,80 @@
 enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
 
 /* Fields by kind: UINT uint64_t, INT int64_t, TEXT str, BYTES bin, ANY one packed value. */
-#define TT_HELLO_FIELDS(F)                                                                       \
-    F(UINT, major) F(UINT, minor) F(BYTES, uuid) F(UINT, epoch) F(TEXT, program) F(TEXT, host)   \
-    F(TEXT, boot) F(INT, pid) F(INT, watch_pid) F(UINT, launch) F(UINT, events) F(ANY, engines)
-#define TT_WELCOME_FIELDS(F)                                                                     \
-    F(UINT, major) F(UINT, minor) F(BYTES, uuid) F(UINT, epoch) F(TEXT, program) F(TEXT, host)   \
-    F(TEXT, boot) F(INT, pid) F(TEXT, cluster) F(UINT, peer)
+#define TT_HELLO_FIELDS(F)                                                                     \
+    F(UINT, major)                                                                             \
+    F(UINT, minor) F(BYTES, uuid) F(UINT, epoch) F(TEXT, program) F(TEXT, host) F(TEXT, boot)  \
+        F(INT, pid) F(INT, watch_pid) F(UINT, launch) F(UINT, events) F(ANY, engines)
+#define TT_WELCOME_FIELDS(F)                                                                   \
+    F(UINT, major)                                                                             \
+    F(UINT, minor) F(BYTES, uuid) F(UINT, epoch) F(TEXT, program) F(TEXT, host) F(TEXT, boot)  \
+        F(INT, pid) F(TEXT, cluster) F(UINT, peer)
 #define TT_REFUSE_FIELDS(F) F(UINT, major) F(UINT, minor) F(TEXT, text)
 #define TT_NO_FIELDS(F)
-#define TT_STOP_FIELDS(F)   F(UINT, force)
-#define TT_TEXT_FIELDS(F)   F(TEXT, text)
-#define TT_ERROR_FIELDS(F)  F(UINT, code) F(TEXT, text)
-#define TT_BEAT_FIELDS(F)   F(UINT, sent_ns) F(UINT, rss_bytes) F(ANY, running)
-#define TT_SUBMIT_FIELDS(F)                                                                      \
-    F(UINT, op) F(ANY, engines) F(BYTES, blob) F(TEXT, label) F(UINT, retries)                   \
-    F(UINT, timeout_ms) F(UINT, flags)
-#define TT_RESULT_FIELDS(F)                                                                      \
-    F(INT, engine) F(UINT, attempt) F(UINT, status) F(UINT, queue_ns) F(UINT, wait_ns)           \
-    F(INT, run_ns) F(UINT, dropped_bytes) F(TEXT, cause) F(TEXT, host)
-#define TT_OUTPUT_FIELDS(F) F(INT, engine) F(UINT, stream) F(TEXT, host)
-#define TT_CANCEL_FIELDS(F) F(ANY, engines)
+#define TT_STOP_FIELDS(F)  F(UINT, force)
+#define TT_TEXT_FIELDS(F)  F(TEXT, text)
+#define TT_ERROR_FIELDS(F) F(UINT, code) F(TEXT, text)
+#define TT_BEAT_FIELDS(F)  F(UINT, sent_ns) F(UINT, rss_bytes) F(ANY, running)
+#define TT_SUBMIT_FIELDS(F)                                                                    \
+    F(UINT, op)                                                                                \
+    F(ANY, engines) F(BYTES, blob) F(TEXT, label) F(UINT, retries) F(UINT, timeout_ms)         \
+        F(UINT, flags)
+#define TT_RESULT_FIELDS(F)                                                                    \
+    F(INT, engine)                                                                             \
+    F(UINT, attempt) F(UINT, status) F(UINT, queue_ns) F(UINT, wait_ns) F(INT, run_ns)         \
+        F(UINT, dropped_bytes) F(TEXT, cause) F(TEXT, host)
+#define TT_OUTPUT_FIELDS(F)  F(INT, engine) F(UINT, stream) F(TEXT, host)
+#define TT_CANCEL_FIELDS(F)  F(ANY, engines)
 #define TT_ENGINES_FIELDS(F) F(ANY, engines)
-#define TT_HASH_FIELDS(F)   F(BYTES, hash)
-#define TT_EVENT_FIELDS(F)                                                                       \
-    F(UINT, kind) F(INT, engine) F(UINT, state) F(TEXT, host) F(TEXT, language) F(TEXT, version) \
-    F(TEXT, program) F(INT, pid) F(TEXT, text)
-#define TT_LAUNCH_FIELDS(F)                                                                      \
-    F(TEXT, launcher) F(UINT, count) F(TEXT, language) F(TEXT, program) F(ANY, args)             \
-    F(TEXT, directory) F(ANY, environment) F(UINT, grace_ms) F(UINT, total)
+#define TT_HASH_FIELDS(F)    F(BYTES, hash)
+#define TT_EVENT_FIELDS(F)                                                                     \
+    F(UINT, kind)                                                                              \
+    F(INT, engine) F(UINT, state) F(TEXT, host) F(TEXT, language) F(TEXT, version)             \
+        F(TEXT, program) F(INT, pid) F(TEXT, text)
+#define TT_LAUNCH_FIELDS(F)                                                                    \
+    F(TEXT, launcher)                                                                          \
+    F(UINT, count) F(TEXT, language) F(TEXT, program) F(ANY, args) F(TEXT, directory)          \
+        F(ANY, environment) F(UINT, grace_ms) F(UINT, total)
 #define TT_ACTION_FIELDS(F) F(UINT, action) F(ANY, engines)
-#define TT_SPAWN_FIELDS(F)                                                                       \
-    F(ANY, engines) F(TEXT, language) F(TEXT, program) F(ANY, args) F(TEXT, directory)           \
-    F(ANY, environment)
-#define TT_ENGINE_FIELDS(F)                                                                      \
-    F(INT, engine) F(UINT, state) F(INT, pid) F(TEXT, language) F(TEXT, version)                 \
-    F(TEXT, program) F(TEXT, text)
-#define TT_TASK_FIELDS(F)                                                                        \
+#define TT_SPAWN_FIELDS(F)                                                                     \
+    F(ANY, engines)                                                                            \
+    F(TEXT, language) F(TEXT, program) F(ANY, args) F(TEXT, directory) F(ANY, environment)
+#define TT_ENGINE_FIELDS(F)                                                                    \
+    F(INT, engine)                                                                             \
+    F(UINT, state) F(INT, pid) F(TEXT, language) F(TEXT, version) F(TEXT, program)             \
+        F(TEXT, text)
+#define TT_TASK_FIELDS(F)                                                                      \
     F(UINT, op) F(ANY, engines) F(BYTES, blob) F(UINT, attempt) F(UINT, timeout_ms)
 
-/* Name, struct, number, direction, fields, payload frames. HELLO, WELCOME, REFUSE, STATUS, STOP and
- * their answers are frozen: their numbers and fields never change. */
-#define TT_MESSAGES(M)                                                                           \
-    M(HELLO, hello, 1, "CH>K", TT_HELLO_FIELDS, "")                                              \
-    M(WELCOME, welcome, 2, "K>CH", TT_WELCOME_FIELDS, "")                                        \
-    M(REFUSE, refuse, 3, "K>CH", TT_REFUSE_FIELDS, "")                                           \
-    M(WHO, who, 4, "K>CH", TT_NO_FIELDS, "")                                                     \
-    M(STATUS, status, 5, "C>K", TT_NO_FIELDS, "")                                                \
-    M(REPORT, report, 6, "K>C", TT_NO_FIELDS, "map")                                             \
-    M(STOP, stop, 7, "C>K>H", TT_STOP_FIELDS, "")                                                \
-    M(STOPPED, stopped, 8, "K>C", TT_TEXT_FIELDS, "")                                            \
-    M(ERROR, error, 9, "*", TT_ERROR_FIELDS, "")                                                 \
-    M(BYE, bye, 10, "CH>K", TT_TEXT_FIELDS, "")                                                  \
-    M(BEAT, beat, 11, "H>K>H", TT_BEAT_FIELDS, "")                                               \
-    M(SUBMIT, submit, 20, "C>K", TT_SUBMIT_FIELDS, "args, buffer ...")                           \
-    M(RESULT, result, 21, "H>K>C", TT_RESULT_FIELDS, "body, stdout, stderr, buffer ...")         \
-    M(OUTPUT, output, 22, "H>K>C", TT_OUTPUT_FIELDS, "bytes")                                    \
-    M(CANCEL, cancel, 23, "C>K>H", TT_CANCEL_FIELDS, "")                                         \
-    M(INTERRUPT, interrupt, 24, "C>K>H", TT_ENGINES_FIELDS, "")                                  \
-    M(BLOB, blob, 25, "C>K>H", TT_HASH_FIELDS, "bytes")                                          \
-    M(DROP, drop, 26, "C>K>H", TT_HASH_FIELDS, "")                                               \
-    M(EVENT, event, 27, "K>C", TT_EVENT_FIELDS, "")                                              \
-    M(LAUNCH, launch, 28, "C>K", TT_LAUNCH_FIELDS, "")                                           \
-    M(ACTION, action, 29, "C>K>H", TT_ACTION_FIELDS, "")                                         \
-    M(DONE, done, 30, "K>C", TT_ENGINES_FIELDS, "")                                              \
-    M(SPAWN, spawn, 40, "K>H", TT_SPAWN_FIELDS, "")                                              \
-    M(ENGINE, engine, 41, "H>K", TT_ENGINE_FIELDS, "")                                           \
-    M(TASK, task, 42, "K>H", TT_TASK_FIELDS, "args, buffer ...")                                 \
-    M(RECALL, recall, 43, "K>H", TT_ENGINES_FIELDS, "")                                          \
+/* Name, struct, number, direction, fields, payload frames. HELLO, WELCOME, REFUSE, STATUS, STOP
+ * and their answers are frozen: their numbers and fields never change. */
+#define TT_MESSAGES(M)                                                                         \
+    M(HELLO, hello, 1, "CH>K", TT_HELLO_FIELDS, "")                                            \
+    M(WELCOME, welcome, 2, "K>CH", TT_WELCOME_FIELDS, "")                                      \
+    M(REFUSE, refuse, 3, "K>CH", TT_REFUSE_FIELDS, "")                                         \
+    M(WHO, who, 4, "K>CH", TT_NO_FIELDS, "")                                                   \
+    M(STATUS, status, 5, "C>K", TT_NO_FIELDS, "")                                              \
+    M(REPORT, report, 6, "K>C", TT_NO_FIELDS, "map")                                           \
+    M(STOP, stop, 7, "C>K>H", TT_STOP_FIELDS, "")                                              \
+    M(STOPPED, stopped, 8, "K>C", TT_TEXT_FIELDS, "")                                          \
+    M(ERROR, error, 9, "*", TT_ERROR_FIELDS, "")                                               \
+    M(BYE, bye, 10, "CH>K", TT_TEXT_FIELDS, "")                                                \
+    M(BEAT, beat, 11, "H>K>H", TT_BEAT_FIELDS, "")                                             \
+    M(SUBMIT, submit, 20, "C>K", TT_SUBMIT_FIELDS, "args, buffer ...")                         \
+    M(RESULT, result, 21, "H>K>C", TT_RESULT_FIELDS, "body, stdout, stderr, buffer ...")       \
+    M(OUTPUT, output, 22, "H>K>C", TT_OUTPUT_FIELDS, "bytes")                                  \
+    M(CANCEL, cancel, 23, "C>K>H", TT_CANCEL_FIELDS, "")                                       \
+    M(INTERRUPT, interrupt, 24, "C>K>H", TT_ENGINES_FIELDS, "")                                \
+    M(BLOB, blob, 25, "C>K>H", TT_HASH_FIELDS, "bytes")                                        \
+    M(DROP, drop, 26, "C>K>H", TT_HASH_FIELDS, "")                                             \
+    M(EVENT, event, 27, "K>C", TT_EVENT_FIELDS, "")                                            \
+    M(LAUNCH, launch, 28, "C>K", TT_LAUNCH_FIELDS, "")                                         \
+    M(ACTION, action, 29, "C>K>H", TT_ACTION_FIELDS, "")                                       \
+    M(DONE, done, 30, "K>C", TT_ENGINES_FIELDS, "")                                            \
+    M(SPAWN, spawn, 40, "K>H", TT_SPAWN_FIELDS, "")                                            \
+    M(ENGINE, engine, 41, "H>K", TT_ENGINE_FIELDS, "")                                         \
+    M(TASK, task, 42, "K>H", TT_TASK_FIELDS, "args, buffer ...")                               \
+    M(RECALL, recall, 43, "K>H", TT_ENGINES_FIELDS, "")                                        \
     M(RETURNED, returned, 44, "H>K", TT_ENGINES_FIELDS, "")
 
 typedef enum {
@@ -90,14 +98,14 @@ typedef enum {
 
 typedef uint64_t tt_field_UINT_t;
 typedef int64_t tt_field_INT_t;
-typedef tt_span_t tt_field_TEXT_t;  /* UTF-8, not terminated */
+typedef tt_span_t tt_field_TEXT_t; /* UTF-8, not terminated */
 typedef tt_span_t tt_field_BYTES_t;
-typedef tt_span_t tt_field_ANY_t;   /* one packed value; empty: nil */
+typedef tt_span_t tt_field_ANY_t; /* one packed value; empty: nil */
 
 #define TT_MESSAGE_MEMBER(kind, name) tt_field_##kind##_t name;
-#define TT_MESSAGE_STRUCT(NAME, name, number, way, fields, frames)                               \
-    typedef struct {                                                                             \
-        fields(TT_MESSAGE_MEMBER)                                                                \
+#define TT_MESSAGE_STRUCT(NAME, name, number, way, fields, frames)                             \
+    typedef struct {                                                                           \
+        fields(TT_MESSAGE_MEMBER)                                                              \
     } tt_msg_##name##_t;
 TT_MESSAGES(TT_MESSAGE_STRUCT)
 #undef TT_MESSAGE_STRUCT
@@ -113,9 +121,10 @@ typedef struct {
 } tt_message_t;
 
 /* States of an engine, on the wire and in `tutti status`. */
-#define TT_ENGINE_STATES(S)                                                                      \
-    S(STARTING, 0, "starting") S(READY, 1, "ready") S(RESTARTING, 2, "restarting")               \
-    S(FAILED, 3, "failed") S(LOST, 4, "lost") S(GONE, 5, "gone")
+#define TT_ENGINE_STATES(S)                                                                    \
+    S(STARTING, 0, "starting")                                                                 \
+    S(READY, 1, "ready") S(RESTARTING, 2, "restarting") S(FAILED, 3, "failed")                 \
+        S(LOST, 4, "lost") S(GONE, 5, "gone")
 typedef enum {
 #define TT_STATE_ENUM(name, number, text) TT_ENGINE_##name = number,
     TT_ENGINE_STATES(TT_STATE_ENUM)
@@ -132,8 +141,8 @@ enum { TT_EVENT_ENGINE = 1, TT_EVENT_HOST = 2 };
 /* What an ACTION does to engines. */
 enum { TT_ACTION_RESTART = 1, TT_ACTION_KILL = 2 };
 
-/* The table's row of a message, for those who need its name ("HELLO") or direction. NULL when the
- * number is unknown. */
+/* The table's row of a message, for those who need its name ("HELLO") or direction. NULL when
+ * the number is unknown. */
 typedef struct {
     unsigned number;
     const char *name;
@@ -144,14 +153,14 @@ const tt_message_info_t *tt_message_info(unsigned type);
 /* Replaces the contents of `out` by the header of `message`. */
 void tt_message_pack(tt_buf_t *out, const tt_message_t *message);
 
-/* Reads a header. Returns 0; or -1 with the reason when it is malformed, when a field is of a wrong
- * kind, or when the type is unknown (then `type` and `id` are set all the same, so that the error
- * can be answered). Texts and bytes point into `header`. */
+/* Reads a header. Returns 0; or -1 with the reason when it is malformed, when a field is of a
+ * wrong kind, or when the type is unknown (then `type` and `id` are set all the same, so that
+ * the error can be answered). Texts and bytes point into `header`. */
 int tt_message_read(tt_message_t *self, tt_span_t header, tt_error_t *err);
 
-/* Engine lists, as ANY fields carry them: an array of ints. Reading returns how many there are and
- * a fresh array in `ids` (the caller's, to free), or -1; nil reads as 0 with `*all` true when `all`
- * is not NULL. */
+/* Engine lists, as ANY fields carry them: an array of ints. Reading returns how many there are
+ * and a fresh array in `ids` (the caller's, to free), or -1; nil reads as 0 with `*all` true
+ * when `all` is not NULL. */
 void tt_ids_pack(tt_buf_t *out, const int *ids, size_t count);
 int tt_ids_read(tt_span_t any, int **ids, bool *all);
 

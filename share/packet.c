@@ -1,5 +1,5 @@
-/* Messages on ZeroMQ sockets. See packet.h. On libzmq 4.3.4: a ROUTER drops silently unless it is
- * MANDATORY; only the first frame of a message can fail to be sent; sends never wait. */
+/* Messages on ZeroMQ sockets. See packet.h. On libzmq 4.3.4: a ROUTER drops silently unless it
+ * is MANDATORY; only the first frame of a message can fail to be sent; sends never wait. */
 #include "packet.h"
 
 #include "value.h"
@@ -170,7 +170,7 @@ struct tt_outbox {
     size_t cap_bytes;
     size_t bytes;
     letter_t *first, **end;
-    uint64_t timer; /* runs while something waits */
+    uint64_t timer;  /* runs while something waits */
     tt_buf_t header; /* scratch */
 };
 
@@ -181,7 +181,8 @@ tt_outbox_t *tt_outbox_new(tt_loop_t *loop, void *socket, tt_span_t route, size_
     tt_outbox_t *self = tt_alloc(sizeof *self);
     self->loop = loop;
     self->socket = socket;
-    self->route = (tt_span_t){(uint8_t *)tt_strndup((const char *)route.data, route.len), route.len};
+    self->route =
+        (tt_span_t){(uint8_t *)tt_strndup((const char *)route.data, route.len), route.len};
     self->cap_bytes = cap_bytes;
     self->end = &self->first;
     return self;

@@ -1,5 +1,6 @@
-/* Whole messages on ZeroMQ sockets: a header and its payload frames, sent without ever waiting and
- * queued, with a bound, while the other side is slow. Frames are shared by reference, not copied. */
+/* Whole messages on ZeroMQ sockets: a header and its payload frames, sent without ever waiting
+ * and queued, with a bound, while the other side is slow. Frames are shared by reference, not
+ * copied. */
 #ifndef TT_PACKET_H
 #define TT_PACKET_H
 
@@ -22,7 +23,8 @@ void tt_frames_release(tt_frames_t *self);
 void tt_frames_copy(tt_frames_t *self, const void *data, size_t len);
 void tt_frames_share(tt_frames_t *self, zmq_msg_t *message);
 void tt_frames_take(tt_frames_t *self, zmq_msg_t *message);
-void tt_frames_lend(tt_frames_t *self, void *data, size_t len, zmq_free_fn *free_fn, void *hint);
+void tt_frames_lend(tt_frames_t *self, void *data, size_t len, zmq_free_fn *free_fn,
+                    void *hint);
 /* Takes a buffer's bytes as a frame without copying; the buffer is then empty. */
 void tt_frames_take_buf(tt_frames_t *self, tt_buf_t *buf);
 /* Another reference to each frame of `from`. */
@@ -32,7 +34,8 @@ tt_span_t tt_frames_span(const tt_frames_t *self, size_t i);
 /* Bytes in all frames. */
 size_t tt_frames_bytes(const tt_frames_t *self);
 
-/* Most payload frames of one message; what comes behind them is dropped and the message refused. */
+/* Most payload frames of one message; what comes behind them is dropped and the message
+ * refused. */
 enum { TT_FRAMES_MAX = 65536 };
 
 /* A received message: where it came from (ROUTER only), its header's bytes, its payload. */
@@ -42,22 +45,22 @@ typedef struct {
     tt_frames_t payload;
 } tt_packet_t;
 
-/* Reads one message without waiting into an empty packet. Returns 1; 0 when there is none; -1 when
- * it was no message of ours (no header, too many frames): it is consumed, the route is set.
- * Release the packet in the first and last case. */
+/* Reads one message without waiting into an empty packet. Returns 1; 0 when there is none; -1
+ * when it was no message of ours (no header, too many frames): it is consumed, the route is
+ * set. Release the packet in the first and last case. */
 int tt_packet_read(tt_packet_t *self, void *socket, bool routed);
 void tt_packet_release(tt_packet_t *self);
 
 /* What waits for one peer. A peer that takes nothing fills it up to its cap. */
 typedef struct tt_outbox tt_outbox_t;
 
-/* An outbox onto `socket`; `route` is the peer's routing id for a ROUTER, empty for others. Bytes
- * over `cap_bytes` are the sender's to avoid: see tt_outbox_full. */
+/* An outbox onto `socket`; `route` is the peer's routing id for a ROUTER, empty for others.
+ * Bytes over `cap_bytes` are the sender's to avoid: see tt_outbox_full. */
 tt_outbox_t *tt_outbox_new(tt_loop_t *loop, void *socket, tt_span_t route, size_t cap_bytes);
 void tt_outbox_destroy(tt_outbox_t **self_p);
 
-/* Sends the message now or as soon as the peer takes it, in order; `payload` may be NULL, and is
- * empty afterwards. A peer that has gone loses it: the caller learns of that elsewhere. */
+/* Sends the message now or as soon as the peer takes it, in order; `payload` may be NULL, and
+ * is empty afterwards. A peer that has gone loses it: the caller learns of that elsewhere. */
 void tt_outbox_send(tt_outbox_t *self, const tt_message_t *message, tt_frames_t *payload);
 
 /* Whether more waits than the cap: results must then stop being produced, output be cut. */
@@ -65,8 +68,8 @@ bool tt_outbox_full(const tt_outbox_t *self);
 /* Bytes that wait. */
 size_t tt_outbox_bytes(const tt_outbox_t *self);
 
-/* A socket with every option that matters set explicitly; NULL with the reason. `endpoint` is bound
- * by a ROUTER and connected to by a DEALER. */
+/* A socket with every option that matters set explicitly; NULL with the reason. `endpoint` is
+ * bound by a ROUTER and connected to by a DEALER. */
 void *tt_socket_new(void *context, int type, const char *endpoint, tt_error_t *err);
 /* Closes it; waits at most `linger_ms` (in the background) for what was sent. */
 void tt_socket_close(void *socket, int linger_ms);

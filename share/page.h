@@ -1,13 +1,14 @@
 /* The page of memory that an engine's runtime and its host share: the task word, which makes
- * interrupts exact and names the task that had started, and the byte counts that attribute output.
- * DECISIONS: one memfd page per engine; PROTOCOL.md, "The page".
+ * interrupts exact and names the task that had started, and the byte counts that attribute
+ * output. DECISIONS: one memfd page per engine; PROTOCOL.md, "The page".
  *
- * Task word = seq << 2 | state; an idle word keeps the seq of the last task that started. The runtime
- * moves idle -> running -> idle. To interrupt, the host swaps running (or sent, for a second signal)
+ * Task word = seq << 2 | state; an idle word keeps the seq of the last task that started. The
+ * runtime moves idle -> running -> idle. To interrupt, the host swaps running (or sent, for a
+ * second signal)
  * -> claimed, which is refused when that task is not running any more; sends the signal; stores
- * *sent*. A runtime whose own last swap fails waits for *sent* and swaps that to idle; then it takes
- * the signal that is on its way before it starts anything else. So a signal never meets another
- * task, and after a death the word names the last task that had started. */
+ * *sent*. A runtime whose own last swap fails waits for *sent* and swaps that to idle; then it
+ * takes the signal that is on its way before it starts anything else. So a signal never meets
+ * another task, and after a death the word names the last task that had started. */
 #ifndef TT_PAGE_H
 #define TT_PAGE_H
 
@@ -30,8 +31,8 @@ typedef struct {
     tt_page_stream_t stream[2]; /* stdout, stderr */
 } tt_page_t;
 
-/* Makes a page as a sealed-size memfd. Returns the descriptor (close-on-exec) and the mapping in
- * `page`, or -1 with errno. tt_page_unmap undoes the mapping (NULL is fine). */
+/* Makes a page as a sealed-size memfd. Returns the descriptor (close-on-exec) and the mapping
+ * in `page`, or -1 with errno. tt_page_unmap undoes the mapping (NULL is fine). */
 int tt_page_create(tt_page_t **page);
 tt_page_t *tt_page_map(int fd); /* NULL with errno on failure */
 void tt_page_unmap(tt_page_t **page);
@@ -42,7 +43,8 @@ void tt_page_unmap(tt_page_t **page);
 uint32_t tt_page_running(const tt_page_t *self);
 /* The last task that started, running or ended; 0 when none did. */
 uint32_t tt_page_started(const tt_page_t *self);
-/* Claims task `seq` for an interrupt; false when it does not run (any more): then never signal. */
+/* Claims task `seq` for an interrupt; false when it does not run (any more): then never signal.
+ */
 bool tt_page_claim(tt_page_t *self, uint32_t seq);
 /* To be called after the signal was sent for a successful claim. */
 void tt_page_sent(tt_page_t *self, uint32_t seq);
@@ -52,13 +54,14 @@ void tt_page_read_end(tt_page_t *self, int i, uint64_t got);
 
 /* The runtime's side. */
 
-/* The offset in stream `i` up to which everything written so far reaches; `fd` is any descriptor
- * of the pipe (the write end will do). 0 when the descriptor is not a pipe. */
+/* The offset in stream `i` up to which everything written so far reaches; `fd` is any
+ * descriptor of the pipe (the write end will do). 0 when the descriptor is not a pipe. */
 uint64_t tt_page_offset(const tt_page_t *self, int i, int fd);
 /* Marks task `seq` as running. */
 void tt_page_start(tt_page_t *self, uint32_t seq);
-/* Marks it as ended. False when an interrupt was claimed: it has been sent by now (waited for), so
- * the caller must let the signal arrive (one system call) and drain it before the next start. */
+/* Marks it as ended. False when an interrupt was claimed: it has been sent by now (waited for),
+ * so the caller must let the signal arrive (one system call) and drain it before the next
+ * start. */
 bool tt_page_finish(tt_page_t *self, uint32_t seq);
 
 #endif

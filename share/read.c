@@ -125,11 +125,11 @@ static int head_long(tt_reader_t *self, tt_item_t *item, uint8_t lead)
     case 0xdc:
     case 0xdd:
         return sized(self, 2u << (lead - 0xdc), &size) ? -1
-                                                             : container(self, item, TT_ARRAY, size);
+                                                       : container(self, item, TT_ARRAY, size);
     case 0xde:
     case 0xdf:
         return sized(self, 2u << (lead - 0xde), &size) ? -1
-                                                             : container(self, item, TT_MAP, size);
+                                                       : container(self, item, TT_MAP, size);
     case 0xc1:
         return -1;
     default:
@@ -189,7 +189,8 @@ static size_t members(const tt_item_t *item)
     return item->type == TT_MAP ? item->as.count * 2 : 0;
 }
 
-/* Notes one item; returns 1 when the outermost value is complete, 0 to go on, -1 when too deep. */
+/* Notes one item; returns 1 when the outermost value is complete, 0 to go on, -1 when too deep.
+ */
 static int walk_step(walk_t *walk, size_t count, unsigned limit)
 {
     walk->values++;
@@ -279,7 +280,8 @@ static int check_one(check_t *check, tt_span_t bytes, unsigned depth)
         const uint8_t *at = reader.at;
         tt_item_t item;
         if (head(&reader, &item) != 0)
-            return bad(check, at, at >= reader.end ? "it ends too early" : "bad head or length");
+            return bad(check, at,
+                       at >= reader.end ? "it ends too early" : "bad head or length");
         if (++check->values > check->limits->values)
             return bad(check, at, "too many values");
         if (item.type == TT_EXT && check_ext(check, &item, depth + walk.depth) != 0)

@@ -1,9 +1,9 @@
 /* Reading MessagePack that came from outside: first validate the whole, then walk it.
  *
- * tt_validate checks a complete value without allocating anything: every count against the bytes
- * that remain, depth, number of values, no reserved byte, nothing behind the end. A tt_reader_t
- * walks validated bytes; it is safe on any bytes (it never leaves them), but only validated ones
- * are certain to make sense. Strings, bins and bodies point into the input. */
+ * tt_validate checks a complete value without allocating anything: every count against the
+ * bytes that remain, depth, number of values, no reserved byte, nothing behind the end. A
+ * tt_reader_t walks validated bytes; it is safe on any bytes (it never leaves them), but only
+ * validated ones are certain to make sense. Strings, bins and bodies point into the input. */
 #ifndef TT_READ_H
 #define TT_READ_H
 
@@ -32,8 +32,8 @@ typedef struct {
         int64_t i;
         uint64_t u;
         double f;
-        size_t count;     /* array: values; map: pairs */
-        tt_span_t bytes;  /* str, bin, ext body */
+        size_t count;    /* array: values; map: pairs */
+        tt_span_t bytes; /* str, bin, ext body */
     } as;
     int ext; /* extension code, for TT_EXT */
 } tt_item_t;
@@ -64,8 +64,8 @@ tt_reader_t tt_reader(tt_span_t bytes);
 int tt_read(tt_reader_t *self, tt_item_t *item);
 
 /* Takes one value of the wanted type, or returns -1 and stays where it is.
- * tt_read_double also takes integers; tt_read_text copies a str into a zero-terminated array and
- * fails when it does not fit or holds a zero byte. */
+ * tt_read_double also takes integers; tt_read_text copies a str into a zero-terminated array
+ * and fails when it does not fit or holds a zero byte. */
 int tt_read_nil(tt_reader_t *self);
 int tt_read_bool(tt_reader_t *self, bool *value);
 int tt_read_int(tt_reader_t *self, int64_t *value);

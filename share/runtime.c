@@ -60,8 +60,8 @@ static void add_frame(tt_rt_message_t *self, tt_span_t frame)
 }
 
 /* [type, seq, [size ...], field ...]; the frames' places follow from the sizes. */
-static int parse_header(tt_rt_message_t *self, tt_span_t header, size_t max_bytes, size_t *total,
-                        tt_error_t *err)
+static int parse_header(tt_rt_message_t *self, tt_span_t header, size_t max_bytes,
+                        size_t *total, tt_error_t *err)
 {
     static const tt_limits_t limits = {16, 4u << 20};
     if (tt_validate(header, &limits, err) != 0)
@@ -96,8 +96,8 @@ int tt_rt_parse(tt_rt_message_t *self, tt_span_t bytes, size_t max_bytes, size_t
     *used = 4;
     if (bytes.len < 4)
         return 0;
-    size_t len = (size_t)bytes.data[0] | (size_t)bytes.data[1] << 8 | (size_t)bytes.data[2] << 16 |
-                 (size_t)bytes.data[3] << 24;
+    size_t len = (size_t)bytes.data[0] | (size_t)bytes.data[1] << 8 |
+                 (size_t)bytes.data[2] << 16 | (size_t)bytes.data[3] << 24;
     if (len > TT_RT_HEADER_LIMIT || len > max_bytes)
         return tt_error_set(err, "runtime message: header of %zu bytes", len);
     *used = 4 + len;
@@ -108,8 +108,8 @@ int tt_rt_parse(tt_rt_message_t *self, tt_span_t bytes, size_t max_bytes, size_t
     return bytes.len >= *used;
 }
 
-void tt_rt_pack(tt_buf_t *out, unsigned type, uint32_t seq, const size_t *sizes, size_t size_count,
-                tt_span_t fields, size_t field_count)
+void tt_rt_pack(tt_buf_t *out, unsigned type, uint32_t seq, const size_t *sizes,
+                size_t size_count, tt_span_t fields, size_t field_count)
 {
     size_t start = out->len;
     tt_buf_append(out, "\0\0\0\0", 4);

@@ -1,8 +1,10 @@
-/* The runtime protocol's frames: what an engine host (or the prompt) and an interpreter say to each
- * other over one stream socket. PROTOCOL.md, "The runtime protocol". Both ends use this file.
+/* The runtime protocol's frames: what an engine host (or the prompt) and an interpreter say to
+ * each other over one stream socket. PROTOCOL.md, "The runtime protocol". Both ends use this
+ * file.
  *
- * A message is a 4-byte little-endian length, a header of that many bytes (one MessagePack array
- * [type, seq, [size ...], field ...]) and then the payload frames, whose sizes the header gives. */
+ * A message is a 4-byte little-endian length, a header of that many bytes (one MessagePack
+ * array [type, seq, [size ...], field ...]) and then the payload frames, whose sizes the header
+ * gives. */
 #ifndef TT_RUNTIME_H
 #define TT_RUNTIME_H
 
@@ -16,25 +18,27 @@ enum { TT_RT_MAJOR = 1, TT_RT_MINOR = 0 };
 enum { TT_RT_SOCKET_FD = 3, TT_RT_PAGE_FD = 4 };
 
 /* Name, number, direction (H: host to runtime, R: runtime to host), fields, frames.
- * Numbers are never reused. 1-31 are tasks: each is answered by one RESULT with the same seq. */
-#define TT_RT_MESSAGES(M)                                                                        \
-    M(EXECUTE, 1, "H", "", "[code, file, flags]")                                                \
-    M(CALL, 2, "H", "", "[hash, args, kwargs], buffer ...")                                      \
-    M(GET, 3, "H", "", "[[expr ...], how]")                                                      \
-    M(SET, 4, "H", "", "[name, kind, [count ...], meta], group ...")                             \
-    M(CHECK, 5, "H", "", "[code]")                                                               \
-    M(COMPLETE, 6, "H", "", "[code, position]")                                                  \
-    M(INSPECT, 7, "H", "", "[expr, detail]")                                                     \
-    M(RESET, 8, "H", "", "[]")                                                                   \
-    M(SYNC, 9, "H", "", "[]")                                                                    \
-    M(START, 32, "H", "engine cluster", "")                                                      \
-    M(STOP, 33, "H", "", "")                                                                     \
-    M(BLOB, 34, "H", "hash", "bytes")                                                            \
-    M(DROP, 35, "H", "hash", "")                                                                 \
-    M(ANSWER, 36, "H", "status", "body, buffer ...")                                             \
-    M(HELLO, 64, "R", "major minor language version program pid features", "")                   \
-    M(RESULT, 65, "R", "status run_ns [out_start out_end err_start err_end]", "body, buffer ...") \
-    M(ASK, 66, "R", "what text", "")                                                             \
+ * Numbers are never reused. 1-31 are tasks: each is answered by one RESULT with the same seq.
+ */
+#define TT_RT_MESSAGES(M)                                                                      \
+    M(EXECUTE, 1, "H", "", "[code, file, flags]")                                              \
+    M(CALL, 2, "H", "", "[hash, args, kwargs], buffer ...")                                    \
+    M(GET, 3, "H", "", "[[expr ...], how]")                                                    \
+    M(SET, 4, "H", "", "[name, kind, [count ...], meta], group ...")                           \
+    M(CHECK, 5, "H", "", "[code]")                                                             \
+    M(COMPLETE, 6, "H", "", "[code, position]")                                                \
+    M(INSPECT, 7, "H", "", "[expr, detail]")                                                   \
+    M(RESET, 8, "H", "", "[]")                                                                 \
+    M(SYNC, 9, "H", "", "[]")                                                                  \
+    M(START, 32, "H", "engine cluster", "")                                                    \
+    M(STOP, 33, "H", "", "")                                                                   \
+    M(BLOB, 34, "H", "hash", "bytes")                                                          \
+    M(DROP, 35, "H", "hash", "")                                                               \
+    M(ANSWER, 36, "H", "status", "body, buffer ...")                                           \
+    M(HELLO, 64, "R", "major minor language version program pid features", "")                 \
+    M(RESULT, 65, "R", "status run_ns [out_start out_end err_start err_end]",                  \
+      "body, buffer ...")                                                                      \
+    M(ASK, 66, "R", "what text", "")                                                           \
     M(LOG, 67, "R", "text", "")
 
 typedef enum {
@@ -57,14 +61,14 @@ enum {
 };
 
 /* How a task ended. Results on the wire carry these numbers too; 0-2 come from runtimes. */
-#define TT_STATUSES(S)                                                                           \
-    S(OK, 0, "ok")                                                                               \
-    S(ERROR, 1, "error")             /* user code failed; the body's error tells */              \
-    S(INTERRUPTED, 2, "interrupted") /* ended by an interrupt that was meant for it */           \
-    S(LOST, 3, "lost")               /* it had started on an engine that is gone */              \
-    S(CANCELLED, 4, "cancelled")     /* it never started */                                      \
-    S(TIMEOUT, 5, "timeout")         /* interrupted at its limit */                              \
-    S(REFUSED, 6, "refused")         /* could not be done at all; the cause tells */             \
+#define TT_STATUSES(S)                                                                         \
+    S(OK, 0, "ok")                                                                             \
+    S(ERROR, 1, "error")             /* user code failed; the body's error tells */            \
+    S(INTERRUPTED, 2, "interrupted") /* ended by an interrupt that was meant for it */         \
+    S(LOST, 3, "lost")               /* it had started on an engine that is gone */            \
+    S(CANCELLED, 4, "cancelled")     /* it never started */                                    \
+    S(TIMEOUT, 5, "timeout")         /* interrupted at its limit */                            \
+    S(REFUSED, 6, "refused")         /* could not be done at all; the cause tells */           \
     S(UNKNOWN, 7, "may have run")    /* host or link lost after it was sent ahead */
 
 typedef enum {
@@ -94,15 +98,15 @@ typedef struct {
 void tt_rt_message_init(tt_rt_message_t *self);
 void tt_rt_message_release(tt_rt_message_t *self);
 
-/* Parses the message at the start of `bytes`. Returns 1 and its whole length in `used`; 0 when it
- * is not complete yet (then `used` is how many bytes are needed in all, as far as is known); or -1
- * with the reason. `max_bytes` bounds header and frames together. */
+/* Parses the message at the start of `bytes`. Returns 1 and its whole length in `used`; 0 when
+ * it is not complete yet (then `used` is how many bytes are needed in all, as far as is known);
+ * or -1 with the reason. `max_bytes` bounds header and frames together. */
 int tt_rt_parse(tt_rt_message_t *self, tt_span_t bytes, size_t max_bytes, size_t *used,
                 tt_error_t *err);
 
 /* Appends length and header for a message with these frame sizes; `fields` holds `field_count`
  * packed values. The frames themselves are the caller's to send behind it. */
-void tt_rt_pack(tt_buf_t *out, unsigned type, uint32_t seq, const size_t *sizes, size_t size_count,
-                tt_span_t fields, size_t field_count);
+void tt_rt_pack(tt_buf_t *out, unsigned type, uint32_t seq, const size_t *sizes,
+                size_t size_count, tt_span_t fields, size_t field_count);
 
 #endif

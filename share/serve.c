@@ -1,5 +1,5 @@
-/* The loop of a runtime: reads a task, runs it through the language, writes its result before the
- * next one starts. See language.h; the task word is told in page.h. */
+/* The loop of a runtime: reads a task, runs it through the language, writes its result before
+ * the next one starts. See language.h; the task word is told in page.h. */
 #include "language.h"
 
 #include "pack.h"
@@ -29,13 +29,13 @@ struct tt_serve {
     const tt_language_t *language;
     void *self;
     int socket_fd;
-    tt_page_t *page;      /* NULL: no page, window of one */
-    int output_fd[2];     /* private duplicates of 1 and 2, for FIONREAD */
-    tt_buf_t in;          /* read, not yet parsed */
-    size_t taken;         /* bytes of `in` that the present message used */
+    tt_page_t *page;  /* NULL: no page, window of one */
+    int output_fd[2]; /* private duplicates of 1 and 2, for FIONREAD */
+    tt_buf_t in;      /* read, not yet parsed */
+    size_t taken;     /* bytes of `in` that the present message used */
     tt_rt_message_t message, answer_message;
-    kept_t *aside;        /* bytes of tasks that asked */
-    int asking;           /* depth of ASKs that wait */
+    kept_t *aside; /* bytes of tasks that asked */
+    int asking;    /* depth of ASKs that wait */
     bool stopped;
     int exit_status;
 };
@@ -169,7 +169,8 @@ static void drop_taken(tt_serve_t *self)
         tt_buf_release(&self->in);
 }
 
-/* Parses the next message of the socket into `message`: 0, -1 on its end, -2 on an interrupt. */
+/* Parses the next message of the socket into `message`: 0, -1 on its end, -2 on an interrupt.
+ */
 static int next_message(tt_serve_t *self, tt_rt_message_t *message, bool drain)
 {
     drop_taken(self);
@@ -178,8 +179,8 @@ static int next_message(tt_serve_t *self, tt_rt_message_t *message, bool drain)
         if (rc != 0)
             return rc;
         tt_error_t err;
-        rc = tt_rt_parse(message, (tt_span_t){self->in.data, self->in.len}, MESSAGE_LIMIT, &need,
-                         &err);
+        rc = tt_rt_parse(message, (tt_span_t){self->in.data, self->in.len}, MESSAGE_LIMIT,
+                         &need, &err);
         if (rc < 0) {
             dprintf(2, "tutti runtime: %s\n", err.text);
             return -1;
@@ -198,7 +199,8 @@ static void pack_offsets(tt_serve_t *self, tt_buf_t *fields, const uint64_t star
     tt_pack_array(fields, 4);
     for (int i = 0; i < 2; i++) {
         tt_pack_uint(fields, start[i]);
-        tt_pack_uint(fields, self->page ? tt_page_offset(self->page, i, self->output_fd[i]) : 0);
+        tt_pack_uint(fields,
+                     self->page ? tt_page_offset(self->page, i, self->output_fd[i]) : 0);
     }
 }
 
@@ -221,7 +223,8 @@ static int write_result(tt_serve_t *self, uint32_t seq, tt_reply_t *reply, int64
     tt_pack_uint(&fields, reply->status);
     tt_pack_int(&fields, run_ns);
     pack_offsets(self, &fields, start);
-    tt_rt_pack(&head, TT_RT_RESULT, seq, sizes, frames, (tt_span_t){fields.data, fields.len}, 3);
+    tt_rt_pack(&head, TT_RT_RESULT, seq, sizes, frames, (tt_span_t){fields.data, fields.len},
+               3);
     out[0] = (struct iovec){head.data, head.len};
     int rc = write_all(self, out, frames + 1);
     for (size_t i = 0; i < reply->buffer_count; i++)
@@ -248,9 +251,9 @@ static void start_task(tt_serve_t *self, uint32_t seq, uint64_t start[2])
     tt_page_start(self->page, seq);
 }
 
-/* An interrupt that was claimed for this task is on its way: take it here, not in the next task.
- * A task that had just finished well is reported as interrupted all the same, so that whoever
- * asked knows that it was met. */
+/* An interrupt that was claimed for this task is on its way: take it here, not in the next
+ * task. A task that had just finished well is reported as interrupted all the same, so that
+ * whoever asked knows that it was met. */
 static void end_task(tt_serve_t *self, uint32_t seq, tt_reply_t *reply)
 {
     if (self->asking || self->page == NULL || tt_page_finish(self->page, seq))
@@ -347,8 +350,9 @@ static const struct {
     unsigned type;
     void (*handler)(tt_serve_t *, tt_rt_message_t *);
 } handlers[] = {
-    {TT_RT_START, on_start}, {TT_RT_STOP, on_stop},     {TT_RT_BLOB, on_blob},
-    {TT_RT_DROP, on_blob},   {TT_RT_ANSWER, NULL}, /* an answer that nobody waits for any more */
+    {TT_RT_START, on_start}, {TT_RT_STOP, on_stop}, {TT_RT_BLOB, on_blob},
+    {TT_RT_DROP, on_blob},   {TT_RT_ANSWER, NULL}, /* an answer that nobody waits for any more
+                                                    */
 };
 
 static void unknown_message(tt_serve_t *self, const tt_rt_message_t *message)
@@ -398,8 +402,8 @@ int tt_serve_run(tt_serve_t *self)
     return self->exit_status;
 }
 
-/* The task that asks goes on using its own bytes, so further messages are read elsewhere. The old
- * buffers are let go when the task has ended (drop_taken). */
+/* The task that asks goes on using its own bytes, so further messages are read elsewhere. The
+ * old buffers are let go when the task has ended (drop_taken). */
 static void set_aside(tt_serve_t *self)
 {
     kept_t *aside = tt_alloc(sizeof *aside);
@@ -411,8 +415,8 @@ static void set_aside(tt_serve_t *self)
     self->taken = 0;
 }
 
-/* Runs a message that came while an ASK waits: whoever answers may need values for it. Its bytes are
- * kept apart, since the task may ask, too. */
+/* Runs a message that came while an ASK waits: whoever answers may need values for it. Its
+ * bytes are kept apart, since the task may ask, too. */
 static int run_nested(tt_serve_t *self)
 {
     kept_t kept = {NULL, {0}};
@@ -477,7 +481,8 @@ void tt_serve_forget(tt_serve_t *self)
     if (self->socket_fd >= 0)
         close(self->socket_fd);
     self->socket_fd = -1;
-    tt_page_unmap(&self->page); /* it is shared: the child's end must not end the parent's task */
+    tt_page_unmap(
+        &self->page); /* it is shared: the child's end must not end the parent's task */
 }
 
 /* ---- life */
@@ -498,8 +503,8 @@ static int say_hello(tt_serve_t *self)
     return rc;
 }
 
-tt_serve_t *tt_serve_new_on(const tt_language_t *language, void *self_, int socket_fd, int page_fd,
-                            tt_error_t *err)
+tt_serve_t *tt_serve_new_on(const tt_language_t *language, void *self_, int socket_fd,
+                            int page_fd, tt_error_t *err)
 {
     tt_serve_t *self = tt_alloc(sizeof *self);
     self->language = language;

@@ -1,4 +1,4 @@
-"""The start of a runtime process: PYTHON -c TEXT MODE PKGDIR [preload ...], TEXT from boot.h."""
+"""The start of a runtime process: PYTHON -c TEXT MODE PKGDIR [preload ...], TEXT from share/interpreter.c."""
 
 import faulthandler
 import importlib.util

@@ -398,8 +398,9 @@ class Session:
         """A magic within Python code: its value, or None. Raises RemoteError when it fails."""
         if not self.local:
             raise RuntimeError("magics work at the prompt only: %s" % line)
-        self.ask("magic", line)
-        return self.namespace.pop("__tutti_answer__", None)
+        value = self.resolved(self.ask("magic", line)[1][2])
+        self.namespace.pop("__tutti_answer__", None)  # the name that the prompt bound it to
+        return value
 
     def wait_for(self, job, timeout):
         """(values, meta) of a job when it has ended, None after `timeout` seconds."""

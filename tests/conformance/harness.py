@@ -47,9 +47,9 @@ def scratch():
 
 
 def boot_text():
-    """The text behind -c, from its one source, boot.h."""
-    header = (PACKAGE_DIR / "tutti" / "boot.h").read_text()
-    macro = header.split("#define TT_PYTHON_BOOT", 1)[1].split("#endif")[0]
+    """The text behind -c, from its one source."""
+    source = (ROOT / "share" / "interpreter.c").read_text()
+    macro = source.split("#define BOOT", 1)[1].split("\n\n")[0]
     return "".join(re.findall(r'"([^"]*)"', macro))
 
 
