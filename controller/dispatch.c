@@ -40,6 +40,7 @@ static void end_part(controller_t *self, part_t *part, tt_message_t *result,
     result->as.result.attempt = part->attempt;
     if (part->sent_ns)
         result->as.result.queue_ns = (uint64_t)(part->sent_ns - task->submitted_ns);
+    result->as.result.dropped_bytes += part->dropped_bytes;
     if (task->client)
         tt_outbox_send(task->client->outbox, result, payload);
     if (--task->left > 0)
@@ -375,8 +376,6 @@ static void send_output(peer_t *client, const tt_message_t *message, tt_frames_t
 {
     tt_message_t output = *message;
     tt_frames_t frames;
-    if (tt_outbox_full(client->outbox))
-        return;
     output.id = id;
     output.as.output.host = tt_span(engine->host_name);
     tt_frames_init(&frames);
@@ -393,13 +392,18 @@ void dispatch_output(controller_t *self, peer_t *host, const tt_message_t *messa
     if (engine == NULL || engine->host != host)
         return;
     if (message->id != 0) {
-        if (find_sent(self, host, message->id, id, &task) && task->client)
+        part_t *part = find_sent(self, host, message->id, id, &task);
+        if (part == NULL || task->client == NULL)
+            return;
+        if (tt_outbox_full(task->client->outbox))
+            part->dropped_bytes += tt_frames_bytes(payload);
+        else
             send_output(task->client, message, payload, task->client_id, engine);
         return;
     }
     size_t walk = 0;
     for (peer_t *client; (client = tt_map_next(&self->peers[PEER_CLIENT], &walk));)
-        if (client->events)
+        if (client->events && !tt_outbox_full(client->outbox))
             send_output(client, message, payload, 0, engine);
 }
 
@@ -488,6 +492,8 @@ static void end_hopeless(controller_t *self)
 
 void dispatch_engine_lost(controller_t *self, engine_t *engine, const char *cause)
 {
+    for (size_t i = 0; i < self->registry.count; i++)
+        self->registry.engines[i]->recalling = false;
     for (part_t *part; (part = part_list_pop(&engine->sent));)
         if (!try_again(self, part, TT_STATUS_UNKNOWN))
             end_without(self, part, TT_STATUS_UNKNOWN, cause);

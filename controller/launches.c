@@ -73,7 +73,7 @@ static int start_local(controller_t *self, launch_t *launch, tt_error_t *err)
     snprintf(number, sizeof number, "%llu", (unsigned long long)launch->id);
     snprintf(grace, sizeof grace, "%llums", (unsigned long long)launch->grace_ms);
     snprintf(endpoint, sizeof endpoint, "ipc://%s", self->options->dir->engine_sock);
-    const char *program = tt_program_path("tutti-engine");
+    char *program = tt_program_path("tutti-engine");
     const char *argv[] = {
         program,    "--endpoint", endpoint,  "--name", self->options->dir->name,
         "--launch", number,       "--grace", grace,    NULL};
@@ -82,7 +82,7 @@ static int start_local(controller_t *self, launch_t *launch, tt_error_t *err)
     launch->pid = tt_child_spawn(&child, err);
     if (log_fd >= 0)
         close(log_fd);
-    free((char *)(uintptr_t)program);
+    free(program);
     return launch->pid < 0 ? -1 : 0;
 }
 
@@ -447,34 +447,15 @@ void launches_kill(controller_t *self)
 
 /* ---- what an earlier controller left */
 
-static void hosts_path(const controller_t *self, char *path, size_t size)
-{
-    snprintf(path, size, "%s/hosts", self->options->dir->run_dir);
-}
-
 void launches_note_hosts(controller_t *self)
 {
-    char path[PATH_MAX + 16];
-    hosts_path(self, path, sizeof path);
-    FILE *out = fopen(path, "we");
-    size_t walk = 0;
-    for (peer_t *host; out && (host = tt_map_next(&self->peers[PEER_HOST], &walk));)
+    size_t walk = 0, count = 0;
+    pid_t *pids = tt_alloc((self->peers[PEER_HOST].count + 1) * sizeof *pids);
+    for (peer_t *host; (host = tt_map_next(&self->peers[PEER_HOST], &walk));)
         if (host->watch_pid > 0)
-            fprintf(out, "%d\n", host->watch_pid);
-    if (out)
-        fclose(out);
-}
-
-static bool is_host(int pid)
-{
-    char path[64], name[32] = "";
-    snprintf(path, sizeof path, "/proc/%d/comm", pid);
-    FILE *in = fopen(path, "re");
-    if (in == NULL)
-        return false;
-    bool found = fgets(name, sizeof name, in) && strncmp(name, "tutti-engine", 12) == 0;
-    fclose(in);
-    return found;
+            pids[count++] = host->watch_pid;
+    tt_rundir_note_hosts(self->options->dir, pids, count);
+    free(pids);
 }
 
 static void on_expect_limit(void *arg)
@@ -484,14 +465,9 @@ static void on_expect_limit(void *arg)
 
 void launches_expect(controller_t *self)
 {
-    char path[PATH_MAX + 16];
-    int pid;
-    hosts_path(self, path, sizeof path);
-    FILE *in = fopen(path, "re");
-    while (in && fscanf(in, "%d", &pid) == 1)
-        self->expected_hosts += pid > 0 && is_host(pid);
-    if (in)
-        fclose(in);
+    pid_t *pids;
+    self->expected_hosts = (int)tt_rundir_hosts(self->options->dir, &pids);
+    free(pids);
     if (self->expected_hosts > 0)
         tt_loop_add_timer(self->loop, EXPECT_LIMIT_MS, on_expect_limit, self);
 }

@@ -20,6 +20,7 @@ typedef struct part {
     bool recalled;    /* asked back from its host */
     bool final;       /* cancelled: not tried again */
     int64_t sent_ns;
+    uint64_t dropped_bytes; /* of its output, because the client takes nothing */
     struct part *next,
         *prev; /* in the queue or the sent list of its engine, or the ready queue */
 } part_t;

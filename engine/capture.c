@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { CHUNK = 65536 };
@@ -54,6 +55,13 @@ void capture_read_to(capture_t *self, uint64_t offset)
 {
     while (self->fd >= 0 && capture_end(self) < offset && read_chunk(self) > 0)
         continue;
+}
+
+void capture_read_present(capture_t *self)
+{
+    int present = 0;
+    if (self->fd >= 0 && ioctl(self->fd, FIONREAD, &present) == 0 && present > 0)
+        capture_read_to(self, capture_end(self) + (uint64_t)present);
 }
 
 uint64_t capture_end(const capture_t *self)

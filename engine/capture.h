@@ -26,6 +26,10 @@ bool capture_read(capture_t *self, size_t limit);
 /* Reads until the stream up to `offset` is here (it is in the pipe already, or lost). */
 void capture_read_to(capture_t *self, uint64_t offset);
 
+/* Reads what is in the pipe at this moment, and no more: whoever goes on writing does not hold
+ * us. */
+void capture_read_present(capture_t *self);
+
 /* The offset behind the last byte read. */
 uint64_t capture_end(const capture_t *self);
 

@@ -194,7 +194,11 @@ static void start(engine_t *self, bool by_zygote)
 
 void engine_start(engine_t *self)
 {
-    start(self, self->spec->zygote != NULL);
+    zygote_t *zygote = self->spec->zygote;
+    if (zygote && zygote_busy(zygote))
+        zygote_wait(zygote, self->id);
+    else
+        start(self, zygote != NULL);
 }
 
 void engine_start_by_exec(engine_t *self)
@@ -376,6 +380,12 @@ void engine_submit(engine_t *self, task_t *task)
     }
     part_queue_push(&self->waiting, part);
     pump(self);
+}
+
+void engine_forget_waiting(engine_t *self)
+{
+    for (part_t *part; (part = part_queue_pop(&self->waiting));)
+        part_destroy(&part);
 }
 
 bool engine_recall(engine_t *self, uint64_t id)

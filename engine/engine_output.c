@@ -120,7 +120,7 @@ void engine_output_attribute(engine_t *self, part_t *part, const uint64_t offset
         if (exact) {
             capture_read_to(capture, end);
         } else {
-            capture_read(capture, SIZE_MAX);
+            capture_read_present(capture);
             end = capture_end(capture);
         }
         send_background(self, stream, start);

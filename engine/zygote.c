@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FDS = 4, DATAGRAM = 2048 };
+enum { FDS = 4, DATAGRAM = 2048, REQUESTS_MAX = 32 /* descriptors in flight are bounded */ };
 
 typedef enum { ASKED, FORKS, EXECS } mode_t_;
 
@@ -33,6 +33,8 @@ struct zygote {
     mode_t_ mode;
     int *asked; /* engines that were requested and not yet answered for */
     size_t asked_count;
+    int *waiting; /* engines that wait for their turn */
+    size_t waiting_count;
     tt_buf_t last_words;
 };
 
@@ -78,7 +80,8 @@ zygote_t *zygote_new(host_t *host, const spec_t *spec, zygote_find_fn *find, voi
         return NULL;
     }
     zygote_t *self = tt_alloc(sizeof *self);
-    *self = (zygote_t){host, find, arg, pid, socket_fd[0], err_fd[0], ASKED, NULL, 0, {0}};
+    *self =
+        (zygote_t){host, find, arg, pid, socket_fd[0], err_fd[0], ASKED, NULL, 0, NULL, 0, {0}};
     fcntl(self->fd, F_SETFL, O_NONBLOCK);
     fcntl(self->err_fd, F_SETFL, O_NONBLOCK);
     tt_loop_add_fd(host_loop(host), self->fd, EPOLLIN, on_readable, self);
@@ -96,6 +99,7 @@ void zygote_destroy(zygote_t **self_p)
     close(self->fd);
     close(self->err_fd);
     free(self->asked);
+    free(self->waiting);
     tt_buf_release(&self->last_words);
     free(self);
     *self_p = NULL;
@@ -126,17 +130,33 @@ static int send_request(zygote_t *self, int id, const int fds[FDS])
     head->cmsg_type = SCM_RIGHTS;
     head->cmsg_len = CMSG_LEN(FDS * sizeof(int));
     memcpy(CMSG_DATA(head), fds, FDS * sizeof(int));
-    /* A socket buffer full of requests drains as the zygote starts: a bounded wait, at start
-     * only. */
-    int rc = -1;
-    for (int tries = 0; tries < 5000; tries++) {
-        rc = sendmsg(self->fd, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
-        if (rc == 0 || (errno != EAGAIN && errno != EINTR))
-            break;
-        usleep(1000);
-    }
+    int rc = sendmsg(self->fd, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
     tt_buf_release(&body);
     return rc;
+}
+
+bool zygote_busy(const zygote_t *self)
+{
+    return self->mode != EXECS && self->asked_count >= REQUESTS_MAX;
+}
+
+void zygote_wait(zygote_t *self, int id)
+{
+    self->waiting =
+        tt_realloc(self->waiting, (self->waiting_count + 1) * sizeof *self->waiting);
+    self->waiting[self->waiting_count++] = id;
+}
+
+/* The next one's turn has come, in the order in which they asked. */
+static void start_waiting(zygote_t *self)
+{
+    while (self->waiting_count > 0 && !zygote_busy(self)) {
+        engine_t *engine = self->find(self->arg, self->waiting[0]);
+        memmove(self->waiting, self->waiting + 1,
+                --self->waiting_count * sizeof *self->waiting);
+        if (engine)
+            engine_start(engine);
+    }
 }
 
 bool zygote_request(zygote_t *self, int id, const int fds[FDS])
@@ -166,6 +186,7 @@ static void on_exec(zygote_t *self, const char *reason)
         if (engine)
             engine_start_by_exec(engine);
     }
+    start_waiting(self);
 }
 
 static void on_datagram(zygote_t *self, tt_span_t bytes)
@@ -188,6 +209,7 @@ static void on_datagram(zygote_t *self, tt_span_t bytes)
             engine_started_as(engine, (pid_t)pid);
         else if (engine)
             engine_start_by_exec(engine);
+        start_waiting(self);
     } else if (tt_read_text(&reader, word, sizeof word) == 0) {
         tt_read_text(&reader, text, sizeof text);
         if (strcmp(word, "exec") == 0)
@@ -253,4 +275,5 @@ void zygote_died(zygote_t *self, int wait_status)
         if (engine)
             engine_fail(engine, why);
     }
+    start_waiting(self);
 }

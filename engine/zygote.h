@@ -16,9 +16,13 @@ void zygote_destroy(zygote_t **self_p);
 
 pid_t zygote_pid(const zygote_t *self);
 
+/* Whether it has as many requests as it should have at a time: then zygote_wait for a turn. */
+bool zygote_busy(const zygote_t *self);
+/* Calls engine_start for engine `id` when there is room. */
+void zygote_wait(zygote_t *self, int id);
+
 /* Asks for engine `id` with these descriptors: socket, page, stdout, stderr. They stay the
- * caller's to close. Requests before the zygote is ready wait. False when it is known not to
- * fork: the caller then starts the engine by exec. */
+ * caller's to close. False when it does not fork: the caller then starts the engine by exec. */
 bool zygote_request(zygote_t *self, int id, const int fds[4]);
 
 /* Reads its answers that are there; to be called before children are reaped. */

@@ -20,8 +20,8 @@
 
 enum {
     CONTROLLER_MS = 10000, /* from its start to "ok" */
-    CONNECT_MS = 10000,
     REQUEST_MS = 20000,
+    STOP_CONNECT_MS = 3000,
     STOP_MS = 15000, /* for a controller that was asked to stop */
     KILL_MS = 2000   /* for one that was killed */
 };
@@ -67,7 +67,7 @@ int cluster_start_controller(const tt_rundir_t *dir, const char *policy, tt_erro
     if (pipe2(ready, O_CLOEXEC) != 0)
         return tt_error_set(err, "cannot make a pipe: %s", strerror(errno));
     int log_fd = open_log(dir);
-    const char *program = tt_program_path("tutti-controller");
+    char *program = tt_program_path("tutti-controller");
     const char *argv[] = {program,
                           "--name",
                           dir->name,
@@ -84,7 +84,7 @@ int cluster_start_controller(const tt_rundir_t *dir, const char *policy, tt_erro
     close(ready[1]);
     if (log_fd >= 0)
         close(log_fd);
-    free((char *)(uintptr_t)program);
+    free(program);
     int rc = pid < 0 ? -1 : read_ready(ready[0], dir->name, err);
     close(ready[0]);
     return rc;
@@ -257,27 +257,51 @@ static bool wait_free(const tt_rundir_t *dir, int limit_ms)
     return tt_rundir_holder(dir, &pid) == 0;
 }
 
+/* Ends engine hosts that have lost their controller, instead of waiting for their grace time.
+ */
+static size_t stop_hosts(const tt_rundir_t *dir)
+{
+    pid_t *pids;
+    size_t count = tt_rundir_hosts(dir, &pids), left = count;
+    for (size_t i = 0; i < count; i++)
+        kill(pids[i], SIGTERM);
+    free(pids);
+    for (int64_t until = tt_now_ms() + STOP_MS; left > 0 && tt_now_ms() < until; usleep(2000)) {
+        left = tt_rundir_hosts(dir, &pids);
+        free(pids);
+    }
+    return count;
+}
+
+static void ask_to_stop(tt_loop_t *loop, const tt_rundir_t *dir, tt_error_t *err)
+{
+    tt_client_t *client =
+        tt_client_open(loop, dir, "tutti stop", NULL, NULL, STOP_CONNECT_MS, err);
+    if (client == NULL)
+        return;
+    tt_message_t message = tt_message(TT_MSG_STOP, 0), answer;
+    tt_packet_t reply;
+    if (tt_client_request(client, &message, STOP_MS, &answer, &reply, err) == 0)
+        tt_packet_release(&reply);
+    tt_client_close(&client);
+    wait_free(dir, STOP_MS);
+}
+
 int cluster_stop(tt_loop_t *loop, const tt_rundir_t *dir, tt_error_t *err)
 {
-    tt_client_t *client = tt_client_open(loop, dir, "tutti stop", NULL, NULL, CONNECT_MS, err);
-    if (client) {
-        tt_message_t message = tt_message(TT_MSG_STOP, 0), answer;
-        tt_packet_t reply;
-        if (tt_client_request(client, &message, STOP_MS, &answer, &reply, err) == 0)
-            tt_packet_release(&reply);
-        tt_client_close(&client);
-        if (wait_free(dir, STOP_MS))
-            return 0;
-    }
     pid_t pid = 0;
+    if (tt_rundir_holder(dir, &pid) == 1)
+        ask_to_stop(loop, dir, err);
+    else if (stop_hosts(dir) == 0)
+        return 1;
     for (int tries = 0; tries < 2 && tt_rundir_holder(dir, &pid) == 1 && pid > 0; tries++) {
         kill(pid, tries == 0 ? SIGTERM : SIGKILL);
-        if (wait_free(dir, KILL_MS))
-            return 0;
+        wait_free(dir, KILL_MS);
     }
-    if (tt_rundir_holder(dir, &pid) == 0)
-        return 0;
-    return tt_error_set(err,
-                        "cluster '%s' does not stop: its controller (pid %d) holds the lock",
-                        dir->name, (int)pid);
+    if (tt_rundir_holder(dir, &pid) == 1)
+        return tt_error_set(
+            err, "cluster '%s' does not stop: its controller (pid %d) holds the lock",
+            dir->name, (int)pid);
+    stop_hosts(dir);
+    return 0;
 }

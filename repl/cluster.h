@@ -30,8 +30,9 @@ int cluster_start_controller(const tt_rundir_t *dir, const char *policy, tt_erro
 int cluster_launch(tt_client_t *client, tt_loop_t *loop, const cluster_wish_t *wish, bool total,
                    tt_error_t *err);
 
-/* Stops a cluster: asks its controller, waits until it has ended; one that does not answer is
- * ended by its pid. Returns 0, or -1 with the reason. Takes at most 20 s. */
+/* Stops a cluster: asks its controller and waits until it has ended; one that does not answer
+ * is ended by its pid, and hosts that have no controller by theirs. Returns 0; 1 when nothing
+ * was running; or -1 with the reason. Takes at most 30 s. */
 int cluster_stop(tt_loop_t *loop, const tt_rundir_t *dir, tt_error_t *err);
 
 /* One line on its engines: "4 Python engines (3.11.2, /usr/bin/python3)". The caller's to free.

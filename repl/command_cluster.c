@@ -55,16 +55,12 @@ static int stop_one(const char *name)
 {
     static tt_rundir_t dir;
     tt_error_t err;
-    pid_t pid;
     if (tt_rundir_open(name, &dir, &err) != 0 && err.code != ENOENT)
         return command_complain(3, "%s", err.text);
-    if (tt_rundir_holder(&dir, &pid) == 0) {
-        printf("no cluster '%s' is running\n", name);
-        return 0;
-    }
-    if (cluster_stop(command_loop(), &dir, &err) != 0)
+    int rc = cluster_stop(command_loop(), &dir, &err);
+    if (rc < 0)
         return command_complain(3, "%s", err.text);
-    printf("cluster '%s' is stopped\n", name);
+    printf(rc == 1 ? "no cluster '%s' is running\n" : "cluster '%s' is stopped\n", name);
     return 0;
 }
 
@@ -72,12 +68,13 @@ static void stop_each(const char *name, void *arg)
 {
     static tt_rundir_t dir;
     tt_error_t err;
-    pid_t pid;
     int *status = arg;
-    if (tt_rundir_open(name, &dir, &err) == 0 && tt_rundir_holder(&dir, &pid) == 1) {
-        int one = stop_one(name);
-        *status = *status ? *status : one;
-    }
+    int rc =
+        tt_rundir_open(name, &dir, &err) == 0 ? cluster_stop(command_loop(), &dir, &err) : 1;
+    if (rc == 0)
+        printf("cluster '%s' is stopped\n", name);
+    else if (rc < 0)
+        *status = command_complain(3, "%s", err.text);
 }
 
 int command_stop(given_t *given, int argc, char **argv)

@@ -97,9 +97,12 @@ int main(int argc, char **argv)
         return printf("tutti %s\n", TT_VERSION) < 0;
     if (top.given.help)
         return usage(stdout, 0);
-    if (top.given.lines.count > 0)
-        return rest < argc ? command_complain(2, "-c stands alone")
-                           : command_lines(&top.given, 0, NULL);
+    if (top.given.lines.count > 0) {
+        int status = rest < argc ? command_complain(2, "-c stands alone")
+                                 : command_lines(&top.given, 0, NULL);
+        tt_texts_release(&top.given.lines);
+        return status;
+    }
     if (rest == argc)
         return usage(stderr, 2);
     return run_command(argc - rest, argv + rest);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +74,15 @@ static void place_fds(const int wanted[TT_CHILD_FDS])
     }
 }
 
+/* A daemon must not hold what its caller happened to have open: a pipe would never end. */
+static void close_others(void)
+{
+    if (syscall(SYS_close_range, TT_CHILD_FDS, ~0u, 0) == 0)
+        return;
+    for (int fd = TT_CHILD_FDS; fd < 1024; fd++)
+        close(fd);
+}
+
 static void become(const tt_child_t *self, char **environment, pid_t parent)
 {
     if (self->own_session)
@@ -85,6 +95,7 @@ static void become(const tt_child_t *self, char **environment, pid_t parent)
             _exit(126);
     }
     place_fds(self->fd);
+    close_others();
     tt_signals_unblock();
     if (self->directory && chdir(self->directory) != 0)
         complain("enter", self->directory);

@@ -63,24 +63,32 @@ const char *tt_interpreter_python(void)
     return found;
 }
 
-const char *tt_program_path(const char *name)
+char *tt_program_path(const char *name)
 {
     const char *directory = getenv("TUTTI_LIBEXEC_DIR");
     return tt_printf("%s/%s", directory && *directory ? directory : TT_PKGLIBEXECDIR, name);
 }
 
-static const char *python_directory(void)
+static char *python_directory(void)
 {
     const char *directory = getenv("TUTTI_LIB_DIR");
     return tt_printf("%s/python", directory && *directory ? directory : TT_PKGLIBDIR);
 }
 
-static int add(const char *argv[TT_ARGV_MAX], int count, const char *text)
+/* Adds a text that is the caller's no more. */
+static int add_own(const char *argv[TT_ARGV_MAX], int count, char *text)
 {
     if (count < TT_ARGV_MAX - 1)
-        argv[count++] = tt_strdup(text);
+        argv[count++] = text;
+    else
+        free(text);
     argv[count] = NULL;
     return count;
+}
+
+static int add(const char *argv[TT_ARGV_MAX], int count, const char *text)
+{
+    return add_own(argv, count, tt_strdup(text));
 }
 
 int tt_interpreter_argv(const char *language, const char *program, const char *mode,
@@ -93,9 +101,9 @@ int tt_interpreter_argv(const char *language, const char *program, const char *m
         count = add(argv, count, "-c");
         count = add(argv, count, BOOT);
         count = add(argv, count, mode);
-        count = add(argv, count, python_directory());
+        count = add_own(argv, count, python_directory());
     } else if (strcmp(language, "mock") == 0) {
-        count = add(argv, count, tt_program_path("tutti-mock"));
+        count = add_own(argv, count, tt_program_path("tutti-mock"));
     } else if (*program) {
         count = add(argv, count, program);
     } else {

@@ -21,7 +21,7 @@ const tt_interpreter_t *tt_interpreter_find(const char *language);
 
 enum { TT_ARGV_MAX = 32 };
 
-/* Fills `argv` (NULL-terminated, texts owned by the process for good) with the command of a
+/* Fills `argv` (NULL-terminated, texts the caller's to free) with the command of a
  * runtime. `mode` is "engine", "zygote" or "local". `program` is the interpreter, "" for the
  * default one; for a language that is not in the table it is the runtime itself. `extra` (NULL
  * or NULL-terminated) are further arguments: for Python what to preload. Returns 0, or -1 with
@@ -34,8 +34,8 @@ int tt_interpreter_argv(const char *language, const char *program, const char *m
  * one. */
 const char *tt_interpreter_python(void);
 
-/* A program of ours ("tutti-engine"): its full path. Borrowed for good. $TUTTI_LIBEXEC_DIR,
+/* A program of ours ("tutti-engine"): its full path, the caller's to free. $TUTTI_LIBEXEC_DIR,
  * else where it was installed. */
-const char *tt_program_path(const char *name);
+char *tt_program_path(const char *name);
 
 #endif

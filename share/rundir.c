@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -270,4 +271,52 @@ int tt_rundir_list(void (*each)(const char *name, void *arg), void *arg, tt_erro
     }
     free(entries);
     return 0;
+}
+
+/* ---- engine hosts */
+
+static FILE *open_hosts(const tt_rundir_t *self, const char *mode)
+{
+    char path[PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/hosts", self->run_dir);
+    return fopen(path, mode);
+}
+
+void tt_rundir_note_hosts(const tt_rundir_t *self, const pid_t *pids, size_t count)
+{
+    FILE *out = open_hosts(self, "we");
+    for (size_t i = 0; out && i < count; i++)
+        fprintf(out, "%d\n", (int)pids[i]);
+    if (out)
+        fclose(out);
+}
+
+/* A number may have been given to another process since. */
+static bool is_host(int pid)
+{
+    char path[64], name[32] = "";
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    FILE *in = fopen(path, "re");
+    if (in == NULL)
+        return false;
+    bool found = fgets(name, sizeof name, in) && strncmp(name, "tutti-engine", 12) == 0;
+    fclose(in);
+    return found;
+}
+
+size_t tt_rundir_hosts(const tt_rundir_t *self, pid_t **pids)
+{
+    FILE *in = open_hosts(self, "re");
+    size_t count = 0;
+    int pid;
+    *pids = NULL;
+    while (in && fscanf(in, "%d", &pid) == 1) {
+        if (pid <= 1 || !is_host(pid))
+            continue;
+        *pids = tt_realloc(*pids, (count + 1) * sizeof **pids);
+        (*pids)[count++] = pid;
+    }
+    if (in)
+        fclose(in);
+    return count;
 }

@@ -51,4 +51,10 @@ int tt_rundir_holder(const tt_rundir_t *self, pid_t *pid);
  */
 int tt_rundir_list(void (*each)(const char *name, void *arg), void *arg, tt_error_t *err);
 
+/* The parents of the engine hosts on this machine, noted by the controller so that a later one,
+ * or `tutti stop`, finds them. Writing replaces what was noted. Reading gives those that are
+ * still alive, the caller's to free(), and their number. */
+void tt_rundir_note_hosts(const tt_rundir_t *self, const pid_t *pids, size_t count);
+size_t tt_rundir_hosts(const tt_rundir_t *self, pid_t **pids);
+
 #endif
