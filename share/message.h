@@ -14,50 +14,46 @@
 enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
 
 /* Fields by kind: UINT uint64_t, INT int64_t, TEXT str, BYTES bin, ANY one packed value. */
-#define TT_HELLO_FIELDS(F)                                                                     \
-    F(UINT, major)                                                                             \
-    F(UINT, minor) F(BYTES, uuid) F(UINT, epoch) F(TEXT, program) F(TEXT, host) F(TEXT, boot)  \
-        F(INT, pid) F(INT, watch_pid) F(UINT, launch) F(UINT, events) F(ANY, engines)
-#define TT_WELCOME_FIELDS(F)                                                                   \
-    F(UINT, major)                                                                             \
-    F(UINT, minor) F(BYTES, uuid) F(UINT, epoch) F(TEXT, program) F(TEXT, host) F(TEXT, boot)  \
-        F(INT, pid) F(TEXT, cluster) F(UINT, peer)
+/* clang-format off */
+#define TT_HELLO_FIELDS(F)                                                                    \
+    F(UINT, major) F(UINT, minor) F(BYTES, uuid) F(UINT, epoch) F(TEXT, program)              \
+    F(TEXT, host) F(TEXT, boot) F(INT, pid) F(INT, watch_pid) F(UINT, launch)                 \
+    F(UINT, events) F(ANY, engines)
+#define TT_WELCOME_FIELDS(F)                                                                  \
+    F(UINT, major) F(UINT, minor) F(BYTES, uuid) F(UINT, epoch) F(TEXT, program)              \
+    F(TEXT, host) F(TEXT, boot) F(INT, pid) F(TEXT, cluster) F(UINT, peer)
 #define TT_REFUSE_FIELDS(F) F(UINT, major) F(UINT, minor) F(TEXT, text)
 #define TT_NO_FIELDS(F)
-#define TT_STOP_FIELDS(F)  F(UINT, force)
-#define TT_TEXT_FIELDS(F)  F(TEXT, text)
+#define TT_STOP_FIELDS(F) F(UINT, force)
+#define TT_TEXT_FIELDS(F) F(TEXT, text)
 #define TT_ERROR_FIELDS(F) F(UINT, code) F(TEXT, text)
-#define TT_BEAT_FIELDS(F)  F(UINT, sent_ns) F(UINT, rss_bytes) F(ANY, running)
-#define TT_SUBMIT_FIELDS(F)                                                                    \
-    F(UINT, op)                                                                                \
-    F(ANY, engines) F(BYTES, blob) F(TEXT, label) F(UINT, retries) F(UINT, timeout_ms)         \
-        F(UINT, flags)
-#define TT_RESULT_FIELDS(F)                                                                    \
-    F(INT, engine)                                                                             \
-    F(UINT, attempt) F(UINT, status) F(UINT, queue_ns) F(UINT, wait_ns) F(INT, run_ns)         \
-        F(UINT, dropped_bytes) F(TEXT, cause) F(TEXT, host)
-#define TT_OUTPUT_FIELDS(F)  F(INT, engine) F(UINT, stream) F(TEXT, host)
-#define TT_CANCEL_FIELDS(F)  F(ANY, engines)
+#define TT_BEAT_FIELDS(F) F(UINT, sent_ns) F(UINT, rss_bytes) F(ANY, running)
+#define TT_SUBMIT_FIELDS(F)                                                                   \
+    F(UINT, op) F(ANY, engines) F(BYTES, blob) F(TEXT, label) F(UINT, retries)                \
+    F(UINT, timeout_ms) F(UINT, flags)
+#define TT_RESULT_FIELDS(F)                                                                   \
+    F(INT, engine) F(UINT, attempt) F(UINT, status) F(UINT, queue_ns) F(UINT, wait_ns)        \
+    F(INT, run_ns) F(UINT, dropped_bytes) F(TEXT, cause) F(TEXT, host)
+#define TT_OUTPUT_FIELDS(F) F(INT, engine) F(UINT, stream) F(TEXT, host)
+#define TT_CANCEL_FIELDS(F) F(ANY, engines)
 #define TT_ENGINES_FIELDS(F) F(ANY, engines)
-#define TT_HASH_FIELDS(F)    F(BYTES, hash)
-#define TT_EVENT_FIELDS(F)                                                                     \
-    F(UINT, kind)                                                                              \
-    F(INT, engine) F(UINT, state) F(TEXT, host) F(TEXT, language) F(TEXT, version)             \
-        F(TEXT, program) F(INT, pid) F(TEXT, text)
-#define TT_LAUNCH_FIELDS(F)                                                                    \
-    F(TEXT, launcher)                                                                          \
-    F(UINT, count) F(TEXT, language) F(TEXT, program) F(ANY, args) F(TEXT, directory)          \
-        F(ANY, environment) F(UINT, grace_ms) F(UINT, total)
+#define TT_HASH_FIELDS(F) F(BYTES, hash)
+#define TT_EVENT_FIELDS(F)                                                                    \
+    F(UINT, kind) F(INT, engine) F(UINT, state) F(TEXT, host) F(TEXT, language)               \
+    F(TEXT, version) F(TEXT, program) F(INT, pid) F(TEXT, text)
+#define TT_LAUNCH_FIELDS(F)                                                                   \
+    F(TEXT, launcher) F(UINT, count) F(TEXT, language) F(TEXT, program) F(ANY, args)          \
+    F(TEXT, directory) F(ANY, environment) F(UINT, grace_ms) F(UINT, total)
 #define TT_ACTION_FIELDS(F) F(UINT, action) F(ANY, engines)
-#define TT_SPAWN_FIELDS(F)                                                                     \
-    F(ANY, engines)                                                                            \
-    F(TEXT, language) F(TEXT, program) F(ANY, args) F(TEXT, directory) F(ANY, environment)
-#define TT_ENGINE_FIELDS(F)                                                                    \
-    F(INT, engine)                                                                             \
-    F(UINT, state) F(INT, pid) F(TEXT, language) F(TEXT, version) F(TEXT, program)             \
-        F(TEXT, text)
-#define TT_TASK_FIELDS(F)                                                                      \
+#define TT_SPAWN_FIELDS(F)                                                                    \
+    F(ANY, engines) F(TEXT, language) F(TEXT, program) F(ANY, args) F(TEXT, directory)        \
+    F(ANY, environment)
+#define TT_ENGINE_FIELDS(F)                                                                   \
+    F(INT, engine) F(UINT, state) F(INT, pid) F(TEXT, language) F(TEXT, version)              \
+    F(TEXT, program) F(TEXT, text)
+#define TT_TASK_FIELDS(F)                                                                     \
     F(UINT, op) F(ANY, engines) F(BYTES, blob) F(UINT, attempt) F(UINT, timeout_ms)
+/* clang-format on */
 
 /* Name, struct, number, direction, fields, payload frames. HELLO, WELCOME, REFUSE, STATUS, STOP
  * and their answers are frozen: their numbers and fields never change. */
@@ -121,10 +117,11 @@ typedef struct {
 } tt_message_t;
 
 /* States of an engine, on the wire and in `tutti status`. */
-#define TT_ENGINE_STATES(S)                                                                    \
-    S(STARTING, 0, "starting")                                                                 \
-    S(READY, 1, "ready") S(RESTARTING, 2, "restarting") S(FAILED, 3, "failed")                 \
-        S(LOST, 4, "lost") S(GONE, 5, "gone")
+/* clang-format off */
+#define TT_ENGINE_STATES(S)                                                                   \
+    S(STARTING, 0, "starting") S(READY, 1, "ready") S(RESTARTING, 2, "restarting")            \
+    S(FAILED, 3, "failed") S(LOST, 4, "lost") S(GONE, 5, "gone")
+/* clang-format on */
 typedef enum {
 #define TT_STATE_ENUM(name, number, text) TT_ENGINE_##name = number,
     TT_ENGINE_STATES(TT_STATE_ENUM)

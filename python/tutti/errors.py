@@ -46,6 +46,8 @@ def traceback_text(error):
     report = traceback.TracebackException(type(error), error, error.__traceback__)
     for one in _chain(report):
         one.stack[:] = [frame for frame in one.stack if not ours(frame.filename)]
+    if not report.stack and not report.__cause__ and not report.__context__:
+        return "".join(report.format_exception_only())
     return "".join(report.format())
 
 

@@ -54,11 +54,10 @@ class Runner:
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         body = self.compile(tree, file, "exec")
         tail = last and self.compile(ast.Expression(last.value), file, "eval")
+        shown = tail is not None and not _ends_with_semicolon(code)
         if tree.body:
             self.evaluate(body)
-        if tail is None:
-            return False, None
-        return not _ends_with_semicolon(code), self.evaluate(tail)
+        return shown, self.evaluate(tail) if tail else None
 
     def evaluate(self, code):
         value = eval(code, self.namespace)

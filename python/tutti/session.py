@@ -8,6 +8,8 @@ RESULT, and whether the engine ends.
 import ast
 import builtins
 import collections
+import difflib
+import keyword
 import os
 import re
 import sys
@@ -26,6 +28,7 @@ FUNCTIONS_LIMIT = 128  # unpickled functions that are kept
 OUT_LIMIT = 1000       # values of Out that are kept
 FRAMES_LIMIT = 1 << 20
 VALUE_LIMIT = 64 << 20
+NAMES_TOLD = 12        # that exist, where one does not
 
 _MISSING = object()
 
@@ -131,10 +134,16 @@ class Session:
             raise
 
     def reply(self, text=None, value=_MISSING, pictures=(), error=None, status=OK, frames=(),
-              leave=None):
+              leave=None, too_deep=values.Opaque):
+        """`too_deep(value)` stands for a value that nests too deeply, or holds itself: the body
+        stays the array that the prompt reads."""
         has_value = value is not _MISSING
-        body, buffers = values.encode([text, has_value, value if has_value else None,
-                                       list(pictures), error])
+        parts = [text, has_value, value if has_value else None, list(pictures), error]
+        try:
+            body, buffers = values.encode_flat(parts)
+        except RecursionError:
+            parts[2] = too_deep(value)
+            body, buffers = values.encode_flat(parts)
         return status, body, [*buffers, *frames], leave
 
     def failure(self, error):
@@ -156,6 +165,8 @@ class Session:
         file = file or "<tutti>"
         if self.local:
             code = cells.transform(code)
+        if flags & QUIET:
+            self.require(code)
         shown, value = self.runner.run(code, file)
         shown = shown and value is not None and not flags & QUIET
         if self.local and shown:
@@ -200,10 +211,25 @@ class Session:
         if how not in self.getters or not all(type(e) is str for e in exprs):
             raise Refused("GET takes [[expr, ...], 'value', 'function' or 'items'], not %.80r"
                           % (args,))
+        for expr in exprs:
+            self.require(expr)
         return self.getters[how](self, [self.evaluate(e) for e in exprs], exprs)
 
+    def require(self, expr):
+        """A NameError that says what exists, for an expression that is one unknown name."""
+        name = expr.strip()
+        if (not name.isidentifier() or keyword.iskeyword(name) or name in self.namespace
+                or hasattr(builtins, name)):
+            return
+        names = [n for n in self.namespace if not n.startswith("_")]
+        close = difflib.get_close_matches(name, names, 3)
+        if len(names) > NAMES_TOLD:
+            names = close or [*names[:NAMES_TOLD], "..."]
+        raise NameError("name %r is not defined; there %s"
+                        % (name, "are: " + ", ".join(names) if names else "is none yet"))
+
     def get_value(self, found, exprs):
-        return self.reply(value=found)
+        return self.reply(value=found, too_deep=lambda all: [values.Opaque(one) for one in all])
 
     def get_function(self, found, exprs):
         if len(found) != 1:

@@ -42,9 +42,14 @@ class Opaque:
 def encode(value, inline_limit=_python_codec.INLINE_LIMIT):
     """encode(object) -> (body bytes, [buffer, ...]); raises what pickling raises."""
     try:
-        return codec.encode(value, fallback, inline_limit)
+        return encode_flat(value, inline_limit)
     except RecursionError:  # too deep, or a list that holds itself
         return codec.encode(Opaque(value), fallback, inline_limit)
+
+
+def encode_flat(value, inline_limit=_python_codec.INLINE_LIMIT):
+    """The same; raises RecursionError for a value that nests too deeply."""
+    return codec.encode(value, fallback, inline_limit)
 
 
 def decode(body, buffers=()):
