@@ -16,6 +16,8 @@
 
 enum { BURST = 64, EVENTS = 64 };
 
+#define NEVER INT64_MAX
+
 typedef struct {
     tt_fd_fn *fn; /* NULL: not watched */
     void *arg;
@@ -179,7 +181,8 @@ uint64_t tt_loop_add_timer(tt_loop_t *self, int64_t delay_ms, tt_timer_fn *fn, v
         self->timers = tt_realloc(self->timers, self->timer_cap * sizeof *self->timers);
     }
     size_t at = self->timer_count++;
-    self->timers[at] = (timer_entry_t){tt_now_ms() + delay_ms, ++self->timer_id, fn, arg};
+    int64_t now = tt_now_ms(), at_ms = delay_ms < NEVER - now ? now + delay_ms : NEVER;
+    self->timers[at] = (timer_entry_t){at_ms, ++self->timer_id, fn, arg};
     sift_up(self, at);
     return self->timer_id;
 }
@@ -333,10 +336,10 @@ static int wait_ms(const tt_loop_t *self, bool busy, int64_t deadline_ms)
 {
     if (busy)
         return 0;
-    int64_t until = deadline_ms;
-    if (self->timer_count > 0 && (until < 0 || self->timers[0].at_ms < until))
+    int64_t until = deadline_ms < 0 ? NEVER : deadline_ms;
+    if (self->timer_count > 0 && self->timers[0].at_ms < until)
         until = self->timers[0].at_ms;
-    if (until < 0)
+    if (until == NEVER)
         return -1;
     int64_t left = until - tt_now_ms();
     return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;

@@ -1,6 +1,8 @@
 /* The task word and the output counts. See page.h for the protocol of the word. */
 #include "page.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
@@ -20,7 +22,10 @@ int tt_page_create(tt_page_t **page)
     int fd = memfd("tutti-page");
     if (fd < 0)
         return -1;
-    if (ftruncate(fd, sizeof(tt_page_t)) != 0 || (*page = tt_page_map(fd)) == NULL) {
+    /* Sealed in size: user code that shrank it would end the host with SIGBUS. */
+    if (ftruncate(fd, sizeof(tt_page_t)) != 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0 ||
+        (*page = tt_page_map(fd)) == NULL) {
         close(fd);
         return -1;
     }
@@ -30,8 +35,10 @@ int tt_page_create(tt_page_t **page)
 tt_page_t *tt_page_map(int fd)
 {
     off_t size = lseek(fd, 0, SEEK_END);
-    if (size < (off_t)sizeof(tt_page_t))
+    if (size < (off_t)sizeof(tt_page_t)) {
+        errno = EINVAL;
         return NULL;
+    }
     void *at = mmap(NULL, sizeof(tt_page_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     return at == MAP_FAILED ? NULL : at;
 }

@@ -167,7 +167,7 @@ int tt_read(tt_reader_t *self, tt_item_t *item)
 
 tt_reader_t tt_reader(tt_span_t bytes)
 {
-    return (tt_reader_t){bytes.data, bytes.data + bytes.len};
+    return (tt_reader_t){bytes.data, bytes.len ? bytes.data + bytes.len : bytes.data};
 }
 
 bool tt_reader_done(const tt_reader_t *self)
