@@ -15,7 +15,6 @@
 
 enum {
     STOP_LIMIT_MS = 5000,   /* for hosts to end; then they are terminated */
-    KICK_MS = 20,           /* how often held-back work is tried again */
     CLIENT_CAP = 256 << 20, /* bytes that may wait for a client before its work is held back */
     HOST_CAP = 64 << 20
 };
@@ -624,14 +623,6 @@ static void on_signal(void *arg, const struct signalfd_siginfo *info)
         stop(self);
 }
 
-static void on_kick(void *arg)
-{
-    controller_t *self = arg;
-    if (self->kick_due)
-        dispatch_kick(self);
-    tt_loop_add_timer(self->loop, KICK_MS, on_kick, self);
-}
-
 static int open_sockets(controller_t *self, tt_error_t *err)
 {
     const char *paths[2] = {[PEER_CLIENT] = self->options->dir->client_sock,
@@ -717,7 +708,6 @@ int controller_run(const controller_options_t *options)
     int status = self->balanced && open_sockets(self, &err) == 0 ? 0 : 1;
     if (status == 0) {
         launches_expect(self);
-        on_kick(self);
         tell_ready(self, "ok\n");
         tt_log(TT_LOG_INFO, "cluster '%s' is up", options->dir->name);
         tt_loop_run(self->loop);

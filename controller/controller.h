@@ -31,7 +31,7 @@ typedef struct controller {
     tt_map_t tasks; /* by our id */
     uint64_t next_task;
     balanced_t *balanced;
-    bool kick_due; /* work was held back because a client takes nothing */
+    uint64_t kick_timer; /* runs while work is held back because a peer takes nothing */
 
     struct blob *blobs;
     struct launch *launches;
@@ -75,8 +75,7 @@ void dispatch_output(controller_t *self, peer_t *host, const tt_message_t *messa
                      tt_frames_t *payload);
 void dispatch_cancel(controller_t *self, peer_t *client, const tt_message_t *message);
 void dispatch_returned(controller_t *self, const tt_message_t *message);
-/* An engine can take work, or work has come: sends what can be sent. */
-void dispatch_kick(controller_t *self);
+/* An engine can take work: sends what can be sent. */
 void dispatch_engine_free(controller_t *self, engine_t *engine);
 /* The engine's host is gone: what it had been sent may have run; what waited has not. */
 void dispatch_engine_lost(controller_t *self, engine_t *engine, const char *cause);

@@ -9,7 +9,13 @@
 #include <string.h>
 #include <time.h>
 
-enum { DIRECT_WINDOW = 64 };
+enum {
+    DIRECT_WINDOW = 64,
+    LATER_MS = 20 /* how often held-back work is tried again */
+};
+
+static void send_direct(controller_t *self, engine_t *engine);
+static void send_balanced(controller_t *self);
 
 /* What clients may have waiting here; beyond it they are told to wait. */
 #define QUEUED_CAP ((size_t)1 << 30)
@@ -112,11 +118,27 @@ static bool takes_direct(const engine_t *engine)
            engine->sent.count < DIRECT_WINDOW && !tt_outbox_full(engine->host->outbox);
 }
 
+static void on_later(void *arg)
+{
+    controller_t *self = arg;
+    self->kick_timer = 0;
+    for (size_t i = 0; i < self->registry.count; i++)
+        send_direct(self, self->registry.engines[i]);
+    send_balanced(self);
+}
+
+/* A peer takes nothing now: its outbox empties without telling us. */
+static void try_later(controller_t *self)
+{
+    if (self->kick_timer == 0)
+        self->kick_timer = tt_loop_add_timer(self->loop, LATER_MS, on_later, self);
+}
+
 static bool client_takes(controller_t *self, const part_t *part)
 {
     if (part->task->client == NULL || !tt_outbox_full(part->task->client->outbox))
         return true;
-    self->kick_due = true;
+    try_later(self);
     return false;
 }
 
@@ -158,7 +180,7 @@ static void send_balanced(controller_t *self)
     for (part_t *part; (part = balanced_next(self->balanced, &self->registry, &engine));)
         send_part(self, part, engine);
     if (balanced_count(self->balanced) > 0)
-        self->kick_due = true;
+        try_later(self);
 }
 
 void dispatch_engine_free(controller_t *self, engine_t *engine)
@@ -168,14 +190,6 @@ void dispatch_engine_free(controller_t *self, engine_t *engine)
         send_balanced(self);
     else if (engine->sent.count == 0 && engine->state == TT_ENGINE_READY && engine->host)
         recall_for(self, engine);
-}
-
-void dispatch_kick(controller_t *self)
-{
-    self->kick_due = false;
-    for (size_t i = 0; i < self->registry.count; i++)
-        send_direct(self, self->registry.engines[i]);
-    send_balanced(self);
 }
 
 /* ---- submitting */
