@@ -34,7 +34,8 @@ struct balanced {
 
 size_t balanced_window(const engine_t *engine)
 {
-    size_t ahead = (size_t)(HIDE_NS / (engine->mean_run_ns + 1));
+    int64_t run_ns = engine->mean_run_ns;
+    size_t ahead = run_ns < 0 || run_ns >= HIDE_NS ? 0 : (size_t)(HIDE_NS / (run_ns + 1));
     return ahead + 1 < WINDOW_MAX ? ahead + 1 : WINDOW_MAX;
 }
 

@@ -5,6 +5,8 @@
 #include "log.h"
 #include "pack.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,6 +105,7 @@ void peers_lost(controller_t *self, peer_t *peer, const char *why)
     if (peer->role == PEER_CLIENT) {
         dispatch_client_gone(self, peer);
         blobs_client_gone(self, peer);
+        launches_client_gone(self, peer);
     } else {
         host_lost(self, peer, why);
         launches_note_hosts(self);
@@ -134,27 +137,34 @@ static void on_peer_end(void *arg, int fd, uint32_t events)
         peers_lost(self, peer, "ended");
 }
 
-/* A peer on this machine is watched by its process: its end is seen at once. */
-static void watch(controller_t *self, peer_t *peer, const tt_msg_hello_t *hello)
+/* A peer on this machine is watched by its process: its end is seen at once. Its pid and the
+ * descriptor to watch; -1 with errno when it cannot be watched; 0 for one on another machine. */
+static int watch(const tt_msg_hello_t *hello, int *fd)
 {
     char boot[64];
+    *fd = -1;
     if (strcmp(tt_text_copy(hello->boot, boot, sizeof boot), tt_boot_id()) != 0)
-        return;
-    peer->watch_pid = (int)(hello->watch_pid > 0 ? hello->watch_pid : hello->pid);
-    peer->watch_fd = tt_pidfd_open(peer->watch_pid);
-    if (peer->watch_fd >= 0)
-        tt_loop_add_fd(self->loop, peer->watch_fd, EPOLLIN, on_peer_end, self);
+        return 0;
+    int64_t pid = hello->watch_pid > 0 ? hello->watch_pid : hello->pid;
+    errno = ESRCH;
+    if (pid > 1 && pid <= INT_MAX)
+        *fd = tt_pidfd_open((int)pid);
+    return *fd < 0 ? -1 : (int)pid;
 }
 
 static peer_t *new_peer(controller_t *self, role_t role, tt_span_t route,
                         const tt_msg_hello_t *hello)
 {
+    int fd, pid = watch(hello, &fd);
+    if (pid < 0)
+        return NULL;
     peer_t *peer = tt_alloc(sizeof *peer);
     peer->key = route_key(route);
     peer->role = role;
     peer->outbox = tt_outbox_new(self->loop, self->sockets[role], route,
                                  role == PEER_CLIENT ? CLIENT_CAP : HOST_CAP);
-    peer->watch_fd = -1;
+    peer->watch_pid = pid;
+    peer->watch_fd = fd;
     peer->since_ms = tt_now_ms();
     peer->epoch = hello->epoch;
     peer->pid = (int)hello->pid;
@@ -164,7 +174,8 @@ static peer_t *new_peer(controller_t *self, role_t role, tt_span_t route,
         memcpy(peer->uuid, hello->uuid.data, sizeof peer->uuid);
     tt_text_copy(hello->host, peer->host, sizeof peer->host);
     tt_text_copy(hello->program, peer->program, sizeof peer->program);
-    watch(self, peer, hello);
+    if (fd >= 0)
+        tt_loop_add_fd(self->loop, fd, EPOLLIN, on_peer_end, self);
     tt_map_set(&self->peers[role], peer->key, peer);
     return peer;
 }
@@ -180,6 +191,30 @@ static void send_once(controller_t *self, role_t role, tt_span_t route,
 
 /* ---- registration */
 
+static void refuse(controller_t *self, role_t role, tt_span_t route, uint64_t id,
+                   const char *text)
+{
+    tt_message_t message = tt_message(TT_MSG_REFUSE, id);
+    message.as.refuse.major = TT_WIRE_MAJOR;
+    message.as.refuse.minor = TT_WIRE_MINOR;
+    message.as.refuse.text = tt_span(text);
+    self->counts.refused++;
+    tt_log(TT_LOG_WARN, "refused a peer: %s", text);
+    send_once(self, role, route, &message);
+}
+
+/* Whoever is not watched would never be tidied up after. */
+static void refuse_unseen(controller_t *self, role_t role, tt_span_t route, uint64_t id,
+                          const tt_msg_hello_t *hello)
+{
+    char text[256], program[64], why[128];
+    snprintf(why, sizeof why, "%s", strerror(errno));
+    snprintf(text, sizeof text, "cannot watch %s's process %lld: %s",
+             tt_text_copy(hello->program, program, sizeof program),
+             (long long)(hello->watch_pid > 0 ? hello->watch_pid : hello->pid), why);
+    refuse(self, role, route, id, text);
+}
+
 static void refuse_version(controller_t *self, role_t role, tt_span_t route, uint64_t id,
                            const tt_msg_hello_t *hello)
 {
@@ -189,13 +224,7 @@ static void refuse_version(controller_t *self, role_t role, tt_span_t route, uin
              (unsigned long long)hello->major, (unsigned long long)hello->minor,
              tt_text_copy(hello->program, program, sizeof program), TT_WIRE_MAJOR,
              TT_WIRE_MINOR, TT_VERSION);
-    tt_message_t message = tt_message(TT_MSG_REFUSE, id);
-    message.as.refuse.major = TT_WIRE_MAJOR;
-    message.as.refuse.minor = TT_WIRE_MINOR;
-    message.as.refuse.text = tt_span(text);
-    self->counts.refused++;
-    tt_log(TT_LOG_WARN, "refused a peer: %s", text);
-    send_once(self, role, route, &message);
+    refuse(self, role, route, id, text);
 }
 
 static void welcome(controller_t *self, peer_t *peer, uint64_t id)
@@ -234,8 +263,10 @@ static void on_hello(controller_t *self, role_t role, tt_span_t route,
     }
     peer_t *peer = tt_map_get(&self->peers[role], route_key(route));
     bool fresh = peer == NULL;
-    if (fresh)
-        peer = new_peer(self, role, route, hello);
+    if (fresh && (peer = new_peer(self, role, route, hello)) == NULL) {
+        refuse_unseen(self, role, route, message->id, hello);
+        return;
+    }
     peer->seen_ms = tt_now_ms();
     if (role == PEER_CLIENT && peer->events)
         introduce_engines(self, peer);

@@ -96,6 +96,8 @@ void blobs_release(controller_t *self);
 /* ---- engines to be (launches.c) */
 
 void launches_request(controller_t *self, peer_t *client, const tt_message_t *message);
+/* What it asked for and has not begun will not begin. */
+void launches_client_gone(controller_t *self, const peer_t *client);
 /* A host has registered: gives it the engines that were launched with it, adopts those it has.
  */
 void launches_host(controller_t *self, peer_t *host, const tt_msg_hello_t *hello);

@@ -376,7 +376,8 @@ void dispatch_result(controller_t *self, peer_t *host, const tt_message_t *messa
     engine_t *engine = part->engine;
     part_list_remove(&engine->sent, part);
     engine->done++;
-    engine->mean_run_ns += (message->as.result.run_ns - engine->mean_run_ns) / 4;
+    int64_t run_ns = message->as.result.run_ns;
+    engine->mean_run_ns += ((run_ns > 0 ? run_ns : 0) - engine->mean_run_ns) / 4;
     if (!try_again(self, part, message->as.result.status)) {
         tt_message_t result = *message;
         result.as.result.host = tt_span(engine->host_name);

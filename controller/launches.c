@@ -271,6 +271,15 @@ static void carry_out(controller_t *self, launch_t *launch)
         house(self, launch);
 }
 
+/* How many engines are missing from a wished total. */
+static uint64_t missing(const controller_t *self, uint64_t total)
+{
+    size_t have = registry_count(&self->registry, TT_ENGINE_READY) +
+                  registry_count(&self->registry, TT_ENGINE_STARTING) +
+                  registry_count(&self->registry, TT_ENGINE_RESTARTING);
+    return have < total ? total - have : 0;
+}
+
 void launches_request(controller_t *self, peer_t *client, const tt_message_t *message)
 {
     const tt_msg_launch_t *wanted = &message->as.launch;
@@ -292,12 +301,8 @@ void launches_request(controller_t *self, peer_t *client, const tt_message_t *me
         self->held = true;
         return;
     }
-    if (wanted->total) {
-        size_t have = registry_count(&self->registry, TT_ENGINE_READY) +
-                      registry_count(&self->registry, TT_ENGINE_STARTING) +
-                      registry_count(&self->registry, TT_ENGINE_RESTARTING);
-        launch->count = have < wanted->count ? wanted->count - have : 0;
-    }
+    if (wanted->total)
+        launch->count = missing(self, wanted->count);
     carry_out(self, launch);
 }
 
@@ -308,15 +313,19 @@ static void release_held(controller_t *self)
     if (!self->held)
         return;
     self->held = false;
-    size_t have = registry_count(&self->registry, TT_ENGINE_READY) +
-                  registry_count(&self->registry, TT_ENGINE_STARTING) +
-                  registry_count(&self->registry, TT_ENGINE_RESTARTING);
     for (launch_t *launch = self->launches; launch; launch = launch->next) {
         if (launch->waiting == NULL)
             continue;
-        launch->count = have < launch->count ? launch->count - have : 0;
+        launch->count = missing(self, launch->count);
         carry_out(self, launch);
     }
+}
+
+void launches_client_gone(controller_t *self, const peer_t *client)
+{
+    for (launch_t *launch = self->launches; launch; launch = launch->next)
+        if (launch->waiting == client)
+            launch->waiting = NULL;
 }
 
 /* ---- hosts that register */

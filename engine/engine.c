@@ -267,6 +267,16 @@ bool engine_pack_running(const engine_t *self, tt_buf_t *out)
     return true;
 }
 
+/* A part that outlived its controller has nobody to answer to. */
+static void send_answer(engine_t *self, const part_t *part, const tt_message_t *message,
+                        tt_frames_t *frames)
+{
+    if (part->stray)
+        tt_frames_release(frames);
+    else
+        host_send(self->host, message, frames);
+}
+
 /* An answer that the host gives itself: the part did not run to its end. */
 static void answer(engine_t *self, part_t *part, tt_status_t status, const char *cause)
 {
@@ -280,7 +290,7 @@ static void answer(engine_t *self, part_t *part, tt_status_t status, const char 
     message.as.result.status = status;
     message.as.result.dropped_bytes = part->dropped;
     message.as.result.cause = tt_span(cause);
-    host_send(self->host, &message, &frames);
+    send_answer(self, part, &message, &frames);
     part_destroy(&part);
 }
 
@@ -342,7 +352,8 @@ static size_t window(const engine_t *self)
         return 0;
     if (!(self->features & TT_FEATURE_PAGE))
         return 1;
-    size_t ahead = (size_t)(HIDE_NS / (self->mean_run_ns + 1));
+    int64_t run_ns = self->mean_run_ns;
+    size_t ahead = run_ns >= HIDE_NS ? 0 : (size_t)(HIDE_NS / (run_ns + 1));
     return ahead + 1 < WINDOW_MAX ? ahead + 1 : WINDOW_MAX;
 }
 
@@ -386,6 +397,8 @@ void engine_forget_waiting(engine_t *self)
 {
     for (part_t *part; (part = part_queue_pop(&self->waiting));)
         part_destroy(&part);
+    for (part_t *part = self->sent.first; part; part = part->next)
+        part->stray = true;
 }
 
 bool engine_recall(engine_t *self, uint64_t id)
@@ -556,7 +569,7 @@ static void send_result(engine_t *self, part_t *part, tt_rt_message_t *rt, uint6
     message.as.result.wait_ns = waited > 0 ? (uint64_t)waited : 0;
     message.as.result.run_ns = run_ns;
     message.as.result.dropped_bytes = part->dropped;
-    host_send(self->host, &message, &frames);
+    send_answer(self, part, &message, &frames);
 }
 
 static void send_sync(engine_t *self)
@@ -585,6 +598,7 @@ static void on_result(engine_t *self, tt_rt_message_t *message)
         return;
     }
     tt_read_int(&message->fields, &run_ns);
+    run_ns = run_ns > 0 ? run_ns : 0;
     tt_read_array(&message->fields, &count);
     for (size_t i = 0; i < 4 && i < count; i++)
         tt_read_uint(&message->fields, &offsets[i]);
@@ -668,7 +682,9 @@ static void settle_sent(engine_t *self, const char *cause)
     }
     for (part_t *part; (part = part_queue_pop(&back));) {
         part->seq = 0;
-        if (part->stop == BY_PERSON)
+        if (part->stray)
+            part_destroy(&part);
+        else if (part->stop == BY_PERSON)
             answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
         else
             part_queue_push_front(&self->waiting, part);

@@ -47,8 +47,9 @@ void engine_interrupt(engine_t *self);
 /* Takes the task back if it is not in the interpreter's socket yet. */
 bool engine_recall(engine_t *self, uint64_t id);
 
-/* Forgets what has not been sent to the interpreter: whoever asked for it has been told that it
- * is lost with the controller, so it must not run later. */
+/* Forgets what has not started: whoever asked for it has been told that it is lost with the
+ * controller, so it must not run later. What is in the interpreter's socket already runs on, and
+ * nobody hears of it. */
 void engine_forget_waiting(engine_t *self);
 
 /* Kills the interpreter with all that it started; it is then started again, or not

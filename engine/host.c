@@ -212,7 +212,8 @@ static void on_who(host_t *self, const tt_message_t *message, tt_frames_t *paylo
 {
     (void)message;
     (void)payload;
-    say_hello(self);
+    if (!self->stopping)
+        say_hello(self);
 }
 
 /* ---- spawning */

@@ -56,5 +56,7 @@ int main(int argc, char **argv)
     }
     host_options_t host = {given.endpoint, given.cluster, (uint64_t)given.launch,
                            (long)(given.grace * 1000), parent};
-    return host_run(&host);
+    int status = host_run(&host);
+    parent_stand_in(parent);
+    return status;
 }

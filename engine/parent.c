@@ -56,6 +56,12 @@ static int wait_for(pid_t host, const sigset_t *signals)
     }
 }
 
+void parent_stand_in(int parent)
+{
+    if (getppid() != parent)
+        sweep();
+}
+
 int parent_fork(void)
 {
     sigset_t signals;
@@ -66,7 +72,7 @@ int parent_fork(void)
         return -1;
     if (host == 0) {
         prctl(PR_SET_CHILD_SUBREAPER, 0);
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* the host then ends in order, and stands in */
         if (getppid() != parent)
             _exit(1);
         return 0;

@@ -8,4 +8,8 @@
  * when it was killed). Returns -1 with errno when nothing could be forked. */
 int parent_fork(void);
 
+/* For the host, when it has ended its work: if the parent with that pid was killed before it,
+ * nobody else sweeps, so this does. The host must be a subreaper. */
+void parent_stand_in(int parent);
+
 #endif

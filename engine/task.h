@@ -33,6 +33,7 @@ typedef struct part {
     int64_t signalled_ns;
     uint64_t dropped; /* bytes of its output that were cut */
     uint64_t output;  /* bytes of its output so far */
+    bool stray;       /* its controller is gone: nobody waits for it any more */
 } part_t;
 
 /* A queue of parts: first in, first out, and back to the front after a death. */

@@ -123,16 +123,30 @@ int session_bind_handle(session_t *self, job_t *job)
     return 0;
 }
 
+/* As `name = %px ...` does. */
+static int assign(session_t *self, job_t *job, const char *name)
+{
+    bool scalar = job->scalar && job->part_count == 1 && job->parts[0].status == TT_STATUS_OK;
+    return set(self, job, name, scalar ? "value" : "result", true);
+}
+
 int session_bind_job(session_t *self, job_t *job)
 {
     if (job->background)
         return job->name_count > 0 ? set(self, job, "", "resolve", true) : 0;
-    bool scalar = job->scalar && job->part_count == 1 && job->parts[0].status == TT_STATUS_OK;
     tt_buf_t names;
     tt_buf_init(&names);
     for (size_t i = 0; i < job->name_count; i++)
         tt_buf_printf(&names, "%s%s", i ? ", " : "", job->names[i]);
-    int status = set(self, job, tt_buf_text(&names), scalar ? "value" : "result", true);
+    int status = assign(self, job, tt_buf_text(&names));
     tt_buf_release(&names);
     return status;
+}
+
+int session_show_job(session_t *self, job_t *job)
+{
+    int status = assign(self, job, "__tutti_value__");
+    return status ? status
+                  : session_show_value(self, job->number,
+                                       "globals().pop('__tutti_value__')");
 }

@@ -118,7 +118,7 @@ static int request_launch(tt_client_t *client, const cluster_wish_t *wish, bool 
         program = tt_interpreter_python();
     tt_msg_launch_t *launch = &message.as.launch;
     launch->launcher = tt_span("local");
-    launch->count = (uint64_t)(wish->engines > 0 ? wish->engines : cluster_cores());
+    launch->count = (uint64_t)(wish->engines == CLUSTER_PER_CORE ? cluster_cores() : wish->engines);
     launch->language = tt_span(language);
     launch->program = tt_span(program);
     launch->args = (tt_span_t){args.data, args.len};
@@ -281,8 +281,14 @@ static void ask_to_stop(tt_loop_t *loop, const tt_rundir_t *dir, tt_error_t *err
         return;
     tt_message_t message = tt_message(TT_MSG_STOP, 0), answer;
     tt_packet_t reply;
-    if (tt_client_request(client, &message, STOP_MS, &answer, &reply, err) == 0)
+    bool never = false;
+    int64_t until = tt_now_ms() + STOP_MS;
+    if (tt_client_request(client, &message, STOP_MS, &answer, &reply, err) == 0) {
         tt_packet_release(&reply);
+        /* Until we have lost it: else a goodbye that nobody reads would linger at the close. */
+        while (tt_client_alive(client) && tt_now_ms() < until)
+            tt_loop_run_until(loop, &never, 2);
+    }
     tt_client_close(&client);
     wait_free(dir, STOP_MS);
 }

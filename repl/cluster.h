@@ -6,8 +6,12 @@
 #include "client.h"
 #include "option.h"
 
+#include <limits.h>
+
+enum { CLUSTER_PER_CORE = INT_MIN };
+
 typedef struct {
-    long engines;         /* 0: one per core */
+    long engines;         /* or CLUSTER_PER_CORE */
     const char *language; /* NULL: python */
     const char *program;  /* the interpreter; NULL: the default */
     const char *wait;     /* how many to wait for: a number, or NULL or "all" */

@@ -2,12 +2,14 @@
 #include "command.h"
 
 #include "session.h"
+#include "text.h"
 
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define AT(member) offsetof(given_t, member)
 
@@ -101,14 +103,33 @@ const command_t commands[] = {
 
 int command_complain(int status, const char *format, ...)
 {
+    char line[1024];
     va_list args;
-    fflush(stdout);
-    fputs("tutti: ", stderr);
+    tt_buf_t text;
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    fputc('\n', stderr);
+    tt_buf_init(&text);
+    tt_text_escape(&text, line, strlen(line));
+    fflush(stdout);
+    fprintf(stderr, "tutti: %s\n", tt_buf_text(&text));
+    tt_buf_release(&text);
     return status;
+}
+
+int command_check(const given_t *given)
+{
+    const char *wait = given->wish.wait;
+    if (given->wish.engines != CLUSTER_PER_CORE && given->wish.engines < 1)
+        return command_complain(2, "-n takes a number above 0, not %ld", given->wish.engines);
+    if (wait && strcmp(wait, "all") != 0 && (*wait == 0 || wait[strspn(wait, "0123456789")]))
+        return command_complain(2, "--wait takes a number or 'all', not '%s'", wait);
+    return 0;
+}
+
+int command_check_none(const char *command, int argc)
+{
+    return argc == 0 ? 0 : command_complain(2, "%s takes options only", command);
 }
 
 /* ---- signals */

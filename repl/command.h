@@ -30,6 +30,12 @@ extern const command_t commands[];
 tt_loop_t *command_loop(void);
 int command_complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What no option's type checks: -n above 0, --wait a number or "all". Returns 0, or 2 after a
+ * message. */
+int command_check(const given_t *given);
+/* Complains of operands for a command that takes none. Returns 0 or 2. */
+int command_check_none(const char *command, int argc);
+
 /* Whom SIGINT and SIGCHLD are for, while a session runs. */
 struct session;
 void command_set_session(struct session *session);

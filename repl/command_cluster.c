@@ -27,10 +27,8 @@ int command_start(given_t *given, int argc, char **argv)
     tt_error_t err;
     pid_t pid;
     (void)argv;
-    if (argc > 0)
-        return command_complain(2, "start takes options only");
-    if (given->wish.engines < 0)
-        return command_complain(2, "start -n takes a number above 0");
+    if (command_check_none("start", argc) != 0 || command_check(given) != 0)
+        return 2;
     if (tt_rundir_prepare(given->name, &dir, &err) != 0)
         return command_complain(3, "%s", err.text);
     bool running = tt_rundir_holder(&dir, &pid) == 1;
@@ -97,7 +95,7 @@ static int show(const given_t *given, status_form_t form)
     static tt_rundir_t dir;
     tt_error_t err;
     pid_t pid;
-    if (tt_rundir_open(given->name, &dir, &err) != 0)
+    if (tt_rundir_open(given->name, &dir, &err) != 0 && err.code != ENOENT)
         return command_complain(3, "%s", err.text);
     if (tt_rundir_holder(&dir, &pid) == 0)
         return command_complain(3, "no cluster '%s' is running; tutti start makes one",
@@ -110,16 +108,14 @@ static int show(const given_t *given, status_form_t form)
 
 int command_status(given_t *given, int argc, char **argv)
 {
-    (void)argc;
     (void)argv;
-    return show(given, given->json ? STATUS_JSON : STATUS_TEXT);
+    return command_check_none("status", argc) ? 2 : show(given, given->json ? STATUS_JSON : STATUS_TEXT);
 }
 
 int command_why(given_t *given, int argc, char **argv)
 {
-    (void)argc;
     (void)argv;
-    return show(given, STATUS_WHY);
+    return command_check_none("why", argc) ? 2 : show(given, STATUS_WHY);
 }
 
 /* ---- list */
@@ -163,8 +159,9 @@ int command_list(given_t *given, int argc, char **argv)
 {
     listing_t listing = {given->json, 0};
     tt_error_t err;
-    (void)argc;
     (void)argv;
+    if (command_check_none("list", argc) != 0)
+        return 2;
     if (tt_rundir_list(list_one, &listing, &err) != 0)
         return command_complain(3, "%s", err.text);
     if (listing.count == 0 && !given->json)
@@ -206,8 +203,9 @@ int command_logs(given_t *given, int argc, char **argv)
     tt_error_t err;
     off_t at[2] = {-1, -1};
     bool found = false, never = false;
-    (void)argc;
     (void)argv;
+    if (command_check_none("logs", argc) != 0)
+        return 2;
     if (tt_rundir_open(given->name, &dir, &err) != 0 && err.code != ENOENT)
         return command_complain(3, "%s", err.text);
     do {

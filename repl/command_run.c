@@ -24,6 +24,8 @@ static int stage_open(stage_t *stage, given_t *given, bool may_start)
     tt_error_t err;
     pid_t pid;
     memset(stage, 0, sizeof *stage);
+    if (command_check(given) != 0)
+        return 2;
     int rc = may_start ? tt_rundir_prepare(given->name, &stage->dir, &err)
                        : tt_rundir_open(given->name, &stage->dir, &err);
     if (rc != 0 && (may_start || err.code != ENOENT))

@@ -27,22 +27,26 @@ int magic_jobs(session_t *session, const magic_call_t *call)
     return 0;
 }
 
-/* The job that a number names; without one, the latest. NULL after a message. */
+/* The job that the number at the start of the text names; without one, the latest. NULL after a
+ * message. */
 static job_t *find(session_t *session, const char *magic, const char *text)
 {
+    text += strspn(text, " \t\n");
+    size_t len = strcspn(text, ", \t\n");
     char *end;
     long number = strtol(text, &end, 10);
     job_t *job = NULL;
-    if (end == text) {
+    if (len == 0) {
         for (job_t *each = session->jobs; each; each = each->next)
             job = each;
         if (job == NULL)
             session_complain(session, magic, 2, "there is no job yet");
         return job;
     }
-    job = session_find_job(session, (int)number);
-    if (job == NULL || end[strspn(end, " \t,\n0123456789")])
-        session_complain(session, magic, 2, "no job '%s'; %%jobs lists them", text);
+    if (end == text + len)
+        job = session_find_job(session, (int)number);
+    if (job == NULL)
+        session_complain(session, magic, 2, "no job '%.*s'; %%jobs lists them", (int)len, text);
     return job;
 }
 
@@ -53,38 +57,45 @@ int magic_result(session_t *session, const magic_call_t *call)
         return 2;
     if (!session_wait(session, job, -1))
         return session_complain(session, "%result", 1, "job %d still runs", job->number);
+    int status = session_finish_job(session, job);
+    if (status == 0 && job->name_count > 0 && !session->json)
+        status = session_show_job(session, job); /* they were assigned, not shown */
+    return status;
+}
+
+/* Waits for one job until then (-1: however long) and shows it. */
+static int wait_one(session_t *session, job_t *job, int64_t until)
+{
+    int64_t left = until < 0 ? -1 : until - tt_now_ms();
+    if (job->shown)
+        return 0;
+    if (!session_wait(session, job, until >= 0 && left < 0 ? 0 : left))
+        return session_complain(session, "%wait", 1, "job %d still runs", job->number);
     return session_finish_job(session, job);
 }
 
 int magic_wait(session_t *session, const magic_call_t *call)
 {
     const char *limit = words_value(&call->words, "timeout");
+    const char *at = call->rest + strspn(call->rest, ", \t\n");
     double seconds = 0;
     int status = 0;
     if (limit && tt_seconds(limit, &seconds) != 0)
         return session_complain(session, "%wait", 2, "--timeout takes seconds, not '%s'",
                                 limit);
     int64_t until = limit ? tt_now_ms() + (int64_t)(seconds * 1000) : -1;
-    bool some = call->rest[strspn(call->rest, " \t\n")] != 0;
-    for (job_t *job = session->jobs; job;) {
-        job_t *next = job->next;
-        bool wanted = !some;
-        char *end = NULL;
-        for (const char *at = call->rest; some && !wanted; at = end) {
-            long number = strtol(at, &end, 10);
-            if (end == at)
-                break;
-            wanted = number == job->number;
-            end += strspn(end, ", \t\n");
-        }
-        int64_t left = until < 0 ? -1 : until - tt_now_ms();
-        if (wanted && !job->shown) {
-            if (!session_wait(session, job, left < 0 && until >= 0 ? 0 : left))
-                return session_complain(session, "%wait", 1, "job %d still runs", job->number);
-            int ended = session_finish_job(session, job);
+    if (*at == 0) {
+        for (job_t *job = session->jobs, *next; job; job = next) {
+            next = job->next;
+            int ended = wait_one(session, job, until);
             status = status ? status : ended;
         }
-        job = next;
+        return status;
+    }
+    for (; *at; at += strcspn(at, ", \t\n"), at += strspn(at, ", \t\n")) {
+        job_t *job = find(session, "%wait", at);
+        int ended = job ? wait_one(session, job, until) : 2;
+        status = status ? status : ended;
     }
     return status;
 }

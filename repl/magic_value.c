@@ -52,6 +52,11 @@ static int get_local(session_t *session, const char *name, tt_frames_t *group)
         if (tt_read_array(&reader, &count) == 0 && count == 1)
             tt_read_raw(&reader, &value);
     }
+    if (value.data == NULL) {
+        local_result_release(&result);
+        return session_complain(session, "%push", 1, "the local engine gave no value of '%s'",
+                                name);
+    }
     tt_frames_copy(group, value.data, value.len);
     for (size_t i = 1; i < result.frames.count; i++)
         tt_frames_share(group, &result.frames.items[i]);

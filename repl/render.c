@@ -216,6 +216,10 @@ static char *failure_text(const answer_t *answer)
     if (answer->cause.len) {
         tt_buf_printf(&text, ": ");
         tt_text_escape(&text, (const char *)answer->cause.data, answer->cause.len);
+    } else if (answer->status == TT_STATUS_REFUSED && answer->error.message.len) {
+        tt_buf_printf(&text, ": ");
+        tt_text_escape(&text, (const char *)answer->error.message.data,
+                       answer->error.message.len);
     } else if (answer->error.type.data) {
         error_fold_place(&text, &answer->error);
     }

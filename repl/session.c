@@ -8,6 +8,7 @@
 #include "render.h"
 #include "report_json.h"
 #include "target.h"
+#include "text.h"
 #include "value.h"
 
 #include <signal.h>
@@ -55,9 +56,11 @@ int session_complain(session_t *self, const char *what, int status, const char *
     tt_buf_init(&text);
     if (*self->file)
         tt_buf_printf(&text, "%s:%u: ", self->file, self->line);
+    self->placed = true;
     if (what)
         tt_buf_printf(&text, "%s: ", what);
-    tt_buf_printf(&text, "%s\n", line);
+    tt_text_escape(&text, line, strlen(line));
+    tt_buf_append(&text, "\n", 1);
     fflush(stdout);
     fputs(tt_buf_text(&text), stderr);
     tt_buf_release(&text);
@@ -139,50 +142,67 @@ int session_local_call(session_t *self, unsigned op, tt_buf_t *args, tt_frames_t
     return status ? status : 1;
 }
 
-static int run_plain(session_t *self, const char *code)
+static void show_out(int number, tt_span_t repr)
 {
-    tt_buf_t args, name;
+    tt_buf_t text;
+    tt_buf_init(&text);
+    bool lines = memchr(repr.data, '\n', repr.len) != NULL;
+    tt_buf_printf(&text, "Out[%d]:%s", number, lines ? "\n" : " ");
+    tt_buf_append(&text, repr.data, repr.len);
+    tt_buf_append(&text, "\n", 1);
+    write_all(1, &text);
+    tt_buf_release(&text);
+}
+
+/* Runs code that tracebacks call `name`, and shows its value. */
+static int execute_local(session_t *self, tt_span_t code, const char *name, int number)
+{
+    tt_buf_t args;
     local_result_t result;
     tt_buf_init(&args);
-    tt_buf_init(&name);
-    tt_buf_printf(&name, "%s", *self->file ? self->file : "");
-    if (name.len == 0)
-        tt_buf_printf(&name, "In [%d]", self->number);
     tt_pack_array(&args, 3);
-    /* The code of a file keeps its line numbers. */
-    tt_buf_t padded;
-    tt_buf_init(&padded);
-    for (unsigned i = 1; *self->file && i < self->line; i++)
-        tt_buf_append(&padded, "\n", 1);
-    tt_buf_append(&padded, code, strlen(code));
-    tt_pack_str(&args, (const char *)padded.data, padded.len);
-    tt_pack_str(&args, (const char *)name.data, name.len);
+    tt_pack_str(&args, (const char *)code.data, code.len);
+    tt_pack_text(&args, name);
     tt_pack_uint(&args, 0);
-    tt_buf_release(&padded);
-    tt_buf_release(&name);
     fflush(stdout);
     int status = session_local_call(self, TT_RT_EXECUTE, &args, NULL, &result);
     tt_buf_release(&args);
-    if (self->leave)
-        return status == 1 && self->exit_status == 0 ? 0 : status;
     if (status != 0)
         return status;
     answer_t answer;
     tt_error_t err;
     answer_init(&answer);
     if (answer_read(&answer, tt_frames_span(&result.frames, 0), &err) == 0 &&
-        answer.repr.len > 0) {
-        tt_buf_t text;
-        tt_buf_init(&text);
-        bool lines = memchr(answer.repr.data, '\n', answer.repr.len) != NULL;
-        tt_buf_printf(&text, "Out[%d]:%s", self->number, lines ? "\n" : " ");
-        tt_buf_append(&text, answer.repr.data, answer.repr.len);
-        tt_buf_append(&text, "\n", 1);
-        write_all(1, &text);
-        tt_buf_release(&text);
-    }
+        answer.repr.len > 0)
+        show_out(number, answer.repr);
     local_result_release(&result);
     return 0;
+}
+
+static int run_plain(session_t *self, const char *code)
+{
+    char name[32];
+    tt_buf_t padded;
+    tt_buf_init(&padded);
+    snprintf(name, sizeof name, "In [%d]", self->number);
+    /* The code of a file keeps its line numbers. */
+    for (unsigned i = 1; *self->file && i < self->line; i++)
+        tt_buf_append(&padded, "\n", 1);
+    tt_buf_append(&padded, code, strlen(code));
+    int status = execute_local(self, (tt_span_t){padded.data, padded.len},
+                               *self->file ? self->file : name, self->number);
+    tt_buf_release(&padded);
+    self->placed = true; /* by the traceback */
+    if (self->leave)
+        return status == 1 && self->exit_status == 0 ? 0 : status;
+    return status;
+}
+
+int session_show_value(session_t *self, int number, const char *code)
+{
+    char name[32];
+    snprintf(name, sizeof name, "In [%d]", number);
+    return execute_local(self, tt_span(code), name, number);
 }
 
 /* Whether the local language takes the code as whole. */
@@ -313,6 +333,7 @@ static void settle_background(session_t *self)
             session_finish_job(self, job);
         job = next;
     }
+    session_trim_jobs(self);
 }
 
 static int run_block(session_t *self, const source_block_t *block)
@@ -322,6 +343,7 @@ static int run_block(session_t *self, const source_block_t *block)
     settle_background(self);
     self->number++;
     self->line = block->line;
+    self->placed = false;
     if (grammar_parse(&statement, block->text, block->len, &rules, &err) != 0)
         return session_complain(self, NULL, 2, "%s", err.text);
     char *text = tt_strndup(block->text, block->len);
@@ -342,6 +364,9 @@ int session_run(session_t *self, const char *file, const char *text, size_t len)
                source_extend(source, &block))
             continue;
         status = run_block(self, &block);
+        if (status != 0 && *self->file && !self->placed)
+            session_complain(self, NULL, status, "stopped at: %.*s",
+                             (int)grammar_line(block.text, block.len), block.text);
         if (!tt_client_alive(self->client) && status != 0)
             status = 3;
     }
@@ -404,6 +429,7 @@ static void run_asked_magic(session_t *self, uint32_t seq, const char *text)
     renamed.name_count = statement.name_count > 0;
     int status = session_statement(self, &renamed, text);
     grammar_release(&statement);
+    session_trim_jobs(self);
     char why[64];
     snprintf(why, sizeof why, "failed (exit status %d)", status);
     answer_ask(self, seq, status == 0 && renamed.name_count ? name : NULL, status ? why : NULL);
@@ -501,7 +527,8 @@ void session_trim_jobs(session_t *self)
 void session_cancel_job(session_t *self, job_t *job)
 {
     job->cancelled = true;
-    for (size_t i = 0; i < (job->map ? job->submitted : 1); i++)
+    /* The latest first: else engines would begin items that are cancelled next. */
+    for (size_t i = job->map ? job->submitted : 1; i-- > 0;)
         if (job->client_jobs[i])
             tt_client_cancel(self->client, job->client_jobs[i]);
     if (job->map)
@@ -612,6 +639,7 @@ int session_finish_job(session_t *self, job_t *job)
         tell_times(job);
     if (job->name_count > 0 || job->background)
         status = session_bind_job(self, job);
-    session_trim_jobs(self);
+    if (job->map && job->name_count == 0 && failed == 0 && !self->json)
+        status = session_show_job(self, job);
     return failed > 0 ? 1 : status;
 }

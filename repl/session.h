@@ -26,6 +26,7 @@ typedef struct session {
     job_t *waiting;   /* the job that the prompt waits for now */
     int interrupts;   /* of the present wait */
     char *asked_name; /* while a magic within Python runs: where its value goes */
+    bool placed;      /* a message has told file and line of the present statement */
     bool leave;       /* exit was asked for */
     int exit_status;
 } session_t;
@@ -71,6 +72,11 @@ void session_trim_jobs(session_t *self);
 
 /* Binds the job's values to its names on the local engine. Returns 0 or 1. */
 int session_bind_job(session_t *self, job_t *job);
+/* Runs code on the local engine and shows its value as Out[number]. Returns 0 or 1. */
+int session_show_value(session_t *self, int number, const char *code);
+/* Shows the values of a job that is done as one of the local engine's: Out[N] and `_`. Returns 0
+ * or 1. */
+int session_show_job(session_t *self, job_t *job);
 /* Binds `name` to a handle for a job that runs on. */
 int session_bind_handle(session_t *self, job_t *job);
 

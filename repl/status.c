@@ -176,44 +176,67 @@ static void show_clock(FILE *out, double when)
     fprintf(out, "%s", text_);
 }
 
-/* Rows with the same text and second are one row: "0-3". */
+static int compare_ids(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* `  engines 0-3 on web1: was killed by SIGKILL`, of one row or several. Sorts the ids. */
+static void show_reason(FILE *out, tt_span_t reason, int *ids, size_t count)
+{
+    char *host = text(reason, "host"), *why = text(reason, "text");
+    size_t kept = 0;
+    tt_buf_t names;
+    tt_buf_init(&names);
+    qsort(ids, count, sizeof *ids, compare_ids);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || ids[i] != ids[kept - 1])
+            ids[kept++] = ids[i];
+    tt_target_format(&names, ids, kept);
+    show_clock(out, real(reason, "when"));
+    fprintf(out, "  engine%s %s on %s: %s\n", kept == 1 ? "" : "s", tt_buf_text(&names), host,
+            why);
+    tt_buf_release(&names);
+    free(host);
+    free(why);
+}
+
+/* Whether two rows tell the same, within a second. */
+static bool same_reason(tt_span_t one, tt_span_t other)
+{
+    char *texts[] = {text(one, "text"), text(other, "text"), text(one, "host"),
+                     text(other, "host")};
+    bool same = strcmp(texts[0], texts[1]) == 0 && strcmp(texts[2], texts[3]) == 0 &&
+                real(other, "when") - real(one, "when") < 1;
+    for (size_t i = 0; i < 4; i++)
+        free(texts[i]);
+    return same;
+}
+
 static void show_why(tt_span_t report, FILE *out)
 {
-    tt_span_t list = raw(report, "why"), reason, next;
+    tt_span_t list = raw(report, "why"), reason, first = {NULL, 0};
     tt_reader_t at = tt_reader(list);
-    size_t count = 0;
+    size_t count = 0, id_count = 0;
     tt_read_array(&at, &count);
     if (count == 0)
         fprintf(out, "no engine has been lost, restarted or failed to start\n");
-    bool have = count > 0 && tt_read_raw(&at, &reason) == 0;
-    for (size_t i = 1; have; i++) {
-        int *ids = tt_alloc((count + 1) * sizeof *ids);
-        size_t id_count = 0;
-        char *host = text(reason, "host"), *why = text(reason, "text");
-        tt_span_t first = reason;
-        for (;; i++) {
-            if (whole(reason, "engine") >= 0)
-                ids[id_count++] = (int)whole(reason, "engine");
-            have = i < count && tt_read_raw(&at, &next) == 0;
-            char *other = have ? text(next, "text") : NULL;
-            bool same =
-                have && strcmp(other, why) == 0 && real(next, "when") - real(first, "when") < 1;
-            free(other);
-            reason = next;
-            if (!same)
-                break;
+    int *ids = tt_alloc((count + 1) * sizeof *ids);
+    for (size_t i = 0; i < count && tt_read_raw(&at, &reason) == 0; i++) {
+        if (first.data && !same_reason(first, reason)) {
+            show_reason(out, first, ids, id_count);
+            first.data = NULL;
         }
-        tt_buf_t names;
-        tt_buf_init(&names);
-        tt_target_format(&names, ids, id_count);
-        show_clock(out, real(first, "when"));
-        fprintf(out, "  engine%s %s on %s: %s\n", id_count == 1 ? "" : "s", tt_buf_text(&names),
-                host, why);
-        tt_buf_release(&names);
-        free(ids);
-        free(host);
-        free(why);
+        if (first.data == NULL) {
+            first = reason;
+            id_count = 0;
+        }
+        if (whole(reason, "engine") >= 0)
+            ids[id_count++] = (int)whole(reason, "engine");
     }
+    if (first.data)
+        show_reason(out, first, ids, id_count);
+    free(ids);
 }
 
 int status_show(tt_client_t *client, status_form_t form, FILE *out, tt_error_t *err)

@@ -22,6 +22,7 @@ typedef struct {
 } known_blob_t;
 
 struct tt_job {
+    tt_client_t *client;
     uint64_t id;
     tt_job_handlers_t handlers;
     void *arg;
@@ -31,6 +32,7 @@ struct tt_job {
     size_t waiting_count;
     bool has_blob;
     uint8_t blob[HASH];
+    uint64_t end_timer; /* of one that was submitted when the controller was gone */
 };
 
 /* A request under way: the loop fills it in. */
@@ -77,6 +79,7 @@ static void free_job(tt_client_t *self, tt_job_t *job)
     known_blob_t *blob = job->has_blob ? find_blob(self, job->blob) : NULL;
     if (blob && blob->uses > 0)
         blob->uses--;
+    tt_loop_cancel_timer(self->loop, job->end_timer);
     free(job->waiting);
     free(job);
 }
@@ -372,10 +375,8 @@ void tt_client_close(tt_client_t **self_p)
         tt_outbox_send(self->outbox, &bye, NULL);
     }
     size_t walk = 0;
-    for (tt_job_t *job; (job = tt_map_next(&self->jobs, &walk));) {
-        free(job->waiting);
-        free(job);
-    }
+    for (tt_job_t *job; (job = tt_map_next(&self->jobs, &walk));)
+        free_job(self, job);
     tt_map_release(&self->jobs);
     if (self->controller_fd >= 0) {
         tt_loop_remove_fd(self->loop, self->controller_fd);
@@ -415,31 +416,17 @@ size_t tt_job_left(const tt_job_t *self)
     return self->left;
 }
 
-typedef struct {
-    tt_client_t *client;
-    uint64_t job;
-} late_t;
-
 static void on_stillborn(void *arg)
 {
-    late_t *late = arg;
-    tt_job_t *job = tt_map_get(&late->client->jobs, late->job);
-    if (job)
-        end_job(late->client, job, TT_STATUS_UNKNOWN, late->client->why);
-    free(late);
-}
-
-/* A controller that is gone: the job ends, but not before its owner has it. */
-static void end_later(tt_client_t *self, const tt_job_t *job)
-{
-    late_t *late = tt_alloc(sizeof *late);
-    *late = (late_t){self, job->id};
-    tt_loop_add_timer(self->loop, 0, on_stillborn, late);
+    tt_job_t *job = arg;
+    job->end_timer = 0;
+    end_job(job->client, job, TT_STATUS_UNKNOWN, job->client->why);
 }
 
 tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_frames_t *payload)
 {
     tt_job_t *job = tt_alloc(sizeof *job);
+    job->client = self;
     job->id = ++self->next_id;
     job->handlers = *submit->handlers;
     job->arg = submit->arg;
@@ -473,8 +460,9 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
     message.as.submit.flags = submit->balanced ? TT_SUBMIT_BALANCED : 0;
     tt_outbox_send(self->outbox, &message, payload);
     tt_buf_release(&engines);
+    /* A controller that is gone: the job ends, but not before its owner has it. */
     if (self->failed)
-        end_later(self, job);
+        job->end_timer = tt_loop_add_timer(self->loop, 0, on_stillborn, job);
     return job;
 }
 

@@ -291,17 +291,18 @@ void tt_rundir_note_hosts(const tt_rundir_t *self, const pid_t *pids, size_t cou
         fclose(out);
 }
 
-/* A number may have been given to another process since. */
+/* A number may have been given to another process since; and one that has ended counts no more,
+ * though nobody may have reaped it yet (or ever, in a container without an init). */
 static bool is_host(int pid)
 {
-    char path[64], name[32] = "";
-    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    char path[64], state = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
     FILE *in = fopen(path, "re");
     if (in == NULL)
         return false;
-    bool found = fgets(name, sizeof name, in) && strncmp(name, "tutti-engine", 12) == 0;
+    bool found = fscanf(in, "%*d (tutti-engine) %c", &state) == 1;
     fclose(in);
-    return found;
+    return found && state != 'Z' && state != 'X';
 }
 
 size_t tt_rundir_hosts(const tt_rundir_t *self, pid_t **pids)

@@ -5,8 +5,14 @@ Handle are what assigned magics give, RemoteError what a failed engine raises, a
 an expression to look up on the engine.
 """
 
-from .displays import display
-from .result import Handle, RemoteError, Result
-from .values import Reference
+import sys
+
+if sys.version_info < (3, 8):  # ahead of everything that an older one cannot read
+    raise ImportError("tutti needs Python 3.8 or newer; %s is %s"
+                      % (sys.executable, sys.version.split()[0]))
+
+from .displays import display  # noqa: E402
+from .result import Handle, RemoteError, Result  # noqa: E402
+from .values import Reference  # noqa: E402
 
 __all__ = ["Handle", "Reference", "RemoteError", "Result", "display"]

@@ -8,7 +8,7 @@ RESULT, and whether the engine ends.
 import ast
 import builtins
 import collections
-import difflib
+import contextlib
 import keyword
 import os
 import re
@@ -139,11 +139,13 @@ class Session:
         stays the array that the prompt reads."""
         has_value = value is not _MISSING
         parts = [text, has_value, value if has_value else None, list(pictures), error]
-        try:
-            body, buffers = values.encode_flat(parts)
-        except RecursionError:
+        packed = None
+        with contextlib.suppress(RecursionError):
+            packed = values.encode_flat(parts)
+        if packed is None:
             parts[2] = too_deep(value)
-            body, buffers = values.encode_flat(parts)
+            packed = values.encode_flat(parts)
+        body, buffers = packed
         return status, body, [*buffers, *frames], leave
 
     def failure(self, error):
@@ -222,11 +224,12 @@ class Session:
                 or hasattr(builtins, name)):
             return
         names = [n for n in self.namespace if not n.startswith("_")]
-        close = difflib.get_close_matches(name, names, 3)
         if len(names) > NAMES_TOLD:
-            names = close or [*names[:NAMES_TOLD], "..."]
+            from difflib import get_close_matches
+
+            names = get_close_matches(name, names, 3) or [*names[:NAMES_TOLD], "..."]
         raise NameError("name %r is not defined; there %s"
-                        % (name, "are: " + ", ".join(names) if names else "is none yet"))
+                        % (name, "are: " + ", ".join(names) if names else "are no names yet"))
 
     def get_value(self, found, exprs):
         return self.reply(value=found, too_deep=lambda all: [values.Opaque(one) for one in all])
@@ -407,9 +410,16 @@ class Session:
 
     # ---- asking the prompt
 
+    def put(self, what, text):
+        """(status, frames) of the answer. What was printed so far stands before what it prints."""
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, OSError, ValueError):
+                stream.flush()
+        return self.runtime.ask(what, text)
+
     def ask(self, what, text):
         """(status, body of the answer, its further frames); globals it brought are bound."""
-        status, frames = self.runtime.ask(what, text)
+        status, frames = self.put(what, text)
         body = self.read(frames[0], frames[1:]) if frames else [None, False, None, [], None]
         self.bind_arrived()
         error = body[4]
@@ -431,7 +441,7 @@ class Session:
     def wait_for(self, job, timeout):
         """(values, meta) of a job when it has ended, None after `timeout` seconds."""
         text = str(job) if timeout is None else "%d %.3f" % (job, timeout)
-        status, frames = self.runtime.ask("wait", text)
+        status, frames = self.put("wait", text)
         body = self.read(frames[0], ()) if frames else [None, False, None, [], None]
         if status == TIMEOUT or not body[1] and not body[4]:
             return None

@@ -12,7 +12,9 @@ import functools
 import hashlib
 import importlib
 import io
+import linecache
 import marshal
+import os
 import pickle
 import sys
 import types
@@ -68,6 +70,17 @@ def travelling(function):
             and not (name.startswith("__") and name.endswith("__"))}
 
 
+def _lines(code):
+    """(file, number of the first line, [line, ...]) of a function as it was typed, so that
+    tracebacks show it where it arrives."""
+    last, todo = code.co_firstlineno, [code]
+    for one in todo:
+        last = max([last, *(line for _, line in dis.findlinestarts(one) if line)])
+        todo += [const for const in one.co_consts if isinstance(const, types.CodeType)]
+    lines = linecache.getlines(code.co_filename)
+    return code.co_filename, code.co_firstlineno, lines[code.co_firstlineno - 1:last]
+
+
 class _Reducers:
     """What a pickler does with objects of `__main__`; mixed into cloudpickle's or pickle's own."""
 
@@ -100,7 +113,8 @@ class _Reducers:
                 pass
         attributes = {name: getattr(function, name) for name in _ATTRIBUTES
                       if hasattr(function, name)}
-        state = (attributes, function.__dict__, contents, travelling(function))
+        state = (attributes, function.__dict__, contents, travelling(function),
+                 _lines(function.__code__))
         return _function, args, state, None, None, _complete_function
 
     def reduce_other(self, obj):
@@ -171,7 +185,8 @@ def _function(version, code, name, cells):
 
 
 def _complete_function(function, state):
-    attributes, own, contents, travelled = state
+    attributes, own, contents, travelled, lines = state
+    _remember(*lines)
     for name, value in attributes.items():
         setattr(function, name, value)
     function.__dict__.update(own)
@@ -182,6 +197,17 @@ def _complete_function(function, state):
     else:
         for name, value in travelled.items():
             function.__globals__.setdefault(name, value)
+
+
+def _remember(file, first, lines):
+    """Lays lines over what linecache knows of what was typed; a real file speaks for itself."""
+    if not lines or os.path.isfile(file):
+        return
+    known = linecache.cache.get(file)
+    known = list(known[2]) if known and len(known) > 1 and known[1] is None else []
+    known += ["\n"] * (first - 1 - len(known))
+    known[first - 1:first - 1 + len(lines)] = lines
+    linecache.cache[file] = (sum(map(len, known)), None, known, file)
 
 
 def _cached(function, parameters):
