@@ -138,7 +138,8 @@ static void on_peer_end(void *arg, int fd, uint32_t events)
 }
 
 /* A peer on this machine is watched by its process: its end is seen at once. Its pid and the
- * descriptor to watch; -1 with errno when it cannot be watched; 0 for one on another machine. */
+ * descriptor to watch; -1 with errno when it cannot be watched; 0 for one on another machine.
+ */
 static int watch(const tt_msg_hello_t *hello, int *fd)
 {
     char boot[64];
@@ -525,9 +526,8 @@ static void on_output(controller_t *self, peer_t *peer, tt_message_t *message,
 static void on_returned(controller_t *self, peer_t *peer, tt_message_t *message,
                         tt_frames_t *payload)
 {
-    (void)peer;
     (void)payload;
-    dispatch_returned(self, message);
+    dispatch_returned(self, peer, message);
 }
 
 static void on_error(controller_t *self, peer_t *peer, tt_message_t *message,

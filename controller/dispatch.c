@@ -462,7 +462,7 @@ void dispatch_cancel(controller_t *self, peer_t *client, const tt_message_t *mes
     free(ids);
 }
 
-void dispatch_returned(controller_t *self, const tt_message_t *message)
+void dispatch_returned(controller_t *self, const peer_t *host, const tt_message_t *message)
 {
     task_t *task = tt_map_get(&self->tasks, message->id);
     int *ids;
@@ -471,8 +471,9 @@ void dispatch_returned(controller_t *self, const tt_message_t *message)
         self->registry.engines[i]->recalling = false;
     for (int i = 0; task && i < count; i++) {
         part_t *part = task_part(task, ids[i]);
-        if (part == NULL || part->state != PART_SENT)
-            continue;
+        if (part == NULL || part->state != PART_SENT || !part->recalled ||
+            part->engine->host != host)
+            continue; /* not asked for, or not of this host */
         part_list_remove(&part->engine->sent, part);
         part->state = PART_WAITING;
         part->engine = NULL;

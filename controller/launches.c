@@ -19,7 +19,8 @@
 
 enum {
     REGISTER_LIMIT_MS = 15000, /* from the start of a host to its HELLO */
-    EXPECT_LIMIT_MS = 3000     /* for the hosts of an earlier controller to come back */
+    EXPECT_LIMIT_MS = 3000,    /* for the hosts of an earlier controller to come back */
+    ADOPTED_MAX = 1 << 24      /* above the numbers of their engines: ours go on behind them */
 };
 
 typedef struct launch {
@@ -340,7 +341,7 @@ static void adopt(controller_t *self, peer_t *host, tt_span_t engines)
         int64_t id = -1, pid = 0;
         uint64_t state = 0;
         if (fields < 6 || tt_read_int(&reader, &id) != 0 || tt_read_int(&reader, &pid) != 0 ||
-            tt_read_uint(&reader, &state) != 0 || id < 0 || id > INT_MAX - 1)
+            tt_read_uint(&reader, &state) != 0 || id < 0 || id >= ADOPTED_MAX)
             break;
         engine_t *engine = registry_find(&self->registry, (int)id);
         if (engine && engine->host && engine->host != host) {

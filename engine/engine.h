@@ -48,8 +48,8 @@ void engine_interrupt(engine_t *self);
 bool engine_recall(engine_t *self, uint64_t id);
 
 /* Forgets what has not started: whoever asked for it has been told that it is lost with the
- * controller, so it must not run later. What is in the interpreter's socket already runs on, and
- * nobody hears of it. */
+ * controller, so it must not run later. What is in the interpreter's socket already runs on,
+ * and nobody hears of it. */
 void engine_forget_waiting(engine_t *self);
 
 /* Kills the interpreter with all that it started; it is then started again, or not

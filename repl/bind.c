@@ -147,6 +147,5 @@ int session_show_job(session_t *self, job_t *job)
 {
     int status = assign(self, job, "__tutti_value__");
     return status ? status
-                  : session_show_value(self, job->number,
-                                       "globals().pop('__tutti_value__')");
+                  : session_show_value(self, job->number, "globals().pop('__tutti_value__')");
 }

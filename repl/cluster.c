@@ -118,7 +118,8 @@ static int request_launch(tt_client_t *client, const cluster_wish_t *wish, bool 
         program = tt_interpreter_python();
     tt_msg_launch_t *launch = &message.as.launch;
     launch->launcher = tt_span("local");
-    launch->count = (uint64_t)(wish->engines == CLUSTER_PER_CORE ? cluster_cores() : wish->engines);
+    launch->count =
+        (uint64_t)(wish->engines == CLUSTER_PER_CORE ? cluster_cores() : wish->engines);
     launch->language = tt_span(language);
     launch->program = tt_span(program);
     launch->args = (tt_span_t){args.data, args.len};

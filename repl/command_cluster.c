@@ -109,7 +109,9 @@ static int show(const given_t *given, status_form_t form)
 int command_status(given_t *given, int argc, char **argv)
 {
     (void)argv;
-    return command_check_none("status", argc) ? 2 : show(given, given->json ? STATUS_JSON : STATUS_TEXT);
+    return command_check_none("status", argc)
+               ? 2
+               : show(given, given->json ? STATUS_JSON : STATUS_TEXT);
 }
 
 int command_why(given_t *given, int argc, char **argv)

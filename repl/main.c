@@ -60,7 +60,8 @@ static int unknown(const char *name)
 
 static given_t defaults(void)
 {
-    return (given_t){.name = "default", .wish = {.engines = CLUSTER_PER_CORE, .timeout_s = 60, .grace_s = 60}};
+    return (given_t){.name = "default",
+                     .wish = {.engines = CLUSTER_PER_CORE, .timeout_s = 60, .grace_s = 60}};
 }
 
 static int run_command(int argc, char **argv)

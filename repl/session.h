@@ -74,8 +74,8 @@ void session_trim_jobs(session_t *self);
 int session_bind_job(session_t *self, job_t *job);
 /* Runs code on the local engine and shows its value as Out[number]. Returns 0 or 1. */
 int session_show_value(session_t *self, int number, const char *code);
-/* Shows the values of a job that is done as one of the local engine's: Out[N] and `_`. Returns 0
- * or 1. */
+/* Shows the values of a job that is done as one of the local engine's: Out[N] and `_`. Returns
+ * 0 or 1. */
 int session_show_job(session_t *self, job_t *job);
 /* Binds `name` to a handle for a job that runs on. */
 int session_bind_handle(session_t *self, job_t *job);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -329,6 +330,48 @@ TEST(clusters_are_listed_by_name_and_nothing_else_is)
     assert_string_equal(listed, "one two ");
 }
 
+/* A process with the name of an engine host's parent, alive until `go` is closed. */
+static pid_t fork_named(const char *name, int go[2])
+{
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(go), 0);
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        close(go[1]);
+        prctl(PR_SET_NAME, name);
+        _exit(write(ready[1], "x", 1) != 1 || read(go[0], &byte, 1) != 0);
+    }
+    close(go[0]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    close(ready[1]);
+    return child;
+}
+
+TEST(hosts_that_were_noted_are_found_while_they_live)
+{
+    int go[2], other_go[2];
+    pid_t *pids, host = fork_named("tutti-engine", go), other = fork_named("bash)", other_go);
+    assert_int_equal(tt_rundir_prepare("x", &dir, &err), 0);
+    assert_int_equal(tt_rundir_hosts(&dir, &pids), 0);
+    tt_rundir_note_hosts(&dir, (pid_t[]){host, other, 1, -1}, 4);
+    assert_int_equal(tt_rundir_hosts(&dir, &pids), 1);
+    assert_int_equal(pids[0], host);
+    free(pids);
+    close(go[1]);
+    close(other_go[1]);
+    siginfo_t info;
+    assert_int_equal(waitid(P_PID, (id_t)host, &info, WEXITED | WNOWAIT), 0);
+    assert_int_equal(tt_rundir_hosts(&dir, &pids), 0); /* not reaped yet, but dead */
+    free(pids);
+    waitpid(host, NULL, 0);
+    waitpid(other, NULL, 0);
+    assert_int_equal(tt_rundir_hosts(&dir, &pids), 0);
+    free(pids);
+}
+
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -353,6 +396,7 @@ int main(void)
         EACH(a_lock_that_is_a_link_is_not_followed),
         EACH(asking_for_the_holder_never_makes_a_lock_fail),
         EACH(clusters_are_listed_by_name_and_nothing_else_is),
+        EACH(hosts_that_were_noted_are_found_while_they_live),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
