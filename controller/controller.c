@@ -415,7 +415,7 @@ static void on_stop_limit(void *arg)
 
 static void finish_if_alone(controller_t *self)
 {
-    if (self->stopping && self->peers[PEER_HOST].count == 0)
+    if (self->stopping && self->peers[PEER_HOST].count == 0 && !launches_alive(self))
         tt_loop_stop(self->loop);
 }
 
@@ -429,6 +429,7 @@ static void stop(controller_t *self)
     size_t walk = 0;
     for (peer_t *host; (host = tt_map_next(&self->peers[PEER_HOST], &walk));)
         tt_outbox_send(host->outbox, &message, NULL);
+    launches_stop_unregistered(self);
     finish_if_alone(self);
 }
 
@@ -648,10 +649,12 @@ static void on_host_socket(void *arg, void *socket)
 static void on_signal(void *arg, const struct signalfd_siginfo *info)
 {
     controller_t *self = arg;
-    if (info->ssi_signo == SIGCHLD)
-        launches_reap(self);
-    else
+    if (info->ssi_signo != SIGCHLD) {
         stop(self);
+        return;
+    }
+    launches_reap(self);
+    finish_if_alone(self);
 }
 
 static int open_sockets(controller_t *self, tt_error_t *err)

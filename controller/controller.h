@@ -110,6 +110,10 @@ void launches_expect(controller_t *self);
 void launches_note_hosts(controller_t *self);
 /* How the parent process of a host ended, if it was ours and that is known; else NULL. */
 const char *launches_ending(controller_t *self, int parent_pid);
+/* Whether a host that was started here has not been reaped yet. */
+bool launches_alive(const controller_t *self);
+/* Ends hosts that have not said hello, and so cannot be told. */
+void launches_stop_unregistered(controller_t *self);
 void launches_kill(controller_t *self);
 void launches_release(controller_t *self);
 

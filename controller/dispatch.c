@@ -202,7 +202,8 @@ static int by_number(const void *a, const void *b)
 static size_t sort_unique(int *ids, size_t count)
 {
     size_t kept = 0;
-    qsort(ids, count, sizeof *ids, by_number);
+    if (count > 0)
+        qsort(ids, count, sizeof *ids, by_number);
     for (size_t i = 0; i < count; i++)
         if (kept == 0 || ids[kept - 1] != ids[i])
             ids[kept++] = ids[i];
@@ -475,6 +476,10 @@ void dispatch_returned(controller_t *self, const peer_t *host, const tt_message_
             part->engine->host != host)
             continue; /* not asked for, or not of this host */
         part_list_remove(&part->engine->sent, part);
+        if (part->final || task->client == NULL) {
+            end_without(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
+            break; /* it was the task's only part */
+        }
         part->state = PART_WAITING;
         part->engine = NULL;
         part->engine_id = -1;

@@ -32,6 +32,7 @@ typedef struct launch {
     tt_buf_t args, environment; /* packed */
     uint64_t grace_ms;
     pid_t pid;       /* of the host's parent; 0 when it has been reaped */
+    pid_t ended_pid; /* the last one that was */
     char ending[64]; /* how it ended */
     bool registered;
     uint64_t timer;
@@ -234,6 +235,7 @@ static void house(controller_t *self, launch_t *launch)
     } else {
         launch->registered = false;
         launch->ending[0] = 0;
+        launch->ended_pid = 0;
         tt_loop_cancel_timer(self->loop, launch->timer);
         launch->timer =
             tt_loop_add_timer(self->loop, REGISTER_LIMIT_MS, on_register_limit, launch);
@@ -331,37 +333,46 @@ void launches_client_gone(controller_t *self, const peer_t *client)
 
 /* ---- hosts that register */
 
-/* Takes over the engines that a host has from an earlier controller, with their numbers. */
+/* Takes over one engine that a host has from an earlier controller, with its number. False when
+ * that is nonsense. */
+static bool adopt_one(controller_t *self, peer_t *host, tt_reader_t *fields)
+{
+    int64_t id = -1, pid = 0;
+    uint64_t state = 0;
+    if (tt_read_int(fields, &id) != 0 || tt_read_int(fields, &pid) != 0 ||
+        tt_read_uint(fields, &state) != 0 || id < 0 || id >= ADOPTED_MAX)
+        return false;
+    engine_t *engine = registry_find(&self->registry, (int)id);
+    if (engine && engine->host && engine->host != host) {
+        tt_log(TT_LOG_WARN, "host '%s' claims engine %d, which is another's", host->host,
+               (int)id);
+        return true;
+    }
+    if (engine == NULL)
+        engine = registry_add(&self->registry, (int)id);
+    engine->host = host;
+    engine->pid = (int)pid;
+    engine->state = state <= TT_ENGINE_GONE ? (tt_engine_state_t)state : TT_ENGINE_STARTING;
+    engine->text[0] = 0;
+    snprintf(engine->host_name, sizeof engine->host_name, "%s", host->host);
+    tt_read_text(fields, engine->language, sizeof engine->language);
+    tt_read_text(fields, engine->version, sizeof engine->version);
+    tt_read_text(fields, engine->program, sizeof engine->program);
+    peers_announce(self, engine);
+    return true;
+}
+
+/* Of each engine an array; what a newer host tells further in it is ignored. */
 static void adopt(controller_t *self, peer_t *host, tt_span_t engines)
 {
     tt_reader_t reader = tt_reader(engines);
     size_t count = 0, fields;
+    tt_span_t entry;
     tt_read_array(&reader, &count);
-    for (size_t i = 0; i < count && tt_read_array(&reader, &fields) == 0; i++) {
-        int64_t id = -1, pid = 0;
-        uint64_t state = 0;
-        if (fields < 6 || tt_read_int(&reader, &id) != 0 || tt_read_int(&reader, &pid) != 0 ||
-            tt_read_uint(&reader, &state) != 0 || id < 0 || id >= ADOPTED_MAX)
+    for (size_t i = 0; i < count && tt_read_raw(&reader, &entry) == 0; i++) {
+        tt_reader_t one = tt_reader(entry);
+        if (tt_read_array(&one, &fields) != 0 || fields < 6 || !adopt_one(self, host, &one))
             break;
-        engine_t *engine = registry_find(&self->registry, (int)id);
-        if (engine && engine->host && engine->host != host) {
-            tt_log(TT_LOG_WARN, "host '%s' claims engine %d, which is another's", host->host,
-                   (int)id);
-            for (int f = 0; f < 3; f++)
-                tt_skip(&reader);
-            continue;
-        }
-        if (engine == NULL)
-            engine = registry_add(&self->registry, (int)id);
-        engine->host = host;
-        engine->pid = (int)pid;
-        engine->state = state <= TT_ENGINE_GONE ? (tt_engine_state_t)state : TT_ENGINE_STARTING;
-        engine->text[0] = 0;
-        snprintf(engine->host_name, sizeof engine->host_name, "%s", host->host);
-        tt_read_text(&reader, engine->language, sizeof engine->language);
-        tt_read_text(&reader, engine->version, sizeof engine->version);
-        tt_read_text(&reader, engine->program, sizeof engine->program);
-        peers_announce(self, engine);
     }
 }
 
@@ -415,6 +426,7 @@ static void ended(launch_t *launch, int status)
                  tt_signal_name(code - 128));
     else
         snprintf(launch->ending, sizeof launch->ending, "%s", tt_child_ending(status));
+    launch->ended_pid = launch->pid;
     launch->pid = 0;
     snprintf(text, sizeof text, "its host %s before it registered; see tutti logs",
              launch->ending);
@@ -435,13 +447,28 @@ const char *launches_ending(controller_t *self, int parent_pid)
 {
     for (launch_t *launch = self->launches; launch; launch = launch->next) {
         int status;
-        if (launch->pid != parent_pid || parent_pid <= 0)
+        if (parent_pid <= 0 || (launch->pid != parent_pid && launch->ended_pid != parent_pid))
             continue;
-        if (waitpid(parent_pid, &status, WNOHANG) == parent_pid)
+        if (launch->pid == parent_pid && waitpid(parent_pid, &status, WNOHANG) == parent_pid)
             ended(launch, status);
         return launch->ending[0] ? launch->ending : NULL;
     }
     return NULL;
+}
+
+bool launches_alive(const controller_t *self)
+{
+    for (const launch_t *launch = self->launches; launch; launch = launch->next)
+        if (launch->pid > 0)
+            return true;
+    return false;
+}
+
+void launches_stop_unregistered(controller_t *self)
+{
+    for (launch_t *launch = self->launches; launch; launch = launch->next)
+        if (launch->pid > 0 && !launch->registered)
+            kill(launch->pid, SIGTERM);
 }
 
 void launches_kill(controller_t *self)

@@ -161,7 +161,10 @@ static void start_waiting(zygote_t *self)
 
 bool zygote_request(zygote_t *self, int id, const int fds[FDS])
 {
-    if (self == NULL || self->mode == EXECS || self->fd < 0 || send_request(self, id, fds) != 0)
+    if (self == NULL || self->mode == EXECS || self->pid == 0)
+        return false;
+    /* One that has just died fails this engine, too, when its end is seen. */
+    if (send_request(self, id, fds) != 0 && errno != EPIPE && errno != ECONNRESET)
         return false;
     self->asked = tt_realloc(self->asked, (self->asked_count + 1) * sizeof *self->asked);
     self->asked[self->asked_count++] = id;
@@ -242,9 +245,11 @@ static void on_words(void *arg, int fd, uint32_t events)
     (void)events;
     uint8_t *at = tt_buf_reserve(&self->last_words, 4096);
     ssize_t got = read(fd, at, 4096);
-    if (got > 0)
+    if (got > 0) {
+        tt_log(TT_LOG_INFO, "zygote: %.*s", (int)got, (const char *)at);
         self->last_words.len += (size_t)got;
-    else if (got == 0 || errno != EAGAIN)
+    }
+    if (got == 0 || (got < 0 && errno != EAGAIN))
         tt_loop_remove_fd(host_loop(self->host), fd);
     if (self->last_words.len > 16384)
         tt_buf_consume(&self->last_words, 8192);
@@ -261,6 +266,15 @@ static const char *last_line(zygote_t *self)
     return line ? line + 1 : text;
 }
 
+static void fail_all(zygote_t *self, const int *ids, size_t *count, const char *why)
+{
+    while (*count > 0) {
+        engine_t *engine = self->find(self->arg, ids[--*count]);
+        if (engine)
+            engine_fail(engine, why);
+    }
+}
+
 void zygote_died(zygote_t *self, int wait_status)
 {
     char why[400];
@@ -268,12 +282,11 @@ void zygote_died(zygote_t *self, int wait_status)
     snprintf(why, sizeof why, "%s%s%s", *words ? words : "its interpreter ",
              *words ? "" : tt_child_ending(wait_status), "");
     zygote_drain(self);
+    bool never_ready = self->mode == ASKED;
     self->mode = EXECS;
     self->pid = 0;
-    while (self->asked_count > 0) {
-        engine_t *engine = self->find(self->arg, self->asked[--self->asked_count]);
-        if (engine)
-            engine_fail(engine, why);
-    }
+    fail_all(self, self->asked, &self->asked_count, why);
+    if (never_ready)
+        fail_all(self, self->waiting, &self->waiting_count, why);
     start_waiting(self);
 }
