@@ -68,6 +68,19 @@ void peers_announce(controller_t *self, const engine_t *engine)
             tt_outbox_send(client->outbox, &message, NULL);
 }
 
+static void lose_engine(controller_t *self, engine_t *engine, const char *cause)
+{
+    engine->host = NULL;
+    engine->pid = 0;
+    if (engine->state == TT_ENGINE_FAILED)
+        return;
+    engine->state = TT_ENGINE_LOST;
+    engine->since_ms = tt_now_ms();
+    snprintf(engine->text, sizeof engine->text, "%.250s", cause);
+    reasons_add(&self->reasons, engine->id, engine->host_name, cause);
+    peers_announce(self, engine);
+}
+
 static void host_lost(controller_t *self, peer_t *host, const char *why)
 {
     char cause[400];
@@ -76,21 +89,19 @@ static void host_lost(controller_t *self, peer_t *host, const char *why)
              ending ? ending : why);
     if (!self->stopping)
         tt_log(TT_LOG_WARN, "%s", cause);
+    /* All first: what is tried again must not go to a neighbour that is lost as well. */
+    engine_t **lost = tt_alloc((self->registry.count + 1) * sizeof *lost);
+    size_t count = 0;
     for (size_t i = 0; i < self->registry.count; i++) {
         engine_t *engine = self->registry.engines[i];
-        if (engine->host != host)
-            continue;
-        engine->host = NULL;
-        engine->pid = 0;
-        if (engine->state != TT_ENGINE_FAILED) {
-            engine->state = TT_ENGINE_LOST;
-            engine->since_ms = tt_now_ms();
-            snprintf(engine->text, sizeof engine->text, "%.250s", cause);
-            reasons_add(&self->reasons, engine->id, host->host, cause);
-            peers_announce(self, engine);
+        if (engine->host == host) {
+            lose_engine(self, engine, cause);
+            lost[count++] = engine;
         }
-        dispatch_engine_lost(self, engine, cause);
     }
+    for (size_t i = 0; i < count; i++)
+        dispatch_engine_lost(self, lost[i], cause);
+    free(lost);
 }
 
 static void finish_if_alone(controller_t *self);
@@ -473,7 +484,7 @@ static void on_beat(controller_t *self, peer_t *peer, tt_message_t *message,
         if (tt_read_int(&reader, &id) != 0 || tt_read_uint(&reader, &task) != 0 ||
             tt_read_int(&reader, &ms) != 0 || tt_skip(&reader) != 0)
             break;
-        engine_t *engine = registry_find(&self->registry, (int)id);
+        engine_t *engine = registry_find(&self->registry, id);
         if (engine && engine->host == peer) {
             engine->running_task = task;
             engine->running_ms = ms;
@@ -488,7 +499,7 @@ static void on_engine(controller_t *self, peer_t *peer, tt_message_t *message,
                       tt_frames_t *payload)
 {
     const tt_msg_engine_t *news = &message->as.engine;
-    engine_t *engine = registry_find(&self->registry, (int)news->engine);
+    engine_t *engine = registry_find(&self->registry, news->engine);
     (void)payload;
     if (engine == NULL || engine->host != peer || news->state > TT_ENGINE_GONE)
         return;

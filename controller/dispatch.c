@@ -338,14 +338,16 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
 
 /* ---- results and output */
 
+/* The part that this host has for that engine, or NULL. */
 static part_t *find_sent(controller_t *self, const peer_t *host, uint64_t task_id,
-                         int engine_id, task_t **task)
+                         int64_t engine_id, task_t **task)
 {
+    const engine_t *engine = registry_find(&self->registry, engine_id);
     *task = tt_map_get(&self->tasks, task_id);
-    part_t *part = *task ? task_part(*task, engine_id) : NULL;
-    if (part == NULL || part->state != PART_SENT || part->engine->host != host)
+    if (*task == NULL || engine == NULL || engine->host != host)
         return NULL;
-    return part;
+    part_t *part = task_part(*task, engine->id);
+    return part && part->state == PART_SENT ? part : NULL;
 }
 
 /* Whether the result means that the part is tried again. */
@@ -368,7 +370,7 @@ void dispatch_result(controller_t *self, peer_t *host, const tt_message_t *messa
                      tt_frames_t *payload)
 {
     task_t *task;
-    int id = (int)message->as.result.engine;
+    int64_t id = message->as.result.engine;
     part_t *part = find_sent(self, host, message->id, id, &task);
     if (part == NULL) {
         self->counts.stray_results++;
@@ -403,7 +405,7 @@ void dispatch_output(controller_t *self, peer_t *host, const tt_message_t *messa
                      tt_frames_t *payload)
 {
     task_t *task;
-    int id = (int)message->as.output.engine;
+    int64_t id = message->as.output.engine;
     engine_t *engine = registry_find(&self->registry, id);
     if (engine == NULL || engine->host != host)
         return;

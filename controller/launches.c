@@ -35,6 +35,7 @@ typedef struct launch {
     pid_t ended_pid; /* the last one that was */
     char ending[64]; /* how it ended */
     bool registered;
+    bool inherited; /* made for lost engines of an earlier controller */
     uint64_t timer;
     /* a request that waits for hosts of an earlier controller */
     peer_t *waiting; /* the client to answer */
@@ -393,15 +394,41 @@ void launches_host(controller_t *self, peer_t *host, const tt_msg_hello_t *hello
         release_held(self);
 }
 
+/* A launch that stands for engines of an earlier controller: nothing is known of theirs but
+ * this. */
+static launch_t *launch_like(controller_t *self, const engine_t *engine)
+{
+    launch_t *launch = self->launches;
+    while (launch && (!launch->inherited || strcmp(launch->language, engine->language) != 0 ||
+                      strcmp(launch->program, engine->program) != 0))
+        launch = launch->next;
+    if (launch)
+        return launch;
+    tt_message_t message = tt_message(TT_MSG_LAUNCH, 0);
+    message.as.launch.launcher = tt_span("local");
+    message.as.launch.language = tt_span(engine->language);
+    message.as.launch.program = tt_span(engine->program);
+    launch = new_launch(self, &message.as.launch);
+    launch->inherited = true;
+    return launch;
+}
+
+/* The launch of an engine; those that came from an earlier controller get one together. */
+static void give_launch(controller_t *self, engine_t *engine)
+{
+    if (find_launch(self, engine->launch) == NULL)
+        engine->launch = launch_like(self, engine)->id;
+}
+
 int launches_again(controller_t *self, const int *ids, size_t count)
 {
     int started = 0;
     for (size_t i = 0; i < count; i++) {
         engine_t *engine = registry_find(&self->registry, ids[i]);
-        launch_t *launch = engine ? find_launch(self, engine->launch) : NULL;
-        if (launch == NULL || engine->host ||
+        if (engine == NULL || engine->host ||
             (engine->state != TT_ENGINE_LOST && engine->state != TT_ENGINE_FAILED))
             continue;
+        give_launch(self, engine);
         set_engine(self, engine, TT_ENGINE_STARTING, "");
         started++;
     }

@@ -13,7 +13,7 @@ void registry_release(registry_t *self)
     *self = (registry_t){0};
 }
 
-engine_t *registry_find(const registry_t *self, int id)
+engine_t *registry_find(const registry_t *self, int64_t id)
 {
     return tt_map_get(&self->by_id, (uint64_t)id);
 }
@@ -24,6 +24,7 @@ engine_t *registry_add(registry_t *self, int id)
     engine->id = id >= 0 ? id : self->next_id;
     engine->since_ms = tt_now_ms();
     engine->state = TT_ENGINE_STARTING;
+    engine->mean_run_ns = 1000000; /* nothing is known: not far ahead */
     if (engine->id >= self->next_id)
         self->next_id = engine->id + 1;
     self->engines = tt_realloc(self->engines, (self->count + 1) * sizeof *self->engines);

@@ -37,7 +37,8 @@ void registry_release(registry_t *self);
 
 /* A new engine: with the next free number, or with `id` (0 or more), which must be free. */
 engine_t *registry_add(registry_t *self, int id);
-engine_t *registry_find(const registry_t *self, int id);
+/* The engine of that number, which may have come from anywhere; or NULL. */
+engine_t *registry_find(const registry_t *self, int64_t id);
 /* Forgets an engine; its lists must be empty. */
 void registry_remove(registry_t *self, engine_t *engine);
 

@@ -23,7 +23,8 @@ enum {
     AGAIN_MS = 1000,  /* a signal may fall between a check and a blocking call: then again */
     SIGNALS_MAX = 5,  /* after which user code is taken to ignore them */
     STARTS_MAX = 3,   /* failed starts in a row before an engine is given up */
-    START_LIMIT_MS = 60000 /* from start to HELLO */
+    START_LIMIT_MS = 60000, /* from start to HELLO */
+    LEAVE_LIMIT_MS = 2000   /* from the end of its socket to that of its process */
 };
 
 static void pump(engine_t *self);
@@ -53,7 +54,9 @@ static void close_process(engine_t *self)
     tt_loop_cancel_timer(self->loop, self->claim_timer);
     tt_loop_cancel_timer(self->loop, self->limit_timer);
     tt_loop_cancel_timer(self->loop, self->flush_timer);
+    tt_loop_cancel_timer(self->loop, self->leave_timer);
     self->start_timer = self->claim_timer = self->limit_timer = self->flush_timer = 0;
+    self->leave_timer = 0;
     tt_link_destroy(&self->link);
     for (int i = 0; i < 2; i++) {
         tt_loop_remove_fd(self->loop, self->out[i].fd);
@@ -209,7 +212,10 @@ void engine_start_by_exec(engine_t *self)
 
 void engine_started_as(engine_t *self, pid_t pid)
 {
-    self->pid = pid;
+    if (self->link)
+        self->pid = pid;
+    else
+        kill(pid, SIGKILL); /* its start was given up while the zygote forked it */
 }
 
 /* ---- telling the controller */
@@ -302,6 +308,8 @@ void engine_fail(engine_t *self, const char *why)
     engine_report(self, why);
     while (self->waiting.first)
         answer(self, part_queue_pop(&self->waiting), TT_STATUS_CANCELLED, why);
+    self->ending[0] = 0; /* `why` may have been this */
+    self->given_up = false;
 }
 
 /* ---- tasks to the runtime */
@@ -494,6 +502,8 @@ static void on_limit(void *arg)
     self->limit_part = NULL;
     if (part && part->task->timeout_ms > 0)
         engine_stop_part(self, part, BY_LIMIT);
+    else
+        engine_watch_limit(self); /* a slow engine that has not started it yet: once more */
 }
 
 /* The first part sent is the one that runs, or is about to: its limit counts from here. */
@@ -636,15 +646,26 @@ static void on_message(void *arg, tt_rt_message_t *message)
            message->type);
 }
 
+static void on_leave_limit(void *arg)
+{
+    engine_t *self = arg;
+    self->leave_timer = 0;
+    engine_kill(self, self->given_up, "left without ending: its process was killed");
+}
+
 /* The socket's end is not the engine's end: its process tells. But without it the process is no
- * use, so it is ended too; user code that forked may hold the socket, never the task. */
+ * use. It has a moment to end by itself, since user code may have said so (exit(), with threads
+ * or atexit functions that take their time), and is killed then. */
 static void on_link_end(void *arg, const char *why)
 {
     engine_t *self = arg;
-    if (why)
-        tt_log(TT_LOG_WARN, "engine %d: %s", self->id, why);
-    if (self->pid > 0 && self->state == TT_ENGINE_READY && !self->leaving)
-        self->leaving = true;
+    char text[200];
+    if (why) {
+        snprintf(text, sizeof text, "sent its host nonsense: %.150s", why);
+        engine_kill(self, self->given_up, text);
+    } else if (self->leave_timer == 0) {
+        self->leave_timer = tt_loop_add_timer(self->loop, LEAVE_LIMIT_MS, on_leave_limit, self);
+    }
 }
 
 /* ---- its end */
@@ -694,7 +715,6 @@ static void settle_sent(engine_t *self, const char *cause)
 static void start_again(engine_t *self, bool was_ready)
 {
     self->failed_starts += was_ready ? 0 : 1;
-    self->leaving = false;
     close_process(self);
     if (self->given_up) {
         self->state = TT_ENGINE_GONE;

@@ -30,13 +30,13 @@ struct engine {
     uint32_t sync_seq;
     part_t *limit_part; /* whose limit the timer counts; only compared */
     uint64_t start_timer, claim_timer, limit_timer, flush_timer;
+    uint64_t leave_timer; /* its socket has ended: its process is about to, or is made to */
 
     uint8_t (*blobs)[BLOB_HASH_SIZE]; /* functions that the interpreter has */
     size_t blob_count;
 
     int failed_starts;
     bool given_up;    /* do not start it again */
-    bool leaving;     /* its socket ended: its process is about to */
     char ending[256]; /* why it ended, when that was our doing */
 };
 

@@ -48,6 +48,7 @@ struct host {
 };
 
 static void connect_controller(host_t *self);
+static void beat(host_t *self);
 static void finish(host_t *self);
 
 tt_loop_t *host_loop(host_t *self)
@@ -196,6 +197,7 @@ static void on_welcome(host_t *self, const tt_message_t *message, tt_frames_t *p
     }
     for (size_t i = 0; i < self->engine_count; i++)
         engine_report(self->engines[i], NULL);
+    beat(self);
 }
 
 static void on_refuse(host_t *self, const tt_message_t *message, tt_frames_t *payload)
@@ -307,8 +309,10 @@ static void on_spawn(host_t *self, const tt_message_t *message, tt_frames_t *pay
     int *ids;
     int count = tt_ids_read(spawn->engines, &ids, NULL);
     (void)payload;
-    if (count <= 0 || self->stopping)
+    if (count <= 0 || self->stopping) {
+        free(ids);
         return;
+    }
     char why[256] = "";
     tt_error_t err;
     spec_t *spec = new_spec(self, spawn);
@@ -416,6 +420,8 @@ static void on_drop(host_t *self, const tt_message_t *message, tt_frames_t *payl
 static void act_on(engine_t *engine, void *arg)
 {
     bool restart = *(const uint64_t *)arg == TT_ACTION_RESTART;
+    if (restart && engine_state(engine) == TT_ENGINE_STARTING)
+        return; /* it is as new as can be, and to kill it would be a failed start */
     if (restart && engine_state(engine) == TT_ENGINE_FAILED)
         engine_start(engine);
     else
@@ -592,9 +598,8 @@ static void on_signal(void *arg, const struct signalfd_siginfo *info)
         finish(self);
 }
 
-static void on_beat(void *arg)
+static void beat(host_t *self)
 {
-    host_t *self = arg;
     tt_buf_t running, list;
     size_t count = 0;
     tt_buf_init(&running);
@@ -607,10 +612,20 @@ static void on_beat(void *arg)
     message.as.beat.sent_ns = (uint64_t)tt_now_ns();
     message.as.beat.rss_bytes = tt_child_rss(getpid());
     message.as.beat.running = (tt_span_t){list.data, list.len};
-    if (self->registered && tt_outbox_bytes(self->outbox) == 0)
+    if (tt_outbox_bytes(self->outbox) == 0)
         tt_outbox_send(self->outbox, &message, NULL);
     tt_buf_release(&running);
     tt_buf_release(&list);
+}
+
+/* A HELLO may have met a controller that ended before it could answer: so it is said again. */
+static void on_beat(void *arg)
+{
+    host_t *self = arg;
+    if (self->registered)
+        beat(self);
+    else if (!self->stopping)
+        say_hello(self);
     tt_loop_add_timer(self->loop, BEAT_MS, on_beat, self);
 }
 
@@ -649,7 +664,7 @@ int host_run(const host_options_t *options)
     self->context = zmq_ctx_new();
     connect_controller(self);
     set_deadline(self, WELCOME_LIMIT_MS, on_no_welcome);
-    on_beat(self);
+    tt_loop_add_timer(self->loop, BEAT_MS, on_beat, self);
     tt_loop_run(self->loop);
     release(self);
     return self->exit_status;

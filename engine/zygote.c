@@ -19,7 +19,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FDS = 4, DATAGRAM = 2048, REQUESTS_MAX = 32 /* descriptors in flight are bounded */ };
+enum {
+    FDS = 4,
+    DATAGRAM = 2048,
+    REQUESTS_MAX = 32, /* descriptors in flight are bounded */
+    LAST_READS = 64    /* more than a pipe holds */
+};
 
 typedef enum { ASKED, FORKS, EXECS } mode_t_;
 
@@ -239,10 +244,9 @@ static void on_readable(void *arg, int fd, uint32_t events)
     zygote_drain(arg);
 }
 
-static void on_words(void *arg, int fd, uint32_t events)
+/* Reads some of what it wrote; whether there was any. */
+static bool read_words(zygote_t *self, int fd)
 {
-    zygote_t *self = arg;
-    (void)events;
     uint8_t *at = tt_buf_reserve(&self->last_words, 4096);
     ssize_t got = read(fd, at, 4096);
     if (got > 0) {
@@ -253,12 +257,20 @@ static void on_words(void *arg, int fd, uint32_t events)
         tt_loop_remove_fd(host_loop(self->host), fd);
     if (self->last_words.len > 16384)
         tt_buf_consume(&self->last_words, 8192);
+    return got > 0;
+}
+
+static void on_words(void *arg, int fd, uint32_t events)
+{
+    (void)events;
+    read_words(arg, fd);
 }
 
 /* The last line of what it wrote, which for a Python is the exception. */
 static const char *last_line(zygote_t *self)
 {
-    on_words(self, self->err_fd, 0);
+    for (int i = 0; i < LAST_READS && read_words(self, self->err_fd); i++)
+        continue;
     tt_buf_t *words = &self->last_words;
     while (words->len > 0 && words->data[words->len - 1] == '\n')
         words->len--;

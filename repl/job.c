@@ -54,7 +54,7 @@ static job_part_t *part_of(job_t *self, int engine)
 
 static void end_if_done(job_t *self)
 {
-    if (self->left > 0)
+    if (self->left > 0 || self->done)
         return;
     self->done = true;
     self->ended_ns = tt_now_ns();

@@ -55,7 +55,6 @@ static void take_down(local_t *self)
     tt_link_destroy(&self->link);
     tt_page_unmap(&self->page);
     self->pid = 0;
-    self->ready = false;
 }
 
 static int spawn(local_t *self, tt_error_t *err)
@@ -92,7 +91,10 @@ static int start(local_t *self, tt_error_t *err)
     self->seq = 0;
     if (spawn(self, err) != 0)
         return -1;
-    tt_loop_run_until(self->loop, &self->ready, START_LIMIT_MS);
+    /* Our owner has no hold of us yet and cannot pass SIGCHLD on: so we look ourselves. */
+    int64_t until = tt_now_ms() + START_LIMIT_MS;
+    while (!tt_loop_run_until(self->loop, &self->ready, 20) && tt_now_ms() < until)
+        local_reap(self);
     if (self->ready && !self->failed)
         return 0;
     tt_error_set(err, "the local engine (%s) does not start: %s",

@@ -8,13 +8,12 @@
 
 static const words_option_t px_options[] = {
     {'t', "targets", true},  {'x', "exclude", true}, {0, "timeout", true},
-    {'a', "noblock", false}, {'b', "block", false},  {0, "name", true},
+    {'a', "noblock", false}, {'b', "block", false},
 };
 
 static const words_option_t map_options[] = {
     {'t', "targets", true},  {'x', "exclude", true}, {0, "timeout", true},
     {'a', "noblock", false}, {'b', "block", false},  {0, "retries", true},
-    {0, "name", true},
 };
 
 static const words_option_t value_options[] = {
@@ -35,7 +34,7 @@ const magic_t magics[] = {
      GRAMMAR_KNOWN, value_options, COUNT(value_options), magic_push},
     {"pull", "[-t SET] NAME [NAME ...]", "brings values of the engines here", "Most used",
      GRAMMAR_KNOWN, value_options, COUNT(value_options), magic_pull},
-    {"targets", "[SET] [-x SET]", "shows or sets which engines are meant from here on",
+    {"targets", "[-x SET] [SET]", "shows or sets which engines are meant from here on",
      "Most used", GRAMMAR_KNOWN, targets_options, COUNT(targets_options), magic_targets},
     {"jobs", "", "lists the jobs of this session", "Most used", GRAMMAR_KNOWN, NO_OPTIONS,
      magic_jobs},
@@ -45,7 +44,7 @@ const magic_t magics[] = {
      magic_help},
     {"result", "[N]", "shows a job's answers again, waiting for them", "Jobs", GRAMMAR_KNOWN,
      NO_OPTIONS, magic_result},
-    {"wait", "[N ...] [--timeout S]", "waits for jobs in the background", "Jobs", GRAMMAR_KNOWN,
+    {"wait", "[--timeout S] [N ...]", "waits for jobs in the background", "Jobs", GRAMMAR_KNOWN,
      wait_options, COUNT(wait_options), magic_wait},
     {"cancel", "N [N ...]", "ends jobs: what waits never starts, what runs is interrupted",
      "Jobs", GRAMMAR_KNOWN, NO_OPTIONS, magic_cancel},

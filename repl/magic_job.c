@@ -63,6 +63,17 @@ int magic_result(session_t *session, const magic_call_t *call)
     return status;
 }
 
+/* Whether every word of the text names a job. */
+static bool all_known(session_t *session, const char *magic, const char *text)
+{
+    for (text += strspn(text, ", \t\n"); *text; text += strspn(text, ", \t\n")) {
+        if (find(session, magic, text) == NULL)
+            return false;
+        text += strcspn(text, ", \t\n");
+    }
+    return true;
+}
+
 /* Waits for one job until then (-1: however long) and shows it. */
 static int wait_one(session_t *session, job_t *job, int64_t until)
 {
@@ -83,6 +94,8 @@ int magic_wait(session_t *session, const magic_call_t *call)
     if (limit && tt_seconds(limit, &seconds) != 0)
         return session_complain(session, "%wait", 2, "--timeout takes seconds, not '%s'",
                                 limit);
+    if (!all_known(session, "%wait", at))
+        return 2;
     int64_t until = limit ? tt_now_ms() + (int64_t)(seconds * 1000) : -1;
     if (*at == 0) {
         for (job_t *job = session->jobs, *next; job; job = next) {
@@ -93,8 +106,7 @@ int magic_wait(session_t *session, const magic_call_t *call)
         return status;
     }
     for (; *at; at += strcspn(at, ", \t\n"), at += strspn(at, ", \t\n")) {
-        job_t *job = find(session, "%wait", at);
-        int ended = job ? wait_one(session, job, until) : 2;
+        int ended = wait_one(session, find(session, "%wait", at), until);
         status = status ? status : ended;
     }
     return status;

@@ -113,8 +113,10 @@ int magic_push(session_t *session, const magic_call_t *call)
     size_t name_count, count;
     int *ids;
     char **names = split_names(call->rest, &name_count);
-    if (name_count == 0 || call->statement->name_count > 0)
+    if (name_count == 0 || call->statement->name_count > 0) {
+        free_names(names, name_count);
         return session_complain(session, "%push", 2, "takes names, as in %%push x y");
+    }
     int status = targets_of(session, call, &ids, &count, NULL);
     if (status != 0) {
         free_names(names, name_count);

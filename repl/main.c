@@ -64,26 +64,32 @@ static given_t defaults(void)
                      .wish = {.engines = CLUSTER_PER_CORE, .timeout_s = 60, .grace_s = 60}};
 }
 
-static int run_command(int argc, char **argv)
+static int run_parsed(const command_t *command, given_t *given, int argc, char **argv)
 {
-    const command_t *command = find(argv[0]);
-    given_t given = defaults();
     tt_error_t err;
     int rest;
-    if (command == NULL)
-        return unknown(argv[0]);
-    if (tt_options_parse(command->options, &given, argc, argv, &rest,
-                         strcmp(argv[0], "px") == 0, &err) != 0)
+    if (tt_options_parse(command->options, given, argc, argv, &rest,
+                         strcmp(command->name, "px") == 0, &err) != 0)
         return command_complain(2, "%s: %s", command->name, err.text);
-    if (given.help) {
+    if (given->help) {
         printf("usage: tutti %s %s\n%s\n\n", command->name, command->usage, command->summary);
         tt_options_help(command->options, stdout);
         return 0;
     }
-    tt_error_t bad;
-    if (tt_rundir_name_check(given.name, &bad) != 0)
-        return command_complain(2, "%s", bad.text);
-    return command->run(&given, argc - rest, argv + rest);
+    if (tt_rundir_name_check(given->name, &err) != 0)
+        return command_complain(2, "%s", err.text);
+    return command->run(given, argc - rest, argv + rest);
+}
+
+static int run_command(int argc, char **argv)
+{
+    const command_t *command = find(argv[0]);
+    given_t given = defaults();
+    if (command == NULL)
+        return unknown(argv[0]);
+    int status = run_parsed(command, &given, argc, argv);
+    tt_texts_release(&given.wish.preload);
+    return status;
 }
 
 int main(int argc, char **argv)

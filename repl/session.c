@@ -563,6 +563,68 @@ static void style_of(const session_t *self, const job_t *job, render_style_t *st
                               .colour = self->colour};
 }
 
+/* The name between quotes in a NameError's message; NULL when the answer has none. */
+static char *missing_name(const answer_t *answer)
+{
+    tt_span_t message = answer->error.message;
+    const char *quote = message.len ? memchr(message.data, '\'', message.len) : NULL;
+    if (answer->error.type.len != 9 || memcmp(answer->error.type.data, "NameError", 9) != 0 ||
+        quote == NULL)
+        return NULL;
+    size_t left = message.len - (size_t)(quote + 1 - (const char *)message.data), len = 0;
+    while (len < left && (unsigned char)quote[1 + len] > ' ' &&
+           strchr("'\\", quote[1 + len]) == NULL)
+        len++; /* nothing but a name may get into the code that asks for it */
+    return len > 0 && len < left && quote[1 + len] == '\'' ? tt_strndup(quote + 1, len) : NULL;
+}
+
+static bool defined_here(session_t *self, const char *name)
+{
+    tt_buf_t args;
+    local_result_t result;
+    answer_t answer;
+    tt_error_t err;
+    bool found = false;
+    char *code = tt_printf("'%s' in globals()", name);
+    tt_buf_init(&args);
+    tt_pack_array(&args, 3);
+    tt_pack_text(&args, code);
+    tt_pack_text(&args, "<hint>");
+    tt_pack_uint(&args, TT_EXECUTE_VALUE | TT_EXECUTE_QUIET);
+    free(code);
+    if (session_local_call(self, TT_RT_EXECUTE, &args, NULL, &result) == 0) {
+        answer_init(&answer);
+        if (answer_read(&answer, tt_frames_span(&result.frames, 0), &err) == 0 &&
+            answer.value.data) {
+            tt_reader_t reader = tt_reader(answer.value);
+            tt_read_bool(&reader, &found);
+        }
+        local_result_release(&result);
+    }
+    tt_buf_release(&args);
+    return found;
+}
+
+/* `defined here, not there: %push f` for the first missing name among the answers, where it has
+ * a value here. The text is the caller's to free. */
+static char *add_hints(session_t *self, answer_t *answers, size_t count)
+{
+    char *name = NULL, *hint = NULL;
+    for (size_t i = 0; i < count && self->local; i++) {
+        char *missing = missing_name(&answers[i]);
+        if (missing && name == NULL) {
+            name = tt_strdup(missing);
+            if (defined_here(self, name))
+                hint = tt_printf("defined here, not there: %%push %s", name);
+        }
+        if (missing && strcmp(missing, name) == 0)
+            answers[i].hint = hint;
+        free(missing);
+    }
+    free(name);
+    return hint;
+}
+
 static size_t show(session_t *self, const job_t *job)
 {
     render_style_t style;
@@ -581,7 +643,9 @@ static size_t show(session_t *self, const job_t *job)
             failed += render_failed(&answers[i]);
         }
     } else {
+        char *hint = add_hints(self, answers, count);
         failed = render_job(answers, count, &style, &out, &err);
+        free(hint);
     }
     write_all(1, &out);
     write_all(2, &err);

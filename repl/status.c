@@ -181,7 +181,8 @@ static int compare_ids(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* `  engines 0-3 on web1: was killed by SIGKILL`, of one row or several. Sorts the ids. */
+/* `  engines 0-3 on web1: was killed by SIGKILL`, of one row or several;
+ * without ids the host alone. Sorts the ids. */
 static void show_reason(FILE *out, tt_span_t reason, int *ids, size_t count)
 {
     char *host = text(reason, "host"), *why = text(reason, "text");
@@ -194,8 +195,9 @@ static void show_reason(FILE *out, tt_span_t reason, int *ids, size_t count)
             ids[kept++] = ids[i];
     tt_target_format(&names, ids, kept);
     show_clock(out, real(reason, "when"));
-    fprintf(out, "  engine%s %s on %s: %s\n", kept == 1 ? "" : "s", tt_buf_text(&names), host,
-            why);
+    if (kept > 0)
+        fprintf(out, "  engine%s %s", kept == 1 ? "" : "s", tt_buf_text(&names));
+    fprintf(out, "%s on %s: %s\n", kept > 0 ? "" : " ", host, why);
     tt_buf_release(&names);
     free(host);
     free(why);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -251,6 +252,16 @@ static void start_task(tt_serve_t *self, uint32_t seq, uint64_t start[2])
     tt_page_start(self->page, seq);
 }
 
+/* A signal that user code has blocked waits, and must not meet a later task that unblocks it.
+ */
+static void discard_blocked_interrupt(void)
+{
+    sigset_t interrupt;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigtimedwait(&interrupt, NULL, &(struct timespec){0, 0});
+}
+
 /* An interrupt that was claimed for this task is on its way: take it here, not in the next
  * task. A task that had just finished well is reported as interrupted all the same, so that
  * whoever asked knows that it was met. */
@@ -259,6 +270,7 @@ static void end_task(tt_serve_t *self, uint32_t seq, tt_reply_t *reply)
     if (self->asking || self->page == NULL || tt_page_finish(self->page, seq))
         return;
     syscall(SYS_getpid);
+    discard_blocked_interrupt();
     if (self->language->drain(self->self) > 0 && reply->status == TT_STATUS_OK)
         tt_reply_error(reply, TT_STATUS_INTERRUPTED, "KeyboardInterrupt",
                        "interrupted as it ended", NULL);

@@ -45,10 +45,12 @@ class Runner:
         self.flags |= code.co_flags & _FUTURES
         return code
 
-    def run(self, code, file):
+    def run(self, code, file, transform=None):
         """run(code, file) -> (whether the code ends with an expression to show, its value).
+        Tracebacks show the code as it was before `transform(code)`, which keeps its lines.
         Raises what the code raises, and SyntaxError."""
         self.remember(code, file)
+        code = transform(code) if transform else code
         tree = compile(code, file, "exec", ast.PyCF_ONLY_AST | _AWAIT | self.flags,
                        dont_inherit=True)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None

@@ -165,11 +165,9 @@ class Session:
     def execute(self, args):
         code, file, flags = _check(args, str, str, int)
         file = file or "<tutti>"
-        if self.local:
-            code = cells.transform(code)
         if flags & QUIET:
             self.require(code)
-        shown, value = self.runner.run(code, file)
+        shown, value = self.runner.run(code, file, cells.transform if self.local else None)
         shown = shown and value is not None and not flags & QUIET
         if self.local and shown:
             self.remember_out(file, value)

@@ -149,14 +149,14 @@ class Cluster:
         for path in (self.runtime_dir, self.state_dir, self.work_dir):
             path.mkdir(mode=0o700)
         self.env = environment(self.directory)
+        self.before = []  # words in front of every command, such as prlimit ...
         self.started = []
-        self.outside = []  # processes that are ours without the variable (other users', say)
 
     # ---- commands
 
     def popen(self, *args, input=None, env=None, cwd=None):
         """Starts `tutti ARGS`: a Process."""
-        process = Process([self.tutti, *map(str, args)], {**self.env, **(env or {})},
+        process = Process([*self.before, self.tutti, *map(str, args)], {**self.env, **(env or {})},
                           cwd or self.work_dir, input)
         self.started.append(process)
         return process

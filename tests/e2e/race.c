@@ -2,8 +2,8 @@
  * that are not done, and checks that no cancel met another task. test_race.py compiles and runs
  * it: race TASKS CANCELS SEED, the cluster from the environment.
  *
- * Task i's value is 3 * i + 1, after a loop of a length that changes, so that cancels meet it at
- * every moment of its life. Prints the counts as JSON; fails on the first that is not as it
+ * Task i's value is 3 * i + 1, after a loop of a length that changes, so that cancels meet it
+ * at every moment of its life. Prints the counts as JSON; fails on the first that is not as it
  * should be. */
 #include "client.h"
 #include "pack.h"
@@ -82,8 +82,8 @@ static void check(race_t *self, work_t *work, const tt_result_t *result)
 
 static void submit(race_t *self);
 
-/* One task that is not done and was not cancelled: one of the oldest, which run or are about to,
- * or any. */
+/* One task that is not done and was not cancelled: one of the oldest, which run or are about
+ * to, or any. */
 static void cancel(race_t *self)
 {
     size_t oldest = self->sent > 4 * WINDOW ? self->sent - 4 * WINDOW : 0;
@@ -114,8 +114,8 @@ static void on_result(void *arg, tt_job_t *job, tt_result_t *result)
     while (self->sent < self->total && self->sent - self->ended < WINDOW)
         submit(self);
     size_t due = self->ended * self->to_cancel / (self->total - WINDOW) + 1;
-    for (int tries = 0;
-         tries < 8 && self->cancels < due && self->cancels < self->to_cancel; tries++)
+    for (int tries = 0; tries < 8 && self->cancels < due && self->cancels < self->to_cancel;
+         tries++)
         cancel(self);
     if (self->ended == self->total)
         self->done = true;

@@ -113,3 +113,19 @@ def test_wrong_use_stops_a_run_with_a_cluster_of_its_own(cluster):
     outcome = cluster.lines("%frob", code=WRONG_USE)
     assert outcome.stderr.endswith("no magic '%frob'; %help lists them\n")
     cluster.wait_gone()
+
+
+def test_a_name_that_is_defined_here_only_is_told(shared_four):
+    outcome = shared_four.lines("def f(): return 1", "%px f()", code=1)
+    assert outcome.stderr.splitlines()[0] == (
+        "[0-3:2] NameError: name 'f' is not defined · defined here, not there: %push f")
+    outcome = shared_four.lines("x = 1", "%pull x", code=1)
+    assert outcome.stderr == ("[0-3:2] NameError: name 'x' is not defined; there are no names yet "
+                              "· defined here, not there: %push x\n")
+    outcome = shared_four.lines("x = 1", "%px y", code=1)
+    assert "defined here" not in outcome.stderr
+    outcome = shared_four.lines("x = 1", "for i in range(1):\n    %px x", code=1)
+    assert "defined here, not there: %push x\n" in outcome.stderr
+    for text in ("' + exit(3) + '", "\n'", "a\nb' 'c", "\\"):
+        outcome = shared_four.lines("x = 1", f"%px raise NameError({text!r} + \"'x\")", code=1)
+        assert "defined here" not in outcome.stderr and "SyntaxError" not in outcome.stderr

@@ -321,3 +321,50 @@ def test_json_of_a_map_has_items(shared_four):
     got = shared_four.json("run", "--json", "-", input="%map (lambda x: x * 1.5) range(3)\n")
     assert [(one["item"], one["value"], one["status"]) for one in got] == [
         (0, 0.0, "ok"), (1, 1.5, "ok"), (2, 3.0, "ok")]
+
+
+def test_a_long_item_holds_up_no_other(cluster):
+    """The long one ends when it has seen all others done, those of its own engine too."""
+    cluster.start(2)
+    got = cluster.script("""
+import os, time
+def f(x):
+    if x != 20:
+        return open(f"done{x}", "w").close()
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        done = len([name for name in os.listdir() if name.startswith("done")])
+        if done == 40:
+            break
+        time.sleep(0.01)
+    return done
+
+r = %map f range(41)
+print(r[20])
+""").stdout
+    assert got == "40\n"
+
+
+@pytest.mark.xfail(strict=False, reason="what is in an interpreter's socket is not taken back when another idles")
+def test_what_was_sent_ahead_moves_to_an_engine_that_idles(cluster):
+    """The last two items wait for each other; many tiny ones before them let much be sent ahead."""
+    cluster.start(2)
+    script = cluster.file("meet.tutti", """
+import os, time
+def f(x):
+    if x < 400:
+        return x
+    open(f"here{x}", "w").close()
+    until = time.monotonic() + 3
+    while not all(os.path.exists(f"here{i}") for i in (400, 401)):
+        if time.monotonic() > until:
+            raise TimeoutError("alone")
+        time.sleep(0.005)
+    return "met"
+
+for i in range(8):
+    r = %map f range(402)
+    os.remove("here400"), os.remove("here401")
+
+""")
+    assert cluster.run("run", script, timeout=40).code == 0

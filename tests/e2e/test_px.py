@@ -270,13 +270,13 @@ def test_input_on_an_engine_fails_at_once(cluster):
 def test_a_small_result_does_not_wait_behind_a_long_task_elsewhere(cluster):
     cluster.start(2)
     outcome = cluster.lines(
-        "%px -t 0 import os, time\n",
+        "%px -t 0 import os, time",
         "slow = %px -t 0 [time.sleep(0.01) for i in iter(lambda: os.path.exists('go'), True)] &",
         "quick = %px -t 1 6*7",
         "print(quick, slow.ready())",
         "open('go', 'w').close()",
-        "print(len(slow.get()) >= 0, slow.ready())")
-    assert outcome.stdout.splitlines()[-2:] == ["42 False", "True True"]
+        "print(type(slow.get()), slow.ready())")
+    assert outcome.stdout.splitlines()[-2:] == ["42 False", "<class 'list'> True"]
 
 
 def test_a_small_result_comes_before_a_long_broadcasts(cluster):
@@ -291,6 +291,20 @@ def test_a_small_result_comes_before_a_long_broadcasts(cluster):
     assert long.running()
     cluster.file("go", "")
     assert long.wait().code == 0
+
+
+def test_a_small_result_does_not_wait_for_the_long_task_behind_it(cluster):
+    """Both are sent to one engine at once; the first one's result is there while the second runs."""
+    cluster.start(1)
+    outcome = cluster.lines(
+        "%px import os, time",
+        "quick = %px 6*7 &",
+        "slow = %px [time.sleep(0.01) for i in iter(lambda: os.path.exists('go'), True)] &",
+        "print(quick.get(), slow.ready())",
+        "open('go', 'w').close()",
+        "print(len(slow.get()), slow.ready())")
+    assert outcome.stdout.splitlines()[0] == "[42] False"
+    assert outcome.stdout.splitlines()[-1] == "1 True"
 
 
 def test_tasks_of_one_engine_run_in_the_order_they_were_sent(cluster):

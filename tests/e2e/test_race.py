@@ -3,12 +3,15 @@ other; output belongs to the task that wrote it, with many tasks sent ahead."""
 
 import collections
 import json
+import os
 import pathlib
+import signal
 import subprocess
+import time
 
 import pytest
 
-from .harness import Process
+from .harness import Process, wait_until
 from .peer import Peer, status, value
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -41,6 +44,21 @@ def test_10000_interrupts_meet_none_of_90000_other_tasks(cluster, race, seed):
     report = cluster.status()
     assert report["controller"]["tasks"] == 0
     assert set(report["counts"].values()) == {0}
+
+
+@pytest.mark.sanitize
+def test_a_limit_that_passes_before_a_slow_engine_starts_still_holds(cluster):
+    cluster.start(1)
+    pid = cluster.engine_pids()[0]
+    os.kill(pid, signal.SIGSTOP)
+    limited = cluster.popen("px", "--timeout", "0.2s", "while True: pass")
+    with Peer(cluster) as peer:
+        wait_until(lambda: peer.sync()["controller"]["tasks"] == 1)
+        began = time.monotonic()
+        wait_until(lambda: time.monotonic() > began + 0.4)  # the limit itself, twice
+    os.kill(pid, signal.SIGCONT)
+    outcome = limited.wait(10)
+    assert (outcome.code, outcome.stderr.count("timeout")) == (1, 1), outcome
 
 
 WRITES = """

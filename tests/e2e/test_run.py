@@ -254,6 +254,12 @@ def test_a_run_stops_at_the_first_error_naming_file_and_line(shared_four, text, 
     assert re.search(rf'wrong.tutti(:|", line ){line}\b', outcome.stderr), outcome.stderr
 
 
+def test_a_magic_within_code_fails_as_the_line_that_was_typed(shared_four):
+    outcome = shared_four.lines("for i in range(2):\n    x = 1\n    v = %px 1/0", code=1)
+    assert '  File "In [1]", line 3, in <module>\n    v = %px 1/0\n' in outcome.stderr
+    assert "__tutti" not in outcome.stderr
+
+
 def test_wrong_lines_of_a_file_are_named_too(shared_four):
     outcome = shared_four.script("x = 1\n\n%frobnicate\nprint('no')\n", name="wrong.tutti", code=2)
     path = shared_four.file("wrong.tutti")

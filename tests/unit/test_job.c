@@ -1,0 +1,296 @@
+/* Unit test of repl/job: results that come in any order, twice, from nobody we asked, or not at
+ * all. The client is left out: the handlers are called as it would. */
+#include "check.h"
+
+#include "job.h"
+#include "pack.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static job_t *job;
+static int finished;
+
+static int begin(void **unused)
+{
+    (void)unused;
+    finished = 0;
+    return 0;
+}
+
+static int end(void **unused)
+{
+    (void)unused;
+    job_destroy(&job);
+    job_destroy(&job);
+    return 0;
+}
+
+static void on_finished(job_t *self, void *arg)
+{
+    assert_ptr_equal(self, job);
+    assert_string_equal(arg, "mine");
+    finished++;
+}
+
+/* A job of engines 4, 6, ... or of as many items. */
+static void new_job(size_t parts, bool map)
+{
+    job = job_new(7, "f()", parts);
+    job->map = map;
+    job->finished = on_finished;
+    job->arg = (char *)(uintptr_t) "mine";
+    for (size_t i = 0; i < parts && !map; i++)
+        job->parts[i].engine = 4 + 2 * (int)i;
+}
+
+/* One result, with a body that has this repr (NULL: no frames at all) and output. */
+static void give(const tt_job_handlers_t *handlers, void *arg, int engine, unsigned status,
+                 const char *repr, const char *out)
+{
+    tt_frames_t frames;
+    tt_frames_init(&frames);
+    if (repr) {
+        tt_buf_t body;
+        tt_buf_init(&body);
+        tt_pack_array(&body, 1);
+        tt_pack_text(&body, repr);
+        tt_frames_take_buf(&frames, &body);
+        tt_buf_release(&body);
+        tt_frames_copy(&frames, out, strlen(out));
+        tt_frames_copy(&frames, "", 0);
+    }
+    tt_result_t result = {.engine = engine, .status = status, .frames = &frames};
+    result.run_ns = 1500000000;
+    result.queue_ns = 1000000000;
+    result.wait_ns = 250000000;
+    result.dropped_bytes = 3;
+    strcpy(result.host, "web1");
+    strcpy(result.cause, status == TT_STATUS_OK ? "" : "a reason");
+    handlers->result(arg, NULL, &result);
+    tt_frames_release(&frames);
+}
+
+static void give_px(int engine, unsigned status, const char *repr, const char *out)
+{
+    give(&job_px_handlers, job, engine, status, repr, out);
+}
+
+/* Ends an item as the client does: its result, then done, which frees the item. */
+static void give_item(size_t index, unsigned status)
+{
+    job_item_t *item = tt_alloc(sizeof *item);
+    *item = (job_item_t){job, index};
+    give(&job_item_handlers, item, 1, status, "49", "");
+    job_item_handlers.done(item, NULL);
+}
+
+#define assert_span(span, text)                                                                \
+    do {                                                                                       \
+        assert_int_equal((span).len, strlen(text));                                            \
+        assert_memory_equal((span).data, text, strlen(text));                                  \
+    } while (0)
+
+/* ---- px */
+
+TEST(a_new_job_has_nothing_and_waits_for_all)
+{
+    size_t count;
+    new_job(2, false);
+    assert_false(job->done);
+    assert_int_equal(job->left, 2);
+    assert_int_equal(job_failed(job), 0);
+    job_answer_t *answers = job_answers(job, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(answers[1].answer.engine, 6);
+    assert_int_equal(answers[1].answer.item, -1);
+    assert_null(answers[1].answer.repr.data);
+    assert_true(answers[1].answer.elapsed_s == 0);
+    job_answers_release(&answers, count);
+    job_answers_release(&answers, count);
+}
+
+TEST(results_come_in_any_order_and_are_told_in_that_of_the_engines)
+{
+    size_t count;
+    new_job(2, false);
+    give_px(6, TT_STATUS_OK, "six", "");
+    give_px(4, TT_STATUS_LOST, NULL, "");
+    assert_int_equal(job->left, 0);
+    assert_false(job->done);
+    job_px_handlers.done(job, NULL);
+    assert_true(job->done);
+    assert_int_equal(finished, 1);
+    assert_int_equal(job_failed(job), 1);
+    job_answer_t *answers = job_answers(job, &count);
+    const answer_t *first = &answers[0].answer, *second = &answers[1].answer;
+    assert_int_equal(first->engine, 4);
+    assert_int_equal(first->status, TT_STATUS_LOST);
+    assert_span(first->cause, "a reason");
+    assert_null(first->repr.data);
+    assert_int_equal(second->job, 7);
+    assert_span(second->source, "f()");
+    assert_span(second->repr, "six");
+    assert_string_equal(second->host, "web1");
+    assert_null(second->cause.data);
+    assert_int_equal(second->dropped_bytes, 3);
+    assert_true(second->run_s == 1.5 && second->queue_s == 1.25);
+    job_answers_release(&answers, count);
+}
+
+TEST(a_second_result_of_an_engine_counts_no_more)
+{
+    new_job(2, false);
+    give_px(4, TT_STATUS_OK, "first", "");
+    give_px(4, TT_STATUS_ERROR, "second", "");
+    assert_int_equal(job->left, 1);
+    assert_int_equal(job->parts[0].status, TT_STATUS_OK);
+}
+
+TEST(results_and_output_of_an_engine_that_was_not_asked_are_nobodys)
+{
+    new_job(1, false);
+    give_px(99, TT_STATUS_OK, "x", "");
+    job_px_handlers.output(job, NULL, 99, 1, SPAN("x"));
+    assert_int_equal(job->left, 1);
+    assert_int_equal(job->parts[0].early[0].len, 0);
+}
+
+TEST(output_ahead_of_the_result_stands_in_front_of_its_own)
+{
+    size_t count;
+    new_job(2, false);
+    job_px_handlers.output(job, NULL, 4, 1, SPAN("one "));
+    job_px_handlers.output(job, NULL, 4, 2, SPAN("oops"));
+    job_px_handlers.output(job, NULL, 4, 1, SPAN("two "));
+    give_px(4, TT_STATUS_OK, "", "three");
+    job_answer_t *answers = job_answers(job, &count);
+    assert_span(answers[0].answer.out, "one two three");
+    assert_span(answers[0].answer.err, "oops");
+    assert_int_equal(answers[1].answer.out.len, 0);
+    job_answers_release(&answers, count);
+}
+
+TEST(a_body_that_is_no_body_is_an_answer_without_anything)
+{
+    size_t count;
+    tt_frames_t frames;
+    new_job(1, false);
+    tt_frames_init(&frames);
+    tt_frames_copy(&frames, "\xff nonsense", 10);
+    tt_result_t result = {.engine = 4, .status = TT_STATUS_OK, .frames = &frames};
+    job_px_handlers.result(job, NULL, &result);
+    assert_int_equal(frames.count, 0);
+    job_answer_t *answers = job_answers(job, &count);
+    assert_null(answers[0].answer.repr.data);
+    job_answers_release(&answers, count);
+}
+
+/* ---- map */
+
+TEST(items_end_in_any_order_and_fail_alone)
+{
+    size_t count;
+    new_job(3, true);
+    job->submitted = 3;
+    give_item(2, TT_STATUS_OK);
+    give_item(0, TT_STATUS_ERROR);
+    assert_false(job->done);
+    give_item(1, TT_STATUS_OK);
+    assert_true(job->done);
+    assert_int_equal(finished, 1);
+    assert_int_equal(job_failed(job), 1);
+    job_answer_t *answers = job_answers(job, &count);
+    assert_int_equal(answers[2].answer.item, 2);
+    assert_int_equal(answers[2].answer.engine, 1);
+    job_answers_release(&answers, count);
+}
+
+static void feed(job_t *self)
+{
+    self->submitted++;
+}
+
+TEST(a_map_is_fed_while_items_are_left_to_submit)
+{
+    new_job(3, true);
+    job->feed = feed;
+    job->submitted = 1;
+    give_item(0, TT_STATUS_OK);
+    assert_int_equal(job->submitted, 2);
+    give_item(1, TT_STATUS_OK);
+    give_item(2, TT_STATUS_OK);
+    assert_int_equal(job->submitted, 3);
+    assert_true(job->done);
+}
+
+TEST(a_map_that_is_fed_no_more_cancels_what_was_not_submitted_and_waits_for_the_rest)
+{
+    new_job(3, true);
+    job->feed = feed;
+    job->submitted = 1;
+    job_stop_feeding(job, "not started");
+    assert_int_equal(job->left, 1);
+    assert_false(job->done);
+    assert_int_equal(job->parts[2].status, TT_STATUS_CANCELLED);
+    assert_string_equal(job->parts[2].cause, "not started");
+    assert_int_equal(job->parts[2].engine, -1);
+    give_item(0, TT_STATUS_OK);
+    assert_true(job->done);
+    assert_int_equal(finished, 1);
+}
+
+TEST(a_map_of_nothing_is_done_when_it_is_fed_no_more)
+{
+    new_job(0, true);
+    job_stop_feeding(job, "");
+    assert_true(job->done);
+    assert_int_equal(finished, 1);
+}
+
+TEST(a_map_that_is_done_finishes_once_though_it_is_cancelled_then)
+{
+    new_job(1, true);
+    job->submitted = 1;
+    give_item(0, TT_STATUS_OK);
+    job_stop_feeding(job, "not started");
+    assert_int_equal(finished, 1);
+    assert_int_equal(job->parts[0].status, TT_STATUS_OK);
+}
+
+/* ---- times */
+
+TEST(times_are_from_submitting_to_the_last_result_and_the_runs_summed)
+{
+    new_job(2, false);
+    give_px(4, TT_STATUS_OK, "", "");
+    give_px(6, TT_STATUS_OK, "", "");
+    job_px_handlers.done(job, NULL);
+    job->ended_ns = job->started_ns + 2000000000;
+    timing_t timing = job_timing(job);
+    assert_int_equal(timing.items, 2);
+    assert_true(timing.elapsed_s == 2.0);
+    assert_true(timing.serial_s == 3.0);
+}
+
+#define ON(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    alarm(60);
+    const struct CMUnitTest tests[] = {
+        ON(a_new_job_has_nothing_and_waits_for_all),
+        ON(results_come_in_any_order_and_are_told_in_that_of_the_engines),
+        ON(a_second_result_of_an_engine_counts_no_more),
+        ON(results_and_output_of_an_engine_that_was_not_asked_are_nobodys),
+        ON(output_ahead_of_the_result_stands_in_front_of_its_own),
+        ON(a_body_that_is_no_body_is_an_answer_without_anything),
+        ON(items_end_in_any_order_and_fail_alone),
+        ON(a_map_is_fed_while_items_are_left_to_submit),
+        ON(a_map_that_is_fed_no_more_cancels_what_was_not_submitted_and_waits_for_the_rest),
+        ON(a_map_of_nothing_is_done_when_it_is_fed_no_more),
+        ON(a_map_that_is_done_finishes_once_though_it_is_cancelled_then),
+        ON(times_are_from_submitting_to_the_last_result_and_the_runs_summed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

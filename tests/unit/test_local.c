@@ -1,0 +1,329 @@
+/* Unit test of repl/local: on the mock runtime, on one that asks (this program, started again),
+ * on shells that are no runtime at all, and on one that dies while it works. */
+#include "prompt.h"
+
+static local_t *local;
+static local_result_t result;
+
+static void on_signal(void *arg, const struct signalfd_siginfo *info)
+{
+    (void)arg;
+    (void)info;
+    if (local)
+        local_reap(local);
+}
+
+static int begin(void **unused)
+{
+    (void)unused;
+    sigset_t signals;
+    if (scratch_begin() != 0)
+        return -1;
+    memset(&result, 0, sizeof result);
+    setenv("TUTTI_LIBEXEC_DIR", build_path("engine"), 1);
+    setenv("TOY_NOTES", scratch_path("notes"), 1);
+    tt_signals_block(&signals, SIGCHLD, 0);
+    loop = tt_loop_new();
+    tt_loop_add_signals(loop, &signals, on_signal, NULL);
+    return 0;
+}
+
+static int end(void **unused)
+{
+    (void)unused;
+    local_result_release(&result);
+    local_destroy(&local);
+    local_destroy(&local);
+    tt_loop_destroy(&loop);
+    unsetenv("TOY_NOTES");
+    unsetenv("TUTTI_LIBEXEC_DIR");
+    return scratch_end();
+}
+
+/* What was asked, in words; the answer is 7. */
+static char asked[64];
+
+static void on_ask(void *arg, uint32_t seq, const char *what, const char *text)
+{
+    tt_buf_t body;
+    tt_frames_t frames;
+    local_result_t inner;
+    tt_buf_init(&body);
+    tt_frames_init(&frames);
+    assert_string_equal(arg, "mine");
+    assert_true(local_busy(local));
+    snprintf(asked, sizeof asked, "%s: %s", what, text);
+    bool doomed = strcmp(what, "doomed") == 0;
+    if (doomed || strcmp(what, "nested") == 0) {
+        tt_buf_t args;
+        tt_buf_init(&args);
+        tt_pack_array(&args, 1);
+        tt_pack_text(&args, text);
+        assert_int_equal(local_call(local, TT_RT_EXECUTE, (tt_span_t){args.data, args.len},
+                                    NULL, &inner, &err),
+                         0);
+        assert_int_equal(inner.status, doomed ? TT_STATUS_LOST : TT_STATUS_OK);
+        local_result_release(&inner);
+        tt_buf_release(&args);
+    }
+    tt_pack_int(&body, 7);
+    tt_frames_take_buf(&frames, &body);
+    local_answer(local, seq, TT_STATUS_OK, &frames);
+    assert_int_equal(frames.count, 0);
+    tt_buf_release(&body);
+}
+
+static void start_language(const char *language, const char *program)
+{
+    local = local_new(loop, language, program, on_ask, (char *)(uintptr_t) "mine", &err);
+}
+
+static void start_mock(void)
+{
+    start_language("mock", "");
+    if (local == NULL)
+        fail_msg("%s", err.text);
+}
+
+static void start_toy(void)
+{
+    start_language("toy", "/proc/self/exe");
+    if (local == NULL)
+        fail_msg("%s", err.text);
+}
+
+/* Runs code; the result is in `result`. */
+static unsigned execute(const char *code)
+{
+    tt_buf_t args;
+    tt_buf_init(&args);
+    tt_pack_array(&args, 3);
+    tt_pack_text(&args, code);
+    tt_pack_text(&args, "In [1]");
+    tt_pack_uint(&args, 0);
+    local_result_release(&result);
+    int rc =
+        local_call(local, TT_RT_EXECUTE, (tt_span_t){args.data, args.len}, NULL, &result, &err);
+    tt_buf_release(&args);
+    if (rc != 0)
+        fail_msg("%s", err.text);
+    return result.status;
+}
+
+/* The result's body as JSON. Borrowed until the next call. */
+static const char *body(void)
+{
+    static char text[512];
+    tt_buf_t json;
+    tt_buf_init(&json);
+    tt_value_json(tt_frames_span(&result.frames, 0), &json);
+    snprintf(text, sizeof text, "%s", tt_buf_text(&json));
+    tt_buf_release(&json);
+    return text;
+}
+
+/* ---- what does not start */
+
+TEST(a_language_that_is_not_known_is_refused_by_name)
+{
+    start_language("cobol", "");
+    assert_null(local);
+    assert_says(&err, "'cobol'");
+}
+
+TEST(a_program_that_is_not_there_does_not_start_and_leaves_nothing_open)
+{
+    int before = open_fds();
+    listen_begin();
+    start_language("toy", "/nonexistent/runtime");
+    listen_end();
+    assert_null(local);
+    assert_says(&err, "/nonexistent/runtime");
+    assert_says(&err, "exited with status 127");
+    assert_part(said_err, "/nonexistent/runtime");
+    assert_int_equal(open_fds(), before);
+}
+
+TEST(a_program_that_ends_without_a_word_is_told_with_its_end)
+{
+    scratch_write("mute", "#!/bin/sh\nexit 3\n", 0700);
+    start_language("toy", scratch_path("mute"));
+    assert_null(local);
+    assert_says(&err, "exited with status 3");
+}
+
+TEST(a_program_that_talks_something_else_is_ended)
+{
+    scratch_write("babbler", "#!/bin/sh\nprintf 'hello, is this the lexer?' >&3\nexec cat\n",
+                  0700);
+    listen_begin();
+    start_language("toy", scratch_path("babbler"));
+    listen_end();
+    assert_null(local);
+    assert_says(&err, "does not start");
+    assert_part(said_err, "tutti: local engine: ");
+}
+
+/* ---- tasks */
+
+TEST(it_tells_its_language_version_and_program)
+{
+    start_mock();
+    assert_string_equal(local_language(local), "mock");
+    assert_string_equal(local_version(local), "1");
+    assert_string_equal(local_program(local), "tutti-mock");
+    assert_false(local_busy(local));
+}
+
+TEST(a_task_gives_its_value_or_its_error)
+{
+    start_mock();
+    assert_int_equal(execute("value 42"), TT_STATUS_OK);
+    assert_string_equal(body(), "[\"42\",true,42,[],null]");
+    assert_false(result.ended);
+    assert_int_equal(execute("fail no luck"), TT_STATUS_ERROR);
+    assert_part(body(), "no luck");
+    assert_false(local_busy(local));
+}
+
+TEST(buffers_go_along_and_are_taken)
+{
+    tt_frames_t frames;
+    start_mock();
+    tt_frames_init(&frames);
+    tt_frames_copy(&frames, "\x05", 1);
+    assert_int_equal(local_call(local, TT_RT_SET, SPAN("\x94\xa1x\xa5value\x91\x01\xc0"),
+                                &frames, &result, &err),
+                     0);
+    assert_int_equal(frames.count, 0);
+    assert_int_equal(result.status, TT_STATUS_OK);
+    local_result_release(&result);
+    assert_int_equal(
+        local_call(local, TT_RT_GET, SPAN("\x92\x91\xa1x\xa5value"), NULL, &result, &err), 0);
+    assert_string_equal(body(), "[null,true,[5],[],null]");
+}
+
+/* ---- interrupts */
+
+static void interrupt_when_it_runs(void *arg)
+{
+    (void)arg;
+    local_interrupt(local); /* nothing before the runtime has begun */
+    if (local_busy(local))
+        tt_loop_add_timer(loop, 1, interrupt_when_it_runs, NULL);
+}
+
+TEST(an_interrupt_ends_what_runs_and_nothing_else)
+{
+    start_mock();
+    local_interrupt(local);
+    assert_int_equal(execute("value 1"), TT_STATUS_OK);
+    tt_loop_add_timer(loop, 0, interrupt_when_it_runs, NULL);
+    assert_int_equal(execute("spin"), TT_STATUS_INTERRUPTED);
+    local_interrupt(local);
+    assert_int_equal(execute("value 2"), TT_STATUS_OK);
+}
+
+/* ---- its end */
+
+TEST(an_engine_that_dies_loses_its_task_and_is_another_one_for_the_next)
+{
+    start_mock();
+    assert_int_equal(execute("abort"), TT_STATUS_LOST);
+    assert_true(result.ended);
+    assert_int_equal(result.exit_status, 128 + SIGABRT);
+    assert_string_equal(result.cause, "the local engine was killed by SIGABRT");
+    local_interrupt(local);
+    assert_int_equal(execute("value 3"), TT_STATUS_OK);
+}
+
+TEST(an_engine_that_cannot_start_again_says_so_and_takes_the_buffers)
+{
+    tt_frames_t frames;
+    start_mock();
+    assert_int_equal(execute("exit 4"), TT_STATUS_LOST);
+    assert_int_equal(result.exit_status, 4);
+    setenv("TUTTI_LIBEXEC_DIR", "/nonexistent", 1);
+    tt_frames_init(&frames);
+    tt_frames_copy(&frames, "\xc0", 1);
+    listen_begin();
+    int rc = local_call(local, TT_RT_SYNC, SPAN("\x90"), &frames, &result, &err);
+    listen_end();
+    assert_int_equal(rc, -1);
+    assert_int_equal(frames.count, 0);
+    assert_says(&err, "does not start");
+}
+
+TEST(an_answer_to_an_engine_that_has_ended_is_dropped)
+{
+    tt_frames_t frames;
+    start_mock();
+    assert_int_equal(execute("exit 0"), TT_STATUS_LOST);
+    tt_frames_init(&frames);
+    tt_frames_copy(&frames, "\xc0", 1);
+    local_answer(local, 1, TT_STATUS_OK, &frames);
+    assert_int_equal(frames.count, 0);
+}
+
+TEST(leaving_gives_the_exit_status)
+{
+    start_toy();
+    assert_int_equal(execute("exit 5"), TT_STATUS_ERROR);
+    assert_part(body(), "SystemExit");
+    assert_int_equal(local_await_end(local), 5);
+}
+
+/* ---- questions */
+
+TEST(user_code_asks_and_goes_on_with_the_answer)
+{
+    start_toy();
+    assert_int_equal(execute("ask wait 3"), TT_STATUS_OK);
+    assert_string_equal(asked, "wait: 3");
+    assert_part(body(), "[\"0 7\",");
+}
+
+TEST(a_task_that_is_done_to_answer_comes_within_the_one_that_asks)
+{
+    start_toy();
+    assert_int_equal(execute("ask nested 1+1"), TT_STATUS_OK);
+    assert_string_equal(asked, "nested: 1+1");
+    assert_part(body(), "[\"0 7\",");
+    assert_string_equal(toy_told(),
+                        "EXECUTE [\"ask nested 1+1\",\"In [1]\",0]\nEXECUTE [\"1+1\"]\n");
+}
+
+TEST(a_task_within_another_and_the_one_that_asks_are_lost_together)
+{
+    start_toy();
+    assert_int_equal(execute("ask doomed die 9"), TT_STATUS_LOST);
+    assert_string_equal(asked, "doomed: die 9");
+    assert_string_equal(result.cause, "the local engine was killed by SIGKILL");
+    assert_false(local_busy(local));
+}
+
+#define ON(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    toy_main();
+    alarm(60);
+    const struct CMUnitTest tests[] = {
+        ON(a_language_that_is_not_known_is_refused_by_name),
+        ON(a_program_that_is_not_there_does_not_start_and_leaves_nothing_open),
+        ON(a_program_that_ends_without_a_word_is_told_with_its_end),
+        ON(a_program_that_talks_something_else_is_ended),
+        ON(it_tells_its_language_version_and_program),
+        ON(a_task_gives_its_value_or_its_error),
+        ON(buffers_go_along_and_are_taken),
+        ON(an_interrupt_ends_what_runs_and_nothing_else),
+        ON(an_engine_that_dies_loses_its_task_and_is_another_one_for_the_next),
+        ON(an_engine_that_cannot_start_again_says_so_and_takes_the_buffers),
+        ON(an_answer_to_an_engine_that_has_ended_is_dropped),
+        ON(leaving_gives_the_exit_status),
+        ON(user_code_asks_and_goes_on_with_the_answer),
+        ON(a_task_that_is_done_to_answer_comes_within_the_one_that_asks),
+        ON(a_task_within_another_and_the_one_that_asks_are_lost_together),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
