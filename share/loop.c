@@ -319,7 +319,7 @@ void tt_signals_block(sigset_t *set, ...)
 void tt_signals_unblock(void)
 {
     sigset_t none;
-    for (int number = 1; number < 32; number++)
+    for (int number = 1; number <= SIGRTMAX; number++)
         signal(number, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -247,11 +247,14 @@ TEST(signals_are_unblocked_and_default_in_the_child)
     tt_signals_block(&set, SIGINT, SIGCHLD, SIGUSR1, 0);
     signal(SIGUSR2, SIG_IGN);
     tt_child_t child = PLAIN;
-    run_shell("grep -E 'SigBlk|SigIgn' /proc/self/status", &child);
+    /* 32 and 33 are libc's own: nobody can change what is inherited of them. */
+    run_shell("while read name bits; do case $name in SigBlk:|SigIgn:) "
+              "echo $name $((0x$bits & ~0x180000000));; esac; done </proc/self/status",
+              &child);
     signal(SIGUSR2, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
     sigprocmask(SIG_SETMASK, &old, NULL);
-    assert_string_equal(said, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    assert_string_equal(said, "SigBlk: 0\nSigIgn: 0\n");
 }
 
 /* The child tells its pid and waits for ever; whoever started it then ends. */
