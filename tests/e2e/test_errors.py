@@ -27,7 +27,7 @@ WRONG_USE, USER_CODE, NO_CLUSTER = 2, 1, 3
     (["x = %frobnicate 1"], WRONG_USE, "no magic '%frobnicate'; %help lists them"),
     (["%help frobnicate"], WRONG_USE, "%help: no magic 'frobnicate'; %help lists them"),
     (["%px --frob 1"], WRONG_USE, "%px has no option '--frob'; it has -t --targets VALUE, "
-     "-x --exclude VALUE, --timeout VALUE, -a --noblock, -b --block, --name VALUE; before code put "
+     "-x --exclude VALUE, --timeout VALUE, -a --noblock, -b --block; before code put "
      "--"),
     (["%px"], WRONG_USE, "%px: takes code, as in %px import os; os.getpid()"),
     (["%px -t"], WRONG_USE, None),
