@@ -390,6 +390,20 @@ TEST(an_engine_that_is_killed_for_good_is_gone_and_its_number_can_be_used_again)
     await_engine(5, TT_ENGINE_READY);
 }
 
+TEST(a_spawn_under_the_number_of_a_failed_engine_replaces_it)
+{
+    start_host();
+    await_hello();
+    spawn(IDS(5), "cobol", "");
+    await_reason(5, "no language 'cobol'");
+    spawn(IDS(5), "mock", "");
+    await_engine(5, TT_ENGINE_READY);
+    fake_answer(&fake, TT_MSG_WHO, 0);
+    letter_t *letter = fake_await(&fake, TT_MSG_HELLO);
+    assert_int_equal(letter->message.as.hello.engines.data[0], 0x91); /* one, not two */
+    letter_free(letter);
+}
+
 TEST(a_restart_gives_the_engine_another_process)
 {
     int64_t before = start_with_engine();
@@ -518,6 +532,7 @@ int main(void)
         EACH(beats_tell_what_runs_and_an_interrupt_ends_it),
         EACH(only_what_was_taken_back_is_told_as_returned),
         EACH(an_engine_that_is_killed_for_good_is_gone_and_its_number_can_be_used_again),
+        EACH(a_spawn_under_the_number_of_a_failed_engine_replaces_it),
         EACH(a_restart_gives_the_engine_another_process),
         EACH(a_failed_engine_is_tried_again_by_a_restart),
         EACH(a_restart_of_an_engine_that_is_starting_does_not_make_it_fail),
