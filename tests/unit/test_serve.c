@@ -174,9 +174,14 @@ static void receive(void)
     }
 }
 
+static bool may_have_left; /* the runtime may have ended before it is sent this */
+
 static void send_bytes(const void *data, size_t len)
 {
-    assert_int_equal(send(host_fd, data, len, MSG_NOSIGNAL), (ssize_t)len);
+    ssize_t sent = send(host_fd, data, len, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EPIPE && may_have_left)
+        return;
+    assert_int_equal(sent, (ssize_t)len);
 }
 
 static void send_message(unsigned type, uint32_t seq, const tt_buf_t *fields,
@@ -619,7 +624,9 @@ TEST(a_task_can_leave_with_a_status_after_its_result)
 {
     expect_hello(TT_FEATURE_PAGE);
     execute(1, "leave");
+    may_have_left = true;
     execute(2, "echo");
+    may_have_left = false;
     assert_int_equal(result_of(1), TT_STATUS_OK);
     struct pollfd wait = {host_fd, POLLIN, 0};
     assert_int_equal(poll(&wait, 1, 10000), 1);
