@@ -49,7 +49,8 @@ def test_values_survive(codec, value):
     back = round_trip(value)
     assert type(back) is type(value)
     assert back == value
-    assert repr(back)[:200] == repr(value)[:200] or isinstance(value, datetime.datetime)
+    if not isinstance(value, (datetime.datetime, set, frozenset)):  # whose order is nobody's
+        assert repr(back)[:200] == repr(value)[:200]
 
 
 def test_nan_survives(codec):
