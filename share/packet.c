@@ -1,10 +1,12 @@
 /* Messages on ZeroMQ sockets. See packet.h. On libzmq 4.3.4: a ROUTER drops silently unless it
- * is MANDATORY; only the first frame of a message can fail to be sent; sends never wait. */
+ * is MANDATORY; only the first frame of a message can fail to be sent; sends never wait; its
+ * queues are bounded by frames, whatever their size, so bytes are counted here. */
 #include "packet.h"
 
 #include "value.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,8 +165,16 @@ typedef struct letter {
     tt_frames_t frames; /* header and payload */
 } letter_t;
 
+/* What the socket has of an outbox's large frames and has not passed on. libzmq's own thread
+ * counts down, maybe after the outbox is gone. */
+typedef struct {
+    atomic_size_t bytes;
+    atomic_uint refs;
+} flight_t;
+
 struct tt_outbox {
     tt_loop_t *loop;
+    flight_t *flight;
     void *socket;
     tt_span_t route; /* owned copy */
     size_t cap_bytes;
@@ -174,7 +184,11 @@ struct tt_outbox {
     tt_buf_t header; /* scratch */
 };
 
-enum { RETRY_MS = 2 };
+enum {
+    RETRY_MS = 2,
+    LARGE = 64 << 10,    /* frames below it are not counted: 1,000 of them are bounded enough */
+    FLIGHT_MAX = 8 << 20 /* more than a socket passes on between two tries */
+};
 
 tt_outbox_t *tt_outbox_new(tt_loop_t *loop, void *socket, tt_span_t route, size_t cap_bytes)
 {
@@ -185,7 +199,48 @@ tt_outbox_t *tt_outbox_new(tt_loop_t *loop, void *socket, tt_span_t route, size_
         (tt_span_t){(uint8_t *)tt_strndup((const char *)route.data, route.len), route.len};
     self->cap_bytes = cap_bytes;
     self->end = &self->first;
+    self->flight = tt_alloc(sizeof *self->flight);
+    atomic_init(&self->flight->refs, 1);
     return self;
+}
+
+static void release_flight(flight_t *flight)
+{
+    if (atomic_fetch_sub(&flight->refs, 1) == 1)
+        free(flight);
+}
+
+typedef struct {
+    zmq_msg_t frame;
+    flight_t *flight;
+} flying_t;
+
+static void on_landed(void *data, void *hint)
+{
+    flying_t *flying = hint;
+    (void)data;
+    atomic_fetch_sub(&flying->flight->bytes, zmq_msg_size(&flying->frame));
+    zmq_msg_close(&flying->frame);
+    release_flight(flying->flight);
+    free(flying);
+}
+
+/* Puts a frame that tells of its end in the place of a large one; the bytes stay where they
+ * are. */
+static void count_flight(flight_t *flight, zmq_msg_t *frame)
+{
+    size_t len = zmq_msg_size(frame);
+    if (len < LARGE)
+        return;
+    flying_t *flying = tt_alloc(sizeof *flying);
+    flying->flight = flight;
+    zmq_msg_init(&flying->frame);
+    zmq_msg_move(&flying->frame, frame);
+    atomic_fetch_add(&flight->bytes, len);
+    atomic_fetch_add(&flight->refs, 1);
+    zmq_msg_close(frame);
+    if (zmq_msg_init_data(frame, zmq_msg_data(&flying->frame), len, on_landed, flying) != 0)
+        abort();
 }
 
 static void drop_first(tt_outbox_t *self)
@@ -208,6 +263,7 @@ void tt_outbox_destroy(tt_outbox_t **self_p)
     while (self->first)
         drop_first(self);
     tt_buf_release(&self->header);
+    release_flight(self->flight);
     free((void *)(uintptr_t)self->route.data);
     free(self);
     *self_p = NULL;
@@ -217,11 +273,14 @@ void tt_outbox_destroy(tt_outbox_t **self_p)
  * first frame is taken the rest is too. */
 static int hand_over(tt_outbox_t *self, tt_frames_t *frames)
 {
+    if (atomic_load(&self->flight->bytes) > FLIGHT_MAX)
+        return 0;
     if (self->route.len > 0 && zmq_send(self->socket, self->route.data, self->route.len,
                                         ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
         return errno == EAGAIN ? 0 : -1;
     for (size_t i = 0; i < frames->count; i++) {
         int flags = ZMQ_DONTWAIT | (i + 1 < frames->count ? ZMQ_SNDMORE : 0);
+        count_flight(self->flight, &frames->items[i]);
         if (zmq_msg_send(&frames->items[i], self->socket, flags) < 0)
             return errno == EAGAIN && i == 0 && self->route.len == 0 ? 0 : -1;
     }

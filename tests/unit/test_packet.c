@@ -281,6 +281,12 @@ TEST(a_message_comes_with_route_header_and_payload)
 
 /* ---- outboxes */
 
+static void free_data(void *data, void *hint)
+{
+    (void)hint;
+    free(data);
+}
+
 static tt_span_t route = {(const uint8_t *)"peer", 4};
 
 static void send_number(tt_outbox_t *outbox, uint64_t number, size_t payload_bytes)
@@ -379,7 +385,8 @@ TEST(what_comes_later_waits_behind_what_waits_though_the_peer_takes_again)
         send_number(outbox, ++sent, 10);
     for (uint64_t number; (number = read_number(dealer, false)); next++)
         assert_int_equal(number, next);
-    send_number(outbox, ++sent, 10); /* there is room now, but another came first */
+    meet();                          /* the router sees that there is room, */
+    send_number(outbox, ++sent, 10); /* but another came first */
     tt_loop_add_zmq(loop, dealer, on_read, &next);
     assert_comes(loop, next == sent + 1);
     tt_loop_remove_zmq(loop, dealer);
@@ -432,6 +439,33 @@ TEST(one_full_peer_does_not_hold_up_another)
     tt_outbox_destroy(&full);
     tt_outbox_destroy(&idle);
     zmq_close(other);
+}
+
+TEST(few_large_messages_wait_here_too_and_not_all_in_the_socket)
+{
+    enum { COUNT = 60, SIZE = 1 << 20 };
+    void *wide = tt_socket_new(context, ZMQ_ROUTER, "inproc://wide", &err);
+    void *peer = tt_socket_new(context, ZMQ_DEALER, "inproc://wide", &err);
+    uint64_t next = 1;
+    send_raw(peer, "hello", false);
+    assert_int_equal(tt_packet_read(&packet, wide, true), 1);
+    tt_span_t its = {zmq_msg_data(&packet.route), zmq_msg_size(&packet.route)};
+    tt_outbox_t *outbox = tt_outbox_new(loop, wide, its, 20 * SIZE);
+    tt_packet_release(&packet);
+    for (uint64_t i = 1; i <= COUNT; i++) {
+        tt_message_t message = tt_message(TT_MSG_STATUS, i);
+        tt_frames_lend(&frames, calloc(1, SIZE), SIZE, free_data, NULL);
+        tt_outbox_send(outbox, &message, &frames);
+    }
+    assert_true(tt_outbox_bytes(outbox) > (COUNT - 20) * SIZE);
+    assert_true(tt_outbox_full(outbox));
+    tt_loop_add_zmq(loop, peer, on_read, &next);
+    assert_comes(loop, next == COUNT + 1);
+    assert_int_equal(tt_outbox_bytes(outbox), 0);
+    tt_loop_remove_zmq(loop, peer);
+    tt_outbox_destroy(&outbox); /* before what it sent has left */
+    tt_socket_close(peer, 0);
+    tt_socket_close(wide, 0);
 }
 
 static void stop(void *arg)
@@ -504,6 +538,7 @@ int main(void)
         SOCKET(a_peer_that_nobody_knows_loses_its_messages_and_holds_nothing),
         SOCKET(a_peer_that_goes_while_messages_wait_loses_them),
         SOCKET(one_full_peer_does_not_hold_up_another),
+        SOCKET(few_large_messages_wait_here_too_and_not_all_in_the_socket),
         SOCKET(an_outbox_destroyed_while_messages_wait_leaves_nothing_behind),
         SOCKET(an_address_that_is_none_is_refused_by_name),
         SOCKET(a_router_made_for_us_tells_of_peers_that_are_not_there),
