@@ -16,6 +16,7 @@ enum {
 
 static void send_direct(controller_t *self, engine_t *engine);
 static void send_balanced(controller_t *self);
+static void try_later(controller_t *self);
 
 /* What clients may have waiting here; beyond it they are told to wait. */
 #define QUEUED_CAP ((size_t)1 << 30)
@@ -118,12 +119,50 @@ static bool takes_direct(const engine_t *engine)
            engine->sent.count < DIRECT_WINDOW && !tt_outbox_full(engine->host->outbox);
 }
 
+static bool client_full(const part_t *part)
+{
+    return part->task->client && tt_outbox_full(part->task->client->outbox);
+}
+
+/* A client that takes no results must not hold up the others: its work is set aside, in order,
+ * until it takes them again. All of it at once, so that what it sends later comes behind. */
+static void hold(engine_t *engine, part_t *part)
+{
+    part->held = true;
+    part->task->client->held++;
+    part_list_push(&engine->held, part);
+}
+
+static void unhold(part_t *part)
+{
+    part_list_remove(&part->engine->held, part);
+    part->held = false;
+    part->task->client->held--;
+}
+
+/* To the front of the queue, backwards: what came to the queue meanwhile came later. */
+static void unhold_all(engine_t *engine)
+{
+    for (part_t *part = engine->held.last, *before; part; part = before) {
+        before = part->prev;
+        if (client_full(part))
+            continue;
+        unhold(part);
+        part_list_push_front(&engine->queue, part);
+    }
+}
+
 static void on_later(void *arg)
 {
     controller_t *self = arg;
     self->kick_timer = 0;
     for (size_t i = 0; i < self->registry.count; i++)
+        unhold_all(self->registry.engines[i]);
+    for (size_t i = 0; i < self->registry.count; i++) {
         send_direct(self, self->registry.engines[i]);
+        if (self->registry.engines[i]->held.count > 0)
+            try_later(self);
+    }
     send_balanced(self);
 }
 
@@ -136,7 +175,8 @@ static void try_later(controller_t *self)
 
 static bool client_takes(controller_t *self, const part_t *part)
 {
-    if (part->task->client == NULL || !tt_outbox_full(part->task->client->outbox))
+    const peer_t *client = part->task->client;
+    if (client == NULL || (client->held == 0 && !client_full(part)))
         return true;
     try_later(self);
     return false;
@@ -144,9 +184,13 @@ static bool client_takes(controller_t *self, const part_t *part)
 
 static void send_direct(controller_t *self, engine_t *engine)
 {
-    while (engine->queue.first && takes_direct(engine) &&
-           client_takes(self, engine->queue.first))
-        send_part(self, part_list_pop(&engine->queue), engine);
+    while (engine->queue.first && takes_direct(engine)) {
+        part_t *part = part_list_pop(&engine->queue);
+        if (client_takes(self, part))
+            send_part(self, part, engine);
+        else
+            hold(engine, part);
+    }
 }
 
 /* An engine idles while others have work that has not started: asks some of it back. */
@@ -267,6 +311,7 @@ static bool place_direct(controller_t *self, part_t *part, batch_t **batches,
                          part->task->part_count);
         } else {
             part_list_push(&engine->queue, part);
+            send_direct(self, engine);
         }
         return true;
     }
@@ -432,6 +477,8 @@ static void cancel_part(controller_t *self, part_t *part)
     if (part->state == PART_WAITING) {
         if (part->task->balanced)
             balanced_remove(self->balanced, part);
+        else if (part->held)
+            unhold(part);
         else
             part_list_remove(&part->engine->queue, part);
         end_without(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
@@ -495,6 +542,10 @@ static void end_queue(controller_t *self, engine_t *engine, const char *cause)
 {
     for (part_t *part; (part = part_list_pop(&engine->queue));)
         end_without(self, part, TT_STATUS_CANCELLED, cause);
+    for (part_t *part; (part = engine->held.first);) {
+        unhold(part);
+        end_without(self, part, TT_STATUS_CANCELLED, cause);
+    }
 }
 
 /* Balanced work that no engine can do any more ends too, so that nobody waits for ever. */

@@ -24,6 +24,7 @@ typedef struct peer {
     /* client */
     bool events; /* wants to hear of engines */
     size_t queued_bytes;
+    size_t held;    /* parts that are set aside until it takes results again */
     tt_map_t tasks; /* its tasks by its own ids */
     /* host */
     uint64_t launch, rss_bytes;

@@ -18,6 +18,7 @@ typedef struct engine {
                         controller */
     int64_t since_ms;
     part_list_t queue; /* direct parts that wait for it */
+    part_list_t held;  /* direct parts that wait for their clients to take results again */
     part_list_t sent;  /* parts at its host */
     int64_t mean_run_ns;
     uint64_t running_task; /* as of the host's last beat */

@@ -69,7 +69,8 @@ static void pack_engine(controller_t *self, const engine_t *engine, tt_buf_t *ou
     number(out, "state_number", engine->state);
     text(out, "running", busy ? label : NULL);
     real(out, "running_s", (double)busy_ms / 1e3);
-    number(out, "queue", engine->queue.count + (busy ? engine->sent.count - 1 : 0));
+    number(out, "queue",
+           engine->queue.count + engine->held.count + (busy ? engine->sent.count - 1 : 0));
     real(out, "since_s", (double)(tt_now_ms() - engine->since_ms) / 1e3);
     text(out, "text", engine->text);
 }

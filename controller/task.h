@@ -19,6 +19,7 @@ typedef struct part {
     unsigned attempt; /* 1 for the first */
     bool recalled;    /* asked back from its host */
     bool final;       /* cancelled: not tried again */
+    bool held;        /* set aside until its client takes results again */
     int64_t sent_ns;
     uint64_t dropped_bytes; /* of its output, because the client takes nothing */
     struct part *next,

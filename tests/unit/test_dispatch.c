@@ -370,14 +370,16 @@ TEST(work_that_had_started_already_stays_where_it_is)
     check_nothing_left();
 }
 
-TEST(the_first_part_of_an_engine_is_never_asked_back)
+TEST(the_first_part_of_an_engine_and_work_that_is_for_it_only_are_never_asked_back)
 {
     engine_t *busy = hand_engine(&host, TT_ENGINE_READY);
     submit(&client, BALANCED(1));
-    next_task(&host);
+    submit(&client, DIRECT(2, 0));
+    submit(&client, DIRECT(3, 0));
+    assert_heard(host, "TASK [0]; TASK [0]; TASK [0]; ");
     dispatch_engine_free(hand, hand_engine(&other, TT_ENGINE_READY));
     assert_heard(host, "");
-    assert_int_equal(busy->sent.count, 1);
+    assert_int_equal(busy->sent.count, 3);
 }
 
 TEST(work_that_was_cancelled_while_it_was_asked_back_does_not_run)
@@ -600,22 +602,75 @@ static void empty_client(void)
         tt_outbox_new(hand->loop, hand->sockets[PEER_CLIENT], tt_span("client"), 1 << 20);
 }
 
-TEST(a_client_that_takes_nothing_gets_no_work_done_until_it_does)
+TEST(a_client_that_takes_nothing_gets_no_work_done_until_it_does_and_others_do)
 {
-    engine_t *engine = hand_engine(&host, TT_ENGINE_READY);
+    hand_engine(&host, TT_ENGINE_READY);
     hand_engine(&host, TT_ENGINE_READY);
     fill_client();
     submit(&client, DIRECT(1, 0));
     submit(&client, BALANCED(2));
-    submit(&second, DIRECT(1, 0));
-    assert_int_equal(engine->queue.count, 2); /* in order: the second's waits behind it */
     assert_heard(host, "");
+    submit(&second, DIRECT(1, 0));
+    assert_heard(host, "TASK [0]; ");
     bool never = false;
     tt_loop_run_until(hand->loop, &never, 50); /* it is tried again, in vain */
     assert_heard(host, "");
     empty_client();
-    assert_comes(hand->loop, engine->queue.count == 0);
-    assert_heard(host, "TASK [0]; TASK [0]; TASK [1]; ");
+    assert_comes(hand->loop, hand->registry.engines[0]->sent.count == 2 &&
+                                 hand->registry.engines[1]->sent.count == 1);
+    assert_heard(host, "TASK [0]; TASK [1]; ");
+}
+
+TEST(held_back_work_is_done_in_the_order_it_came_whatever_the_engine_does_meanwhile)
+{
+    engine_t *engine = hand_engine(&host, TT_ENGINE_READY);
+    fill_client();
+    for (uint64_t id = 1; id <= 3; id++)
+        submit(&client, DIRECT(id, 0));
+    engine->state = TT_ENGINE_RESTARTING;
+    submit(&client, DIRECT(4, 0));
+    empty_client();
+    bool never = false;
+    tt_loop_run_until(hand->loop, &never, 50);
+    engine->state = TT_ENGINE_READY;
+    dispatch_engine_free(hand, engine);
+    assert_comes(hand->loop, engine->sent.count == 4);
+    const part_t *part = engine->sent.first;
+    for (uint64_t id = 1; id <= 4; id++, part = part->next)
+        assert_int_equal(part->task->client_id, id);
+}
+
+TEST(work_of_a_client_comes_in_its_order_though_it_was_set_aside)
+{
+    engine_t *engine = hand_engine(&host, TT_ENGINE_READY);
+    fill_client();
+    submit(&client, DIRECT(1, 0));
+    empty_client();
+    submit(&client, DIRECT(2, 0)); /* it takes again, but 1 comes first */
+    assert_heard(host, "");
+    assert_int_equal(engine->held.count, 2);
+    assert_comes(hand->loop, engine->held.count == 0);
+    assert_int_equal(next_task(&host), hand->next_task - 1);
+    assert_int_equal(next_task(&host), hand->next_task);
+}
+
+TEST(work_that_was_set_aside_ends_when_it_is_cancelled_or_its_engine_or_client_goes)
+{
+    engine_t *engine = hand_engine(&host, TT_ENGINE_READY);
+    fill_client();
+    submit(&client, DIRECT(1, 0));
+    submit(&client, DIRECT(2, 0));
+    cancel(&client, 1, NULL, 0);
+    assert_int_equal(engine->held.count, 1);
+    dispatch_engine_failed(hand, engine, "it failed");
+    assert_int_equal(engine->held.count, 0);
+    assert_int_equal(client.peer->held, 0);
+    submit(&client, DIRECT(3, 0));
+    submit(&client, DIRECT(4, 0));
+    assert_int_equal(engine->held.count, 2);
+    hand_lose(&client);
+    assert_int_equal(engine->held.count, 0);
+    check_nothing_left();
 }
 
 TEST(output_for_a_client_that_takes_nothing_is_dropped_and_the_result_tells_how_much)
@@ -665,7 +720,7 @@ int main(void)
         EACH(what_was_interrupted_or_is_for_one_engine_is_not_tried_again),
         EACH(an_idle_engine_gets_work_that_another_has_not_started),
         EACH(work_that_had_started_already_stays_where_it_is),
-        EACH(the_first_part_of_an_engine_is_never_asked_back),
+        EACH(the_first_part_of_an_engine_and_work_that_is_for_it_only_are_never_asked_back),
         EACH(work_that_was_cancelled_while_it_was_asked_back_does_not_run),
         EACH(work_of_a_client_that_went_while_it_was_asked_back_does_not_run),
         EACH(only_the_host_that_has_the_work_can_return_it),
@@ -680,7 +735,10 @@ int main(void)
         EACH(a_client_that_goes_leaves_running_work_running_and_nothing_else),
         EACH(output_of_a_task_goes_to_its_client_and_background_to_all_who_listen),
         EACH(output_of_other_hosts_engines_and_of_tasks_that_have_ended_is_dropped),
-        EACH(a_client_that_takes_nothing_gets_no_work_done_until_it_does),
+        EACH(a_client_that_takes_nothing_gets_no_work_done_until_it_does_and_others_do),
+        EACH(work_of_a_client_comes_in_its_order_though_it_was_set_aside),
+        EACH(work_that_was_set_aside_ends_when_it_is_cancelled_or_its_engine_or_client_goes),
+        EACH(held_back_work_is_done_in_the_order_it_came_whatever_the_engine_does_meanwhile),
         EACH(output_for_a_client_that_takes_nothing_is_dropped_and_the_result_tells_how_much),
     };
     alarm(20);
