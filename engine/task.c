@@ -11,7 +11,7 @@ task_t *task_new(uint64_t id, const tt_msg_task_t *message, tt_frames_t *frames)
     self->id = id;
     self->op = (unsigned)message->op;
     self->attempt = (unsigned)message->attempt;
-    self->timeout_ms = message->timeout_ms;
+    self->timeout_ms = message->timeout_ms < INT64_MAX ? message->timeout_ms : INT64_MAX;
     self->frames = *frames;
     tt_frames_init(frames);
     if (message->blob.len == sizeof self->blob) {

@@ -12,7 +12,7 @@ import time
 
 import zmq
 
-from .harness import SLOW, alive
+from .harness import SLOW
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -39,7 +39,7 @@ NAMES = {number: name for name, (number, _) in MESSAGES.items()}
 STATUS = _enum("runtime.h", r"\bS")
 STATES = _enum("message.h", r"\bS")
 EXECUTE = _enum("runtime.h", r"\bM")["EXECUTE"]
-VALUE = 1  # a flag of EXECUTE: the value travels, too
+VALUE, QUIET = 1, 2  # flags of EXECUTE: the value travels, too; no repr
 BALANCED = 1  # a flag of SUBMIT: any one engine does it
 EMPTY = {"UINT": 0, "INT": 0, "TEXT": "", "BYTES": b"", "ANY": None}
 
@@ -138,18 +138,19 @@ def read(frames):
 
 
 class Peer:
-    """One DEALER on `client.sock` (role "client") or `engine.sock` (role "engine").
+    """One DEALER on `client.sock` (role "client") or `engine.sock` (role "engine"). What it does
+    not read is taken all the same, up to `hwm` frames (0: all).
 
     A peer of the role "engine" gives the controller a `sleep` of its own as the process to watch:
     it may be killed in place of the test."""
 
-    def __init__(self, cluster, role="client", hello=True, name="default", **fields):
+    def __init__(self, cluster, role="client", hello=True, name="default", hwm=0, **fields):
         self.role, self.path = role, f"{cluster.runtime_dir}/{name}/{role}.sock"
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.SNDHWM, 0)
-        self.socket.setsockopt(zmq.RCVHWM, 0)
+        self.socket.setsockopt(zmq.RCVHWM, hwm)
         self.socket.connect("ipc://" + self.path)
         self.kept, self.next_id, self.process = [], 0, None
         if role == "engine":

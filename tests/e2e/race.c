@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WINDOW = 64, LIMIT_MS = 120000, LONGEST = 12000, NEAR = 3, EXECUTE_VALUE_ONLY = 3 };
+enum { WINDOW = 64, LIMIT_MS = 120000, LONGEST = 6000, NEAR = 3, EXECUTE_VALUE_ONLY = 3 };
 
 typedef struct {
     struct race *race;

@@ -2,6 +2,7 @@
 
 import collections
 import os
+import random
 import signal
 
 import pytest
@@ -78,6 +79,7 @@ def test_a_death_names_engine_and_cause_at_once_and_the_engine_is_back(cluster, 
     assert cluster.ok("px", "'kept' in globals()") == ("Out[0,2:1]: True\nOut[1:1]: False\n")
 
 
+@pytest.mark.sanitize
 def test_a_kill_is_told_within_a_second(cluster):
     cluster.start(4)
     [told] = cluster.json("px", "-t", "2", "--json", "import os; os.kill(os.getpid(), 9)", code=1)
@@ -91,7 +93,8 @@ def test_output_before_a_death_is_shown_as_text_too(cluster):
     outcome = cluster.px("import os; print('last words', flush=True); os.write(2, b'err\\n'); "
                          "os._exit(7)")
     assert outcome.stdout == "[0-1] last words\n"
-    assert outcome.stderr.splitlines() == ["[0-1 err] err", "[0] lost: engine 0 exited with status 7",
+    assert outcome.stderr.splitlines() == ["[0-1 err] err",
+                                           "[0] lost: engine 0 exited with status 7",
                                            "[1] lost: engine 1 exited with status 7"]
 
 
@@ -149,6 +152,39 @@ def test_balanced_tasks_around_deaths_run_exactly_once(cluster):
     assert all(engine["state"] == "ready" for engine in cluster.wait_state("ready").values())
 
 
+@pytest.mark.deadline(90)
+@pytest.mark.sanitize
+def test_deaths_and_cancels_among_work_of_both_kinds_meet_their_own_tasks_only(cluster):
+    cluster.start(3)
+    rng = random.Random(1)
+    deadly = set(rng.sample(range(1500), 45))
+    unwanted = set(rng.sample(range(1500), 100)) - deadly
+    with Peer(cluster) as peer:
+        ids = {}
+        for number in range(1500):
+            code = APPEND.format(number=number)
+            if number in deadly:
+                code += "; os.kill(os.getpid(), 9)"
+            balanced = rng.random() < 0.3
+            id = peer.submit(None if balanced else [number % 3], code, flags=BALANCED * balanced)
+            ids[id] = number
+            for unlucky in list(ids)[-50:] if number % 50 == 49 else []:
+                if ids[unlucky] in unwanted:
+                    peer.send("CANCEL", unlucky)
+        results = {ids[id]: result for id, result in peer.results(ids, deadline=50).items()}
+    times = ran(cluster)
+    for number, result in results.items():
+        word = status(result)
+        if number in deadly:
+            assert (word, times[number]) == ("LOST", 1), result
+        elif number in unwanted:
+            assert (word, times[number]) in {("OK", 1), ("CANCELLED", 0), ("INTERRUPTED", 0),
+                                             ("INTERRUPTED", 1)}, result
+        else:
+            assert (word, value(result), times[number]) == ("OK", number, 1), result
+
+
+@pytest.mark.sanitize
 def test_a_retry_runs_a_lost_task_elsewhere(cluster):
     cluster.start(2)
     with Peer(cluster) as peer:
@@ -221,6 +257,7 @@ def test_restart_brings_the_engines_of_a_dead_host_back(cluster, who):
     assert cluster.ok("px", "6*7") == "Out[0-2:1]: 42\n"
 
 
+@pytest.mark.sanitize
 def test_what_was_sent_ahead_of_a_lost_host_may_have_run(cluster):
     cluster.start(1)
     with Peer(cluster) as peer:
@@ -267,6 +304,7 @@ def test_kill_of_the_controller_is_told_at_once(cluster):
     assert outcome.code == 3 and outcome.stderr.count("\n") == 1, outcome
 
 
+@pytest.mark.sanitize
 def test_start_gets_the_engines_of_a_lost_controller_back(cluster):
     cluster.start(3)
     cluster.px("-t", "0", "import os; os._exit(0)")
@@ -284,6 +322,7 @@ def test_start_gets_the_engines_of_a_lost_controller_back(cluster):
     assert cluster.ok("px", "'mine' in globals()") == "Out[0,2:1]: True\nOut[1:1]: False\n"
 
 
+@pytest.mark.sanitize
 def test_start_adds_engines_to_those_it_gets_back(cluster):
     cluster.start(2)
     before = cluster.engine_pids()
@@ -294,6 +333,7 @@ def test_start_adds_engines_to_those_it_gets_back(cluster):
     assert cluster.ok("px", "6*7") == "Out[0-3:1]: 42\n"
 
 
+@pytest.mark.sanitize
 def test_a_task_that_runs_on_does_not_confuse_the_next_controller(cluster):
     """Its number is given again: its result must not become that of a new task, nor may what was
     sent ahead with it."""
@@ -420,6 +460,7 @@ def test_a_killed_client_leaves_no_work_behind(cluster, number):
     assert (controller["tasks"], controller["waiting"], controller["clients"]) == (0, 0, 1)
 
 
+@pytest.mark.sanitize
 def test_work_of_a_killed_client_that_still_waits_is_dropped(cluster):
     cluster.start(1)
     code = "import os, time\nopen('started', 'w').close()\n" \

@@ -2,19 +2,18 @@
 counts, and loses nothing of anybody's work."""
 
 import itertools
-import os
 import random
-import signal
 import socket
 import subprocess
 
 import pytest
 
-from .harness import SLOW, alive, wait_until
-from .peer import (BALANCED, EXECUTE, MESSAGES, STATES, STATUS, Peer, header, pack, status, unpack,
-                   value)
+from .harness import SLOW, wait_until
+from .peer import (BALANCED, EXECUTE, MESSAGES, QUIET, STATES, STATUS, VALUE, Peer, header, pack,
+                   status, unpack, value)
 
-FROM_CLIENT = {"SUBMIT", "CANCEL", "INTERRUPT", "BLOB", "DROP", "LAUNCH", "ACTION", "STATUS", "STOP"}
+FROM_CLIENT = {"SUBMIT", "CANCEL", "INTERRUPT", "BLOB", "DROP", "LAUNCH", "ACTION", "STATUS",
+               "STOP"}
 FROM_HOST = {"RESULT", "OUTPUT", "BEAT", "ENGINE", "RETURNED"}
 FROM_BOTH = {"HELLO", "BYE", "ERROR"}
 MAY = {"client": FROM_CLIENT | FROM_BOTH, "engine": FROM_HOST | FROM_BOTH}
@@ -27,9 +26,9 @@ def counts(cluster):
     return cluster.status()["counts"]
 
 
-def still_works(cluster, engines=2):
+def still_works(cluster, engines=2, tasks=0):
     assert cluster.ok("px", "6*7") == f"Out[0-{engines - 1}:1]: 42\n"
-    assert cluster.status()["controller"]["tasks"] == 0
+    assert cluster.status()["controller"]["tasks"] == tasks
 
 
 # ---- what is refused, one by one
@@ -295,13 +294,13 @@ def odd_submissions(rng):
     """(fields, frames) of SUBMITs that a controller forwards and an engine cannot make sense of."""
     good = pack(["1", "In [1]", 0])
     frames = [[b""], [b"\xc1"], [good[:-1]], [good, b"x"], [b"\xc0"], [pack([])], [pack([5])],
-              [pack(["1", 5, "x"])], [pack({"a": 1})], [good] + [b""] * 65000, [pack(["x" * 10**6])],
-              [b"\x91" * 600], [pack([[["x"]]]), b"\0" * 5000],
+              [pack(["1", 5, "x"])], [pack({"a": 1})], [good] + [b""] * 65000,
+              [pack(["x" * 10**6])], [b"\x91" * 600], [pack([[["x"]]]), b"\0" * 5000],
               [pack(["name", "value", [1], None]), b"\xc7\x02\x07\xff\xff"],
               [pack(["name", "list", [2**63], None]), b"\xc0"],
               [pack([b"h" * 16, [], {"a": [1, 2]}]), b"\xc0"]]
-    for op, frame in itertools.product([*range(0, 12), 31, 32, 35, 64, 65, 66, 255, 2**32, 2**64 - 1],
-                                       frames):
+    ops = [*range(0, 12), 31, 32, 35, 64, 65, 66, 255, 2**32, 2**64 - 1]
+    for op, frame in itertools.product(ops, frames):
         yield {"op": op, "blob": rng.choice([b"", b"h" * 16, b"short"]),
                "label": rng.choice(["", "x" * 100000, "\x1b[31m\n"])}, frame
     for timeout in 1, 2**63, 2**64 - 1:
@@ -338,6 +337,33 @@ def test_nonsense_for_engines_is_refused_by_them(cluster, language):
     assert cluster.ok("px", "6*7" if language == "python" else "value 42") == "Out[0:1]: 42\n"
 
 
+# ---- a client that takes nothing
+
+@pytest.mark.deadline(100)
+def test_a_client_that_takes_nothing_holds_up_nobody_and_costs_bounded_memory(cluster):
+    cluster.start(2)
+    megabyte = pack([f"bytes({1 << 20})", "", VALUE | QUIET])
+    with Peer(cluster, hwm=1) as peer, Peer(cluster) as other:
+        for number in range(1, 1001):
+            peer.send("SUBMIT", number, megabyte, op=EXECUTE, label="big", engines=[number % 2],
+                      flags=BALANCED * (number % 3 == 0))
+        def stuck():
+            report = other.sync()
+            return not any(engine["running"] for engine in report["engines"]) and report
+        report = wait_until(stuck, 40)
+        assert 100 < report["controller"]["tasks"] < 800
+        assert report["controller"]["rss_bytes"] < (550 << 20) * SLOW
+        ids = [other.submit([0, 1], "1"), other.submit(None, "1", flags=BALANCED)]
+        assert len([other.expect("RESULT") for _ in range(3)]) == 3 and ids
+        still_works(cluster, tasks=report["controller"]["tasks"])
+        # When it takes them again it gets them all.
+        results = peer.results(set(range(1, 1001)), deadline=60)
+        assert {status(result) for result in results.values()} == {"OK"}
+        assert {len(result.frames[0]) + sum(map(len, result.frames[3:])) >> 20
+                for result in results.values()} == {1}
+    still_works(cluster)
+
+
 # ---- all of it at once, while the cluster works
 
 MAP = """\
@@ -363,7 +389,8 @@ def any_value(rng, depth=0):
     if kind < 2:
         return rng.choice(NUMBERS)
     if kind < 6:
-        return rng.choice([None, True, -1, -2**63, 0.5, "", "text", b"", b"h" * 16, rng.randbytes(9)])
+        return rng.choice([None, True, -1, -2**63, 0.5, "", "text", b"", b"h" * 16,
+                           rng.randbytes(9)])
     return [any_value(rng, depth + 1) for _ in range(rng.randrange(4))]
 
 
@@ -399,7 +426,8 @@ def storm_message(rng):
     data = mutated(rng, pack(row)) if rng.random() < 0.5 else pack(row)
     if rng.random() < 0.1:
         data = rng.randbytes(rng.choice([0, 1, 2, 3, 10, 100, 3000]))
-    payload = [rng.randbytes(rng.choice([0, 1, 9, 5000])) for _ in range(rng.choice([0, 0, 1, 2, 5]))]
+    payload = [rng.randbytes(rng.choice([0, 1, 9, 5000]))
+               for _ in range(rng.choice([0, 0, 1, 2, 5]))]
     return [data, *payload]
 
 
@@ -417,8 +445,8 @@ def raw_connection(rng, path):
     """Bytes that are no ZMTP, or begin as if they were; the connection is left to close."""
     greeting = b"\xff" + bytes(8) + b"\x7f" + b"\x03\x00NULL" + bytes(48)
     ready = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x06DEALER"
-    starts = [b"", greeting[:10], greeting, greeting + ready, greeting + ready + b"\x02" + b"\xff" * 8,
-              greeting + ready + b"\x00\x00", greeting + b"\x06" + b"\x7f" * 8]
+    starts = [b"", greeting[:10], greeting, greeting + b"\x06" + b"\x7f" * 8, greeting + ready,
+              greeting + ready + b"\x00\x00", greeting + ready + b"\x02" + b"\xff" * 8]
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(5 * SLOW)
     connection.connect(path)

@@ -31,8 +31,8 @@ CORPUS = {
     "import sys; sys.stderr.close(); sys.stdout.close()": OK,
     "import io, sys; sys.stdout = io.StringIO(); sys.stderr = None": OK,
     "import sys; sys.stdout = 5; sys.stderr = object()": OK,
-    "import sys\nclass X:\n    def write(self, x): raise OSError\n    def flush(self): raise OSError\n"
-    "sys.stdout = sys.stderr = X()": OK,
+    "import sys\nclass X:\n    def write(self, x): raise OSError\n"
+    "    def flush(self): raise OSError\nsys.stdout = sys.stderr = X()": OK,
     "import os; os.set_blocking(1, False); print('x' * 1_000_000)": (OK, ERROR),
     # ends of all kinds
     "exit()": ERROR, "raise SystemExit('why')": ERROR, "import sys; sys.exit(5)": ERROR,
@@ -40,7 +40,8 @@ CORPUS = {
     "class B(BaseException): pass\nraise B": ERROR,
     "class R:\n    def __repr__(self): raise SystemExit(4)\nR()": ERROR,
     "class E(Exception):\n    def __str__(self): raise SystemExit\nraise E": ERROR,
-    "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\nexit()": ERROR,
+    "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\nexit()":
+        ERROR,
     "import threading, os, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()\n"
     "os.closerange(3, 100)": LOST,
     "import atexit, time; atexit.register(time.sleep, 1000); exit()": ERROR,
@@ -55,8 +56,8 @@ CORPUS = {
     "def f(*_): return sorted([0, 1], key=f)\nf()": LOST,
     # threads
     "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,)).start()": OK,
-    "import threading\ndef f():\n    while True: pass\nthreading.Thread(target=f, daemon=True).start()":
-        OK,
+    "import threading\ndef f():\n    while True: pass\n"
+    "threading.Thread(target=f, daemon=True).start()": OK,
     "import sys, threading; t = threading.Thread(target=sys.exit); t.start(); t.join()": OK,
     "import threading; t = threading.Thread(target=lambda: 1/0); t.start(); t.join()": OK,
     # children
@@ -76,11 +77,13 @@ CORPUS = {
     "import signal; signal.signal(signal.SIGINT, lambda *_: 1/0);": OK,
     # the interpreter itself
     "import sys; sys.setrecursionlimit(50)\ndef f(): f()\nf()": ERROR,
+    "import sys; sys.setrecursionlimit(10**5)\ndef f(): f()\nf()": ERROR,
     "x = []\nfor _ in range(10**6): x = [x]\nrepr(x)": ERROR,
     "x = []\nfor _ in range(10**6): x = [x]\nx": OK,
     "bytearray(1 << 62)": ERROR, "'x' * 200_000_000": ERROR, "10**100000": OK,
     "class R:\n    def __repr__(self): return 5\nR()": OK,
-    "import sys; sys.modules.clear()": OK, "import sys; sys.path.clear(); sys.meta_path.clear()": OK,
+    "import sys; sys.modules.clear()": OK,
+    "import sys; sys.path.clear(); sys.meta_path.clear()": OK,
     "import sys; sys.modules['__main__'] = None": OK, "globals().clear()": OK,
     "import sys; sys.excepthook = sys.displayhook = None": OK,
     "import sys; sys.settrace(lambda *_: 1/0)": ERROR,
@@ -150,8 +153,9 @@ def test_multiprocessing_works(fresh, context):
 
 
 def test_a_forked_child_that_goes_on_answers_for_nobody(fresh):
-    got = fresh.ok("px", "-t", "0", "import os\nchild = os.fork()\nprint('both', flush=True)\n"
-                                    "if child: os.waitpid(child, 0)\n'parent' if child else 'child'")
+    code = "import os\nchild = os.fork()\nprint('both', flush=True)\n" \
+           "if child: os.waitpid(child, 0)\n'parent' if child else 'child'"
+    got = fresh.ok("px", "-t", "0", code)
     assert got == "[0] both\n[0] both\nOut[0:1]: 'parent'\n"
     assert fresh.ok("px", "6*7") == "Out[0-1:1]: 42\n"
 

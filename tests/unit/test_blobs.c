@@ -88,6 +88,9 @@ TEST(a_function_that_two_clients_brought_is_kept_once_until_both_have_dropped_it
     assert_int_equal(blobs_bytes(hand), 0);
     assert_heard(host, "DROP; ");
     assert_heard(other, ""); /* it never had it */
+    keep(&b, one, "function");
+    blobs_send(hand, host.peer, one);
+    assert_heard(host, "BLOB; "); /* it has it no more */
 }
 
 TEST(nobody_drops_what_another_client_brought)

@@ -119,34 +119,49 @@ TEST(descriptors_that_nobody_gave_are_dev_null_or_closed)
     assert_string_equal(said, "/dev/null\n");
 }
 
-/* 3 and 4 are each wanted at the other's place, and both at numbers that the move passes. */
+/* A child that was given `first` as 3 and `second` as 4 finds them there: 0. */
+static int reads_both(int first, int second)
+{
+    int status = -1;
+    const char *argv[] = {"/bin/sh", "-c",
+                          "[ $(cat <&3) = one ] && [ $(cat <&4) = two ] && [ -s /dev/stdin ]",
+                          NULL};
+    tt_child_t child = PLAIN;
+    child.argv = argv;
+    child.fd[0] = second;
+    child.fd[3] = first;
+    child.fd[4] = second;
+    pid_t pid = tt_child_spawn(&child, &err);
+    waitpid(pid, &status, 0);
+    return status;
+}
+
+/* In a process of its own: `first` and `second` are the numbers that the files are given. */
+static int placed(int first, int second)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        int one = open(scratch_path("first"), O_RDONLY);
+        int two = open(scratch_path("second"), O_RDONLY);
+        dup2(one, 30);
+        dup2(two, 31);
+        close(3);
+        close(4);
+        dup2(30, first);
+        dup2(31, second);
+        _exit(reads_both(first, second) == 0 ? 0 : 1);
+    }
+    return wait_end(pid);
+}
+
 TEST(descriptors_that_lie_in_each_others_way_are_placed_all_the_same)
 {
     scratch_write("first", "one", 0600);
     scratch_write("second", "two", 0600);
-    pid_t pid = fork();
-    if (pid == 0) {
-        int first = open(scratch_path("first"), O_RDONLY);
-        int second = open(scratch_path("second"), O_RDONLY);
-        dup2(first, 30);
-        dup2(second, 31);
-        dup2(30, 4); /* 4 is the first, 3 the second; wanted: 3 the first, 4 the second */
-        dup2(31, 3);
-        tt_child_t child = PLAIN;
-        child.fd[0] = 4;
-        child.fd[3] = 4;
-        child.fd[4] = 3;
-        const char *argv[] = {"/bin/sh", "-c",
-                              "[ $(cat <&3) = one ] && [ $(cat <&4) = two ] && "
-                              "[ -s /dev/stdin ]",
-                              NULL};
-        child.argv = argv;
-        int status;
-        pid_t grandchild = tt_child_spawn(&child, &err);
-        waitpid(grandchild, &status, 0);
-        _exit(WEXITSTATUS(status));
-    }
-    assert_int_equal(wait_end(pid), 0);
+    assert_int_equal(placed(4, 3), 0);   /* each at the other's place */
+    assert_int_equal(placed(3, 4), 0);   /* there already */
+    assert_int_equal(placed(50, 51), 0); /* and 3 and 4 are free on the way */
+    assert_int_equal(placed(64, 65), 0); /* where they are moved to meanwhile */
 }
 
 TEST(none_of_our_descriptors_is_changed)

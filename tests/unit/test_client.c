@@ -494,13 +494,18 @@ TEST(a_function_is_sent_once)
     assert_null(fake_take(&fake, TT_MSG_BLOB));
 }
 
+static void bring_many(unsigned from, unsigned to)
+{
+    for (unsigned i = from; i < to; i++)
+        bring(i);
+}
+
 TEST(of_too_many_functions_the_one_that_rests_longest_goes_but_none_that_is_in_use)
 {
     uint8_t first[16] = {0, 0, 7};
     tt_frames_t payload;
     open_client();
-    for (unsigned i = 0; i < 64; i++)
-        bring(i);
+    bring(0);
     tt_frames_init(&payload);
     tt_frames_copy(&payload, "\x90", 1);
     tt_submit_t wish = {.op = TT_RT_CALL,
@@ -509,7 +514,7 @@ TEST(of_too_many_functions_the_one_that_rests_longest_goes_but_none_that_is_in_u
                         .handlers = &job_handlers,
                         .arg = (void *)(uintptr_t) "a"};
     tt_client_submit(client, &wish, &payload);
-    bring(64); /* 0 is the oldest, but in use: 1 goes */
+    bring_many(1, 65); /* one too many: 0 is the oldest, but in use */
     assert_true(brought(0));
     assert_false(brought(1));
     assert_true(brought(2));
@@ -518,11 +523,9 @@ TEST(of_too_many_functions_the_one_that_rests_longest_goes_but_none_that_is_in_u
     letter_free(letter);
     fake_result(&fake, await_id(TT_MSG_SUBMIT), 0, TT_STATUS_OK, "", "");
     assert_comes(loop, told_ends("a: done;"));
-    for (unsigned i = 65; i < 65 + 62; i++)
-        bring(i); /* all that were older than the use of 0 */
-    assert_true(brought(0));
-    bring(200);
-    assert_false(brought(0));
+    bring(65);
+    assert_false(brought(0)); /* now it is not */
+    assert_true(brought(2));
 }
 
 /* ---- requests */

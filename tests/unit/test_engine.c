@@ -101,6 +101,51 @@ TEST(a_runtime_that_talks_nonsense_loses_the_task_that_it_has)
     await_result(1, TT_STATUS_LOST);
 }
 
+static void write_message(const char *name, unsigned type, uint32_t seq, size_t *sizes,
+                          size_t count, const tt_buf_t *fields, size_t field_count)
+{
+    tt_buf_t out = {0};
+    FILE *file = fopen(scratch_path(name), "we");
+    assert_non_null(file);
+    tt_rt_pack(&out, type, seq, sizes, count, span_of(fields), field_count);
+    tt_buf_append(&out, "body", count ? 4 : 0);
+    assert_int_equal(fwrite(out.data, 1, out.len, file), out.len);
+    fclose(file);
+    tt_buf_release(&out);
+}
+
+/* A run time that would make the mean of them -1: how far tasks are sent ahead follows from it.
+ */
+TEST(a_runtime_that_tells_a_time_before_its_task_began_does_no_harm)
+{
+    tt_buf_t fields = {0};
+    size_t size = 4;
+    char script[256];
+    tt_pack_uint(&fields, TT_RT_MAJOR);
+    tt_pack_uint(&fields, 0);
+    for (int i = 0; i < 3; i++)
+        tt_pack_text(&fields, "x");
+    tt_pack_int(&fields, 0);
+    tt_pack_uint(&fields, TT_FEATURE_PAGE);
+    write_message("hello", TT_RT_HELLO, 0, NULL, 0, &fields, 7);
+    snprintf(script, sizeof script,
+             "cat '%s' >&3\nhead -c 1 <&3 >/dev/null\ncat '%s' >&3\n" LINGER,
+             scratch_path("hello"), scratch_path("result"));
+    fields.len = 0;
+    tt_pack_uint(&fields, TT_STATUS_OK);
+    fake_engine("script", scratch_path("runtime"));
+    tt_pack_int(&fields, host.engine->mean_run_ns - 4 * (host.engine->mean_run_ns + 1));
+    engine_destroy(&host.engine);
+    write_message("result", TT_RT_RESULT, 1, &size, 1, &fields, 2);
+    start_script(script);
+    submit(1, "value 1");
+    submit(2, "value 2");
+    letter_t *letter = await_result(1, TT_STATUS_OK);
+    assert_int_equal(letter->message.as.result.run_ns, 0);
+    assert_comes(host.loop, host.engine->waiting.count == 0); /* it goes on */
+    tt_buf_release(&fields);
+}
+
 TEST(a_process_that_goes_on_without_its_socket_is_ended)
 {
     start_script(SAY_HELLO_1 "exec 3<&-\n" LINGER);
@@ -584,6 +629,7 @@ int main(void)
         EACH(a_runtime_of_another_protocol_is_ended_for_good),
         EACH(a_runtime_that_talks_nonsense_before_hello_is_ended),
         EACH(a_runtime_that_talks_nonsense_loses_the_task_that_it_has),
+        EACH(a_runtime_that_tells_a_time_before_its_task_began_does_no_harm),
         EACH(a_process_that_goes_on_without_its_socket_is_ended),
         EACH(an_engine_that_fails_again_and_again_is_given_up),
         EACH(a_process_that_comes_after_its_start_was_given_up_is_ended),

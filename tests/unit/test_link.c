@@ -431,6 +431,45 @@ TEST(what_the_runtime_does_not_take_is_queued_and_comes_in_order)
     tt_buf_release(&inbox);
 }
 
+/* Larger than a socket's buffer: it is written in pieces. */
+TEST(frames_that_are_written_in_pieces_arrive_whole)
+{
+    enum { COUNT = 4, SIZE = 1 << 20 };
+    tt_rt_message_t message;
+    uint8_t *bytes = tt_alloc(SIZE);
+    for (size_t i = 0; i < SIZE; i++)
+        bytes[i] = (uint8_t)(i * 2654435761u >> 24);
+    tt_rt_message_init(&message);
+    fcntl(far, F_SETFL, O_NONBLOCK);
+    for (uint32_t seq = 0; seq < COUNT; seq++) {
+        tt_frames_t frames;
+        tt_frames_init(&frames);
+        tt_frames_copy(&frames, bytes, SIZE - seq);
+        tt_frames_copy(&frames, bytes + seq, SIZE - seq);
+        tt_link_send(link_, TT_RT_EXECUTE, seq, (tt_span_t){NULL, 0}, 0, &frames);
+    }
+    bool never = false;
+    uint32_t next = 0;
+    for (int64_t until = tt_now_ms() + 15000; next < COUNT && tt_now_ms() < until;) {
+        int used = read_far(&message);
+        if (used == 0) {
+            tt_loop_run_until(loop, &never, 1);
+            continue;
+        }
+        assert_int_equal(message.seq, next);
+        for (uint32_t i = 0; i < 2; i++) {
+            assert_int_equal(message.frames[i].len, SIZE - next);
+            assert_memory_equal(message.frames[i].data, bytes + i * next, SIZE - next);
+        }
+        tt_buf_consume(&inbox, (size_t)used);
+        next++;
+    }
+    assert_int_equal(next, COUNT);
+    tt_rt_message_release(&message);
+    tt_buf_release(&inbox);
+    free(bytes);
+}
+
 TEST(writing_to_a_runtime_that_has_gone_is_harmless_and_its_end_is_told)
 {
     tt_buf_t fields;
@@ -470,6 +509,7 @@ int main(void)
         EACH(a_link_destroyed_with_letters_waiting_forgets_them_and_closes_its_socket),
         EACH(what_is_sent_parses_at_the_other_end),
         EACH(what_the_runtime_does_not_take_is_queued_and_comes_in_order),
+        EACH(frames_that_are_written_in_pieces_arrive_whole),
         EACH(writing_to_a_runtime_that_has_gone_is_harmless_and_its_end_is_told),
     };
     alarm(20);

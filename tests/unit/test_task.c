@@ -103,6 +103,14 @@ TEST(a_task_has_what_the_message_says_and_takes_the_frames)
     assert_null(task);
 }
 
+TEST(a_limit_that_no_clock_reaches_is_a_long_one_and_not_one_in_the_past)
+{
+    tt_msg_task_t message = {.timeout_ms = UINT64_MAX};
+    task_t *task = task_new(1, &message, &frames);
+    assert_true((int64_t)task->timeout_ms > 0);
+    task_release(&task);
+}
+
 TEST(a_hash_of_another_size_is_no_hash)
 {
     tt_msg_task_t message = {.op = 2, .blob = SPAN("0123456789abcdefg")};
@@ -222,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EACH(nothing_can_be_released),
         EACH(a_task_has_what_the_message_says_and_takes_the_frames),
+        EACH(a_limit_that_no_clock_reaches_is_a_long_one_and_not_one_in_the_past),
         EACH(a_hash_of_another_size_is_no_hash),
         EACH(a_task_lives_until_its_last_part_goes),
         EACH(a_new_part_waits_unasked_and_knows_when_it_came),
