@@ -30,7 +30,7 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
 #define TT_BEAT_FIELDS(F) F(UINT, sent_ns) F(UINT, rss_bytes) F(ANY, running)
 #define TT_SUBMIT_FIELDS(F)                                                                   \
     F(UINT, op) F(ANY, engines) F(BYTES, blob) F(TEXT, label) F(UINT, retries)                \
-    F(UINT, timeout_ms) F(UINT, flags)
+    F(UINT, timeout_ms) F(UINT, flags) F(UINT, keep) F(UINT, index)
 #define TT_RESULT_FIELDS(F)                                                                   \
     F(INT, engine) F(UINT, attempt) F(UINT, status) F(UINT, queue_ns) F(UINT, wait_ns)        \
     F(INT, run_ns) F(UINT, dropped_bytes) F(TEXT, cause) F(TEXT, host)
@@ -45,6 +45,12 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     F(TEXT, launcher) F(UINT, count) F(TEXT, language) F(TEXT, program) F(ANY, args)          \
     F(TEXT, directory) F(ANY, environment) F(UINT, grace_ms) F(UINT, total)
 #define TT_ACTION_FIELDS(F) F(UINT, action) F(ANY, engines)
+#define TT_KEEP_FIELDS(F) F(UINT, keep) F(BYTES, meta)
+#define TT_STORE_FIELDS(F)                                                                    \
+    F(UINT, keep) F(UINT, index) F(INT, engine) F(UINT, attempt) F(UINT, status)              \
+    F(UINT, queue_ns) F(UINT, wait_ns) F(INT, run_ns) F(UINT, dropped_bytes) F(TEXT, cause)   \
+    F(TEXT, host)
+#define TT_ADOPTED_FIELDS(F) F(ANY, keeps)
 #define TT_SPAWN_FIELDS(F)                                                                    \
     F(ANY, engines) F(TEXT, language) F(TEXT, program) F(ANY, args) F(TEXT, directory)        \
     F(ANY, environment)
@@ -52,7 +58,8 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     F(INT, engine) F(UINT, state) F(INT, pid) F(TEXT, language) F(TEXT, version)              \
     F(TEXT, program) F(TEXT, text)
 #define TT_TASK_FIELDS(F)                                                                     \
-    F(UINT, op) F(ANY, engines) F(BYTES, blob) F(UINT, attempt) F(UINT, timeout_ms)
+    F(UINT, op) F(ANY, engines) F(BYTES, blob) F(UINT, attempt) F(UINT, timeout_ms)           \
+    F(UINT, flags)
 /* clang-format on */
 
 /* Name, struct, number, direction, fields, payload frames. HELLO, WELCOME, REFUSE, STATUS, STOP
@@ -80,6 +87,11 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     M(LAUNCH, launch, 28, "C>K", TT_LAUNCH_FIELDS, "")                                         \
     M(ACTION, action, 29, "C>K>H", TT_ACTION_FIELDS, "")                                       \
     M(DONE, done, 30, "K>C", TT_ENGINES_FIELDS, "")                                            \
+    M(KEEP, keep, 31, "C>K", TT_KEEP_FIELDS, "")                                               \
+    M(STORE, store, 32, "C>K>C", TT_STORE_FIELDS, "body, stdout, stderr, buffer ...")          \
+    M(LEAVE, leave, 33, "C>K", TT_TEXT_FIELDS, "")                                             \
+    M(ADOPT, adopt, 34, "C>K", TT_NO_FIELDS, "")                                               \
+    M(ADOPTED, adopted, 35, "K>C", TT_ADOPTED_FIELDS, "")                                      \
     M(SPAWN, spawn, 40, "K>H", TT_SPAWN_FIELDS, "")                                            \
     M(ENGINE, engine, 41, "H>K", TT_ENGINE_FIELDS, "")                                         \
     M(TASK, task, 42, "K>H", TT_TASK_FIELDS, "args, buffer ...")                               \
@@ -129,8 +141,12 @@ typedef enum {
 } tt_engine_state_t;
 const char *tt_engine_state_text(unsigned state);
 
-/* SUBMIT flags: any one of the engines (nil: any) does it, instead of each. */
-enum { TT_SUBMIT_BALANCED = 1 };
+/* SUBMIT flags. */
+enum {
+    TT_SUBMIT_BALANCED = 1, /* any one of the engines (nil: any) does it, instead of each */
+    TT_SUBMIT_NOW = 2       /* waits for nothing: an engine that is busy refuses it, or its host
+                               answers for it */
+};
 
 /* Kinds of EVENT. */
 enum { TT_EVENT_ENGINE = 1, TT_EVENT_HOST = 2 };

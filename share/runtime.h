@@ -51,8 +51,11 @@ enum { TT_RT_TASK_MAX = 31 };
 
 /* EXECUTE flags. */
 enum {
-    TT_EXECUTE_VALUE = 1, /* send the last expression's value, not only its repr */
-    TT_EXECUTE_QUIET = 2  /* no repr */
+    TT_EXECUTE_VALUE = 1,    /* send the last expression's value, not only its repr */
+    TT_EXECUTE_QUIET = 2,    /* no repr */
+    TT_EXECUTE_SHELL = 4,    /* a command of the shell, whatever the language */
+    TT_EXECUTE_MAGIC = 8,    /* may hold magics that the language does by itself (%cd, %time) */
+    TT_EXECUTE_TERMINAL = 16 /* of the local engine: it owns the terminal meanwhile */
 };
 
 /* HELLO features. */
