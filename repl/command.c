@@ -1,6 +1,7 @@
 /* The table of subcommands, and what they share. */
 #include "command.h"
 
+#include "prompt.h"
 #include "session.h"
 #include "text.h"
 
@@ -149,6 +150,8 @@ static void on_interrupt(tt_loop_t *loop)
         tt_loop_stop(loop);
         _Exit(130);
     }
+    if (prompt_interrupt())
+        return;
     if (session->waiting) {
         if (session->interrupts++ == 0)
             session_cancel_job(session, session->waiting);
@@ -157,22 +160,81 @@ static void on_interrupt(tt_loop_t *loop)
     }
 }
 
-static void on_signal(void *arg, const struct signalfd_siginfo *info)
+static void on_child(tt_loop_t *loop)
 {
-    if (info->ssi_signo == SIGINT)
-        on_interrupt(arg);
-    else if (info->ssi_signo == SIGCHLD && session && session->local)
+    (void)loop;
+    if (session && session->local)
         local_reap(session->local);
 }
+
+static void on_suspend(tt_loop_t *loop)
+{
+    (void)loop;
+    prompt_suspend();
+}
+
+static void on_resize(tt_loop_t *loop)
+{
+    (void)loop;
+    prompt_resize();
+}
+
+/* As if the signal had not been caught. */
+static void die_of(int number)
+{
+    tt_signals_unblock();
+    raise(number);
+}
+
+static void on_terminate(tt_loop_t *loop)
+{
+    (void)loop;
+    if (!prompt_hang_up(SIGTERM))
+        die_of(SIGTERM);
+}
+
+static void on_hang_up(tt_loop_t *loop)
+{
+    (void)loop;
+    if (!prompt_hang_up(SIGHUP))
+        die_of(SIGHUP);
+}
+
+static const struct {
+    int number;
+    void (*handler)(tt_loop_t *);
+} signals[] = {{SIGINT, on_interrupt}, {SIGCHLD, on_child},     {SIGTSTP, on_suspend},
+               {SIGWINCH, on_resize},  {SIGTERM, on_terminate}, {SIGHUP, on_hang_up}};
+
+static void on_signal(void *arg, const struct signalfd_siginfo *info)
+{
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (signals[i].number == (int)info->ssi_signo)
+            signals[i].handler(arg);
+}
+
+static bool at_terminal;
 
 tt_loop_t *command_loop(void)
 {
     static tt_loop_t *loop;
-    sigset_t signals;
-    if (loop == NULL) {
-        tt_signals_block(&signals, SIGINT, SIGCHLD, 0);
-        loop = tt_loop_new();
-        tt_loop_add_signals(loop, &signals, on_signal, loop);
+    sigset_t set;
+    if (loop)
+        return loop;
+    if (at_terminal) {
+        /* The terminal is handed to and fro from the background. */
+        tt_signals_block(&set, SIGTTOU, SIGTTIN, SIGQUIT, 0);
+        tt_signals_block(&set, SIGINT, SIGCHLD, SIGTSTP, SIGWINCH, SIGTERM, SIGHUP, 0);
+    } else {
+        tt_signals_block(&set, SIGINT, SIGCHLD, 0);
     }
+    loop = tt_loop_new();
+    tt_loop_add_signals(loop, &set, on_signal, loop);
     return loop;
+}
+
+tt_loop_t *command_terminal_loop(void)
+{
+    at_terminal = true;
+    return command_loop();
 }

@@ -28,6 +28,8 @@ extern const command_t commands[];
 /* What a command shares with the others: the loop with our signals, and the cluster's
  * directory. */
 tt_loop_t *command_loop(void);
+/* The same, called first by a command that owns the terminal: its signals are read, too. */
+tt_loop_t *command_terminal_loop(void);
 int command_complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* What no option's type checks: -n above 0, --wait a number or "all". Returns 0, or 2 after a
@@ -49,5 +51,6 @@ int command_logs(given_t *given, int argc, char **argv);
 int command_px(given_t *given, int argc, char **argv);
 int command_run(given_t *given, int argc, char **argv);
 int command_lines(given_t *given, int argc, char **argv);
+int command_prompt(given_t *given, int argc, char **argv);
 
 #endif

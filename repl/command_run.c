@@ -1,6 +1,7 @@
 /* Subcommands that run something: px, run, and lines from arguments (-c). */
 #include "command.h"
 #include "magic.h"
+#include "stage.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,76 +9,17 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 10000, SOURCE_LIMIT = 16 << 20 };
+enum { SOURCE_LIMIT = 16 << 20 };
 
-/* ---- a session on a cluster that is there, or on one of its own */
-
-typedef struct {
-    tt_rundir_t dir;
-    session_t session;
-    bool own; /* started for this session: stopped at its end */
-} stage_t;
-
-/* Returns 0, or an exit status after a message. */
-static int stage_open(stage_t *stage, given_t *given, bool may_start)
+/* A cluster of the run's own is told. */
+static int open_own(stage_t *stage, given_t *given)
 {
-    tt_error_t err;
-    pid_t pid;
-    memset(stage, 0, sizeof *stage);
-    if (command_check(given) != 0)
-        return 2;
-    int rc = may_start ? tt_rundir_prepare(given->name, &stage->dir, &err)
-                       : tt_rundir_open(given->name, &stage->dir, &err);
-    if (rc != 0 && (may_start || err.code != ENOENT))
-        return command_complain(3, "%s", err.text);
-    bool running = rc == 0 && tt_rundir_holder(&stage->dir, &pid) == 1;
-    if (!running && !may_start)
-        return command_complain(3, "no cluster '%s' is running; tutti start makes one",
-                                given->name);
-    if (!running && cluster_start_controller(&stage->dir, NULL, &err) != 0)
-        return command_complain(3, "%s", err.text);
-    stage->own = !running;
-    tt_client_t *client =
-        tt_client_open(command_loop(), &stage->dir, "tutti", NULL, NULL, CONNECT_MS, &err);
-    if (client == NULL)
-        return command_complain(3, "%s", err.text);
-    session_init(&stage->session, command_loop(), &stage->dir, client);
-    stage->session.json = given->json;
-    stage->session.python = given->wish.program ? given->wish.program : "";
-    command_set_session(&stage->session);
-    if (running)
-        return 0;
-    int status = cluster_launch(client, command_loop(), &given->wish, true, &err);
-    if (status == 3)
-        return command_complain(3, "%s", err.text);
-    char *summary = cluster_summary(client);
+    int status = stage_open(stage, given, true, NULL);
+    if (!stage->own || (status != 0 && status != 4))
+        return status;
+    char *summary = cluster_summary(stage->session.client);
     fprintf(stderr, "tutti: started cluster '%s' for this run: %s\n", stage->dir.name, summary);
     free(summary);
-    return status;
-}
-
-static int stage_close(stage_t *stage, int status)
-{
-    tt_error_t err;
-    command_set_session(NULL);
-    if (stage->session.loop)
-        session_release(&stage->session);
-    if (stage->own && cluster_stop(command_loop(), &stage->dir, &err) != 0)
-        status = command_complain(status ? status : 3, "%s", err.text);
-    return status;
-}
-
-/* Waits for what runs in the background, and shows it. */
-static int finish_background(session_t *session, int status)
-{
-    for (job_t *job = session->jobs; job;) {
-        job_t *next = job->next;
-        if (!job->shown && session_wait(session, job, -1)) {
-            int ended = session_finish_job(session, job);
-            status = status ? status : ended;
-        }
-        job = next;
-    }
     return status;
 }
 
@@ -158,7 +100,7 @@ int command_px(given_t *given, int argc, char **argv)
     }
     if (code == NULL)
         return 2;
-    int status = stage_open(&stage, given, false);
+    int status = stage_open(&stage, given, false, NULL);
     if (status == 0)
         status = run_px(&stage.session, given, code);
     if (stage.session.client && !tt_client_alive(stage.session.client))
@@ -176,10 +118,10 @@ int command_run(given_t *given, int argc, char **argv)
     char *text = read_source(argv[0], &len);
     if (text == NULL)
         return 2;
-    int status = stage_open(&stage, given, true);
+    int status = open_own(&stage, given);
     if (status == 0 || status == 4) {
         status = session_run(&stage.session, argv[0], text, len);
-        status = finish_background(&stage.session, status);
+        status = stage_finish_background(&stage, status);
     }
     free(text);
     return stage_close(&stage, status);
@@ -190,13 +132,13 @@ int command_lines(given_t *given, int argc, char **argv)
     static stage_t stage;
     (void)argc;
     (void)argv;
-    int status = stage_open(&stage, given, true);
+    int status = open_own(&stage, given);
     if (status == 4)
         status = 0;
     for (size_t i = 0; i < given->lines.count && status == 0 && !stage.session.leave; i++)
         status = session_run(&stage.session, "", given->lines.items[i],
                              strlen(given->lines.items[i]));
     if (status == 0)
-        status = finish_background(&stage.session, status);
+        status = stage_finish_background(&stage, status);
     return stage_close(&stage, status);
 }

@@ -58,6 +58,8 @@ static void end_if_done(job_t *self)
         return;
     self->done = true;
     self->ended_ns = tt_now_ns();
+    if (self->news)
+        *self->news = true;
     if (self->finished)
         self->finished(self, self->arg);
 }

@@ -39,6 +39,7 @@ typedef struct job {
     void *feeder;               /* its state, owned by whoever set feed */
     void (*finished)(struct job *, void *arg);
     void *arg;
+    bool *news;   /* set when it is done; NULL: nobody looks */
     char **names; /* to bind the result to; owned */
     size_t name_count;
     struct job *next;

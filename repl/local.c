@@ -9,30 +9,40 @@
 #include "page.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { START_LIMIT_MS = 20000 };
+enum {
+    START_LIMIT_MS = 20000,
+    INTERRUPT_MS = 100 /* what a question has to end in after its limit */
+};
 
 /* Tasks may nest: one that asks is answered by doing others. */
 typedef struct call {
     struct call *outer;
     uint32_t seq;
     bool done;
+    bool on_terminal; /* it owns the terminal */
     local_result_t *result;
 } call_t;
 
 struct local {
     tt_loop_t *loop;
     char *wanted, *interpreter;
+    terminal_t *terminal; /* the prompt's */
     local_ask_fn *ask;
+    local_output_fn *output;
     void *arg;
-    pid_t pid;
+    pid_t pid, group; /* the group is what the terminal is given to */
+    int out;          /* with a terminal: what it writes while it does not own that; -1 */
+    bool stopped;     /* it wanted the terminal when it was not its */
     tt_link_t *link;
     tt_page_t *page;
     bool ready, failed;
@@ -50,38 +60,93 @@ static const tt_link_handlers_t link_handlers = {on_message, on_link_end};
 
 /* ---- start and end */
 
+static void on_output(void *arg, int fd, uint32_t events)
+{
+    local_t *self = arg;
+    uint8_t bytes[16384];
+    ssize_t got = read(fd, bytes, sizeof bytes);
+    (void)events;
+    if (got > 0) {
+        self->output(self->arg, (tt_span_t){bytes, (size_t)got});
+    } else if (got == 0) {
+        tt_loop_remove_fd(self->loop, fd);
+        close(fd);
+        self->out = -1;
+    }
+}
+
 static void take_down(local_t *self)
 {
     tt_link_destroy(&self->link);
     tt_page_unmap(&self->page);
-    self->pid = 0;
+    if (self->out >= 0) {
+        on_output(self, self->out, 0); /* its last words */
+        tt_loop_remove_fd(self->loop, self->out);
+        if (self->out >= 0)
+            close(self->out);
+    }
+    self->out = -1;
+    self->pid = self->group = 0;
+    self->stopped = false;
+}
+
+/* The descriptors of the new process: its end of the socket, what it writes to, and ours. */
+typedef struct {
+    int socket[2], out[2], page_fd;
+} plumbing_t;
+
+static int make_plumbing(local_t *self, plumbing_t *new, tt_error_t *err)
+{
+    *new = (plumbing_t){{-1, -1}, {-1, -1}, tt_page_create(&self->page)};
+    if (new->page_fd < 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new->socket) != 0 ||
+        (self->terminal && pipe2(new->out, O_CLOEXEC | O_NONBLOCK) != 0))
+        return tt_error_set(err, "cannot start the local engine: %s", strerror(errno));
+    if (self->terminal)
+        fcntl(new->out[1], F_SETFL, 0); /* user code's end blocks, as a pipe does */
+    return 0;
+}
+
+static void close_theirs(const plumbing_t *new)
+{
+    const int fds[] = {new->socket[1], new->out[1], new->page_fd};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
 }
 
 static int spawn(local_t *self, tt_error_t *err)
 {
     const char *argv[TT_ARGV_MAX];
-    int fds[2] = {-1, -1};
-    if (tt_interpreter_argv(self->wanted, self->interpreter, "local", NULL, argv, err) != 0)
+    const char *mode = self->terminal ? "terminal" : "local";
+    plumbing_t new;
+    if (tt_interpreter_argv(self->wanted, self->interpreter, mode, NULL, argv, err) != 0)
         return -1;
-    int page_fd = tt_page_create(&self->page);
-    if (page_fd < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
-        tt_error_set(err, "cannot start the local engine: %s", strerror(errno));
-        self->pid = -1;
-    } else {
+    self->pid = -1;
+    if (make_plumbing(self, &new, err) == 0) {
         tt_child_t child = {.argv = argv,
-                            .fd = {0, 1, 2, fds[1], page_fd},
+                            .fd = {0, 1, 2, new.socket[1], new.page_fd},
                             .own_group = true,
                             .dies_with_us = true};
+        if (self->terminal)
+            memcpy(child.fd, (int[]){-1, new.out[1], new.out[1]}, 3 * sizeof(int));
         self->pid = tt_child_spawn(&child, err);
-        close(fds[1]);
     }
-    if (page_fd >= 0)
-        close(page_fd);
+    close_theirs(&new);
     for (int i = 0; argv[i]; i++)
         free((char *)(uintptr_t)argv[i]);
-    if (self->pid > 0)
-        self->link = tt_link_new(self->loop, fds[0], &link_handlers, self);
-    return self->pid > 0 ? 0 : -1;
+    self->group = self->pid;
+    self->out = new.out[0];
+    if (self->pid > 0) {
+        self->link = tt_link_new(self->loop, new.socket[0], &link_handlers, self);
+        if (self->out >= 0)
+            tt_loop_add_fd(self->loop, self->out, EPOLLIN, on_output, self);
+        return 0;
+    }
+    if (new.socket[0] >= 0)
+        close(new.socket[0]);
+    take_down(self);
+    return -1;
 }
 
 static int start(local_t *self, tt_error_t *err)
@@ -105,15 +170,17 @@ static int start(local_t *self, tt_error_t *err)
     return -1;
 }
 
-local_t *local_new(tt_loop_t *loop, const char *language, const char *program,
-                   local_ask_fn *ask, void *arg, tt_error_t *err)
+local_t *local_new(tt_loop_t *loop, const local_wish_t *wish, tt_error_t *err)
 {
     local_t *self = tt_alloc(sizeof *self);
     self->loop = loop;
-    self->wanted = tt_strdup(language);
-    self->interpreter = tt_strdup(program);
-    self->ask = ask;
-    self->arg = arg;
+    self->wanted = tt_strdup(wish->language);
+    self->interpreter = tt_strdup(wish->program);
+    self->terminal = wish->terminal;
+    self->ask = wish->ask;
+    self->output = wish->output;
+    self->arg = wish->arg;
+    self->out = -1;
     if (start(self, err) != 0)
         local_destroy(&self);
     return self;
@@ -125,6 +192,8 @@ void local_destroy(local_t **self_p)
     if (self == NULL)
         return;
     if (self->pid > 0) {
+        if (self->stopped)
+            kill(-self->pid, SIGCONT);
         tt_link_send(self->link, TT_RT_STOP, 0, (tt_span_t){NULL, 0}, 0, NULL);
         for (int i = 0; i < 50 && waitpid(self->pid, NULL, WNOHANG) == 0; i++)
             usleep(10000);
@@ -174,11 +243,27 @@ static void ended(local_t *self, int status)
     take_down(self);
 }
 
+/* Ctrl-Z while a line runs stops us, too. Without a line, a thread of user code wanted the
+ * terminal: it sleeps until the next one. */
+static void was_stopped(local_t *self)
+{
+    if (self->terminal && terminal_holder(self->terminal) > 0)
+        terminal_suspend(self->terminal);
+    else if (self->call)
+        kill(-self->group, SIGCONT);
+    else
+        self->stopped = true;
+}
+
 void local_reap(local_t *self)
 {
     int status;
-    if (self->pid > 0 && waitpid(self->pid, &status, WNOHANG) == self->pid)
-        ended(self, status);
+    while (self->pid > 0 && waitpid(self->pid, &status, WNOHANG | WUNTRACED) == self->pid) {
+        if (!WIFSTOPPED(status))
+            ended(self, status);
+        else
+            was_stopped(self);
+    }
 }
 
 /* The socket may end before the process does; then SIGCHLD follows. */
@@ -240,6 +325,8 @@ typedef struct {
 static void on_asked(void *arg)
 {
     asked_t *asked = arg;
+    if (asked->self->terminal)
+        terminal_take(asked->self->terminal);
     asked->self->ask(asked->self->arg, asked->seq, asked->what, asked->text);
     free(asked->what);
     free(asked->text);
@@ -276,16 +363,9 @@ void local_result_release(local_result_t *self)
     tt_frames_release(&self->frames);
 }
 
-int local_call(local_t *self, unsigned op, tt_span_t args, tt_frames_t *frames,
-               local_result_t *result, tt_error_t *err)
+static void send_call(local_t *self, call_t *call, unsigned op, tt_span_t args,
+                      tt_frames_t *frames)
 {
-    *result = (local_result_t){.exit_status = -1};
-    if (self->pid <= 0 && start(self, err) != 0) {
-        if (frames)
-            tt_frames_release(frames);
-        return -1;
-    }
-    call_t call = {self->call, ++self->seq, false, result};
     tt_frames_t all;
     tt_frames_init(&all);
     tt_frames_copy(&all, args.data, args.len);
@@ -293,11 +373,77 @@ int local_call(local_t *self, unsigned op, tt_span_t args, tt_frames_t *frames,
         tt_frames_take(&all, &frames->items[i]);
     if (frames)
         tt_frames_release(frames);
-    self->call = &call;
-    tt_link_send(self->link, op, call.seq, (tt_span_t){NULL, 0}, 0, &all);
-    while (!call.done)
-        tt_loop_run_until(self->loop, &call.done, 3600 * 1000);
-    self->call = call.outer;
+    if (self->stopped)
+        kill(-self->group, SIGCONT);
+    self->stopped = false;
+    self->call = call;
+    tt_link_send(self->link, op, call->seq, (tt_span_t){NULL, 0}, 0, &all);
+}
+
+/* Puts the call under way. Frames are taken. */
+static int begin(local_t *self, call_t *call, unsigned op, tt_span_t args, tt_frames_t *frames,
+                 tt_error_t *err)
+{
+    *call->result = (local_result_t){.exit_status = -1};
+    if (self->pid <= 0 && start(self, err) != 0) {
+        if (frames)
+            tt_frames_release(frames);
+        return -1;
+    }
+    call->outer = self->call;
+    call->seq = ++self->seq;
+    if (call->on_terminal)
+        terminal_give(self->terminal, self->group);
+    send_call(self, call, op, args, frames);
+    return 0;
+}
+
+static void finish(local_t *self, const call_t *call)
+{
+    if (call->on_terminal)
+        terminal_take(self->terminal);
+    self->call = call->outer;
+}
+
+/* However long user code takes. */
+static int do_whole(local_t *self, call_t *call, unsigned op, tt_span_t args,
+                    tt_frames_t *frames, tt_error_t *err)
+{
+    if (begin(self, call, op, args, frames, err) != 0)
+        return -1;
+    while (!call->done)
+        tt_loop_run_until(self->loop, &call->done, 3600 * 1000);
+    finish(self, call);
+    return 0;
+}
+
+int local_call(local_t *self, unsigned op, tt_span_t args, tt_frames_t *frames,
+               local_result_t *result, tt_error_t *err)
+{
+    call_t call = {.result = result};
+    return do_whole(self, &call, op, args, frames, err);
+}
+
+int local_run(local_t *self, unsigned op, tt_span_t args, local_result_t *result,
+              tt_error_t *err)
+{
+    call_t call = {.result = result, .on_terminal = self->terminal != NULL};
+    return do_whole(self, &call, op, args, NULL, err);
+}
+
+int local_ask_within(local_t *self, unsigned op, tt_span_t args, int limit_ms,
+                     local_result_t *result)
+{
+    tt_error_t err;
+    call_t call = {.result = result};
+    if (self->pid <= 0 || begin(self, &call, op, args, NULL, &err) != 0)
+        return -1;
+    if (!tt_loop_run_until(self->loop, &call.done, limit_ms)) {
+        local_interrupt(self);
+        tt_loop_run_until(self->loop, &call.done, INTERRUPT_MS);
+        result->status = TT_STATUS_TIMEOUT; /* what comes later finds nobody who waits for it */
+    }
+    finish(self, &call);
     return 0;
 }
 
@@ -321,6 +467,12 @@ void local_interrupt(local_t *self)
     tt_page_sent(self->page, seq);
 }
 
+void local_give_up(local_t *self)
+{
+    if (self->pid > 0)
+        kill(-self->pid, SIGKILL);
+}
+
 void local_answer(local_t *self, uint32_t seq, unsigned status, tt_frames_t *frames)
 {
     tt_buf_t fields;
@@ -328,6 +480,8 @@ void local_answer(local_t *self, uint32_t seq, unsigned status, tt_frames_t *fra
         tt_frames_release(frames);
         return;
     }
+    if (self->call && self->call->on_terminal)
+        terminal_give(self->terminal, self->group);
     tt_buf_init(&fields);
     tt_pack_uint(&fields, status);
     tt_link_send(self->link, TT_RT_ANSWER, seq, (tt_span_t){fields.data, fields.len}, 1,

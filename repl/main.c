@@ -2,6 +2,7 @@
 #include "command.h"
 #include "identity.h"
 #include "log.h"
+#include "terminal.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -111,6 +112,6 @@ int main(int argc, char **argv)
         return status;
     }
     if (rest == argc)
-        return usage(stderr, 2);
+        return terminal_is_there() ? command_prompt(&top.given, 0, NULL) : usage(stderr, 2);
     return run_command(argc - rest, argv + rest);
 }

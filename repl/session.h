@@ -13,9 +13,11 @@ typedef struct session {
     tt_loop_t *loop;
     const tt_rundir_t *dir;
     tt_client_t *client;
-    local_t *local;     /* started when it is first needed */
-    const char *python; /* for the local engine; "" for the default */
-    bool json;          /* results as JSON lines */
+    local_t *local;       /* started when it is first needed */
+    const char *language; /* of the local engine */
+    const char *python;   /* for the local engine; "" for the default */
+    terminal_t *terminal; /* where lines are typed; NULL in scripts */
+    bool json;            /* results as JSON lines */
     bool colour;
     int number;       /* of the present statement: In [number] */
     const char *file; /* of the present statement, for messages */
@@ -26,7 +28,10 @@ typedef struct session {
     job_t *waiting;   /* the job that the prompt waits for now */
     int interrupts;   /* of the present wait */
     char *asked_name; /* while a magic within Python runs: where its value goes */
+    bool news;        /* a job has ended since this was last cleared */
     bool placed;      /* a message has told file and line of the present statement */
+    bool autopx;      /* plain lines go to the targets */
+    bool given_up;    /* the terminal is gone: nothing is waited for any more */
     bool leave;       /* exit was asked for */
     int exit_status;
 } session_t;
@@ -44,12 +49,41 @@ int session_run(session_t *self, const char *file, const char *text, size_t len)
 /* Runs one parsed statement. Same results. */
 int session_statement(session_t *self, const statement_t *statement, const char *text);
 
-/* The local engine, started if it is not there. NULL after a message. */
+/* How lines are read: the magics there are, and whether the local language is a shell. */
+grammar_rules_t session_rules(const session_t *self);
+
+/* Ends whatever the session waits for: the terminal is gone. */
+void session_give_up(session_t *self);
+/* Appends who the targets are: `0-3`. */
+void session_label_targets(session_t *self, tt_buf_t *out);
+
+/* Shows the jobs of the background that have ended. */
+void session_settle(session_t *self);
+
+/* ---- the local engine (session_local.c) */
+
+/* It, started if it is not there. NULL after a message. */
 local_t *session_local(session_t *self);
+/* Runs code, a command of its shell, or help on a name, and shows what comes of it. Returns the
+ * exit status. */
+int session_run_plain(session_t *self, const char *code);
+int session_run_shell(session_t *self, const char *code, const statement_t *statement);
+int session_inspect(session_t *self, const char *name, unsigned detail);
+
+typedef enum { CODE_WHOLE, CODE_MORE, CODE_INVALID } code_state_t;
+/* Whether the local language takes the code as whole; `indent` (may be NULL): how many blanks
+ * the next line begins with, when there is more. What cannot be told in 2 s is whole. */
+code_state_t session_check(session_t *self, const char *code, size_t len, unsigned *indent);
+
+/* What the local engine asks (asked.c); a local_ask_fn. */
+void session_on_ask(void *arg, uint32_t seq, const char *what, const char *text);
+
 /* A task of the local engine whose failure is shown. Returns 0 and its result to release, or 1.
  */
 int session_local_call(session_t *self, unsigned op, tt_buf_t *args, tt_frames_t *frames,
                        local_result_t *result);
+
+/* ---- targets and jobs */
 
 /* The engines of a target set (NULL: the session's). Returns 0 and ids to free, or 2 after a
  * message. `scalar` (may be NULL) tells whether the set is one plain number. */

@@ -75,7 +75,11 @@ static void on_ask(void *arg, uint32_t seq, const char *what, const char *text)
 
 static void start_language(const char *language, const char *program)
 {
-    local = local_new(loop, language, program, on_ask, (char *)(uintptr_t) "mine", &err);
+    local_wish_t wish = {.language = language,
+                         .program = program,
+                         .ask = on_ask,
+                         .arg = (char *)(uintptr_t) "mine"};
+    local = local_new(loop, &wish, &err);
 }
 
 static void start_mock(void)

@@ -38,7 +38,6 @@ TEST(what_cannot_be_parsed_or_found_is_wrong_use)
     } rows[] = {
         {"%pxx f()", "no magic '%pxx': did you mean '%px'; %help lists them\n"},
         {"%qqqqqqq", "no magic '%qqqqqqq'; %help lists them\n"},
-        {"x = !ls", "!: cannot be assigned; in Python: subprocess\n"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         assert_int_equal(run(rows[i].line), 2);
@@ -190,21 +189,12 @@ TEST(a_local_engine_that_does_not_start_is_told)
 
 /* ---- the shell */
 
-TEST(a_shell_line_succeeds_or_fails_with_its_exit_status)
+TEST(a_shell_line_goes_to_the_local_engine_as_a_command_of_the_shell)
 {
-    assert_int_equal(run("!echo here; test -n \"$HOME\""), 0);
-    assert_out("here\n");
-    assert_int_equal(run("!exit 3"), 1);
-    assert_err("!: exit 3\n");
-}
-
-TEST(a_shell_line_can_be_interrupted_as_if_it_were_typed_elsewhere)
-{
-    sigset_t blocked;
-    assert_int_equal(run("!grep SigBlk /proc/self/status"), 0);
-    assert_out("SigBlk:\t0000000000000000\n");
-    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
-    assert_true(sigismember(&blocked, SIGCHLD)); /* ours still are */
+    assert_int_equal(run("!echo here"), 0);
+    assert_out("Out[1]: echo here\n");
+    assert_int_equal(run("x = !ls"), 0); /* as Python code: its names are Python's */
+    assert_out("Out[2]: x = !ls\n");
 }
 
 /* ---- questions */
@@ -385,8 +375,7 @@ int main(void)
         ON(exit_leaves_with_its_status_and_runs_nothing_more),
         ON(a_local_engine_that_dies_takes_its_names_along_and_another_comes),
         ON(a_local_engine_that_does_not_start_is_told),
-        ON(a_shell_line_succeeds_or_fails_with_its_exit_status),
-        ON(a_shell_line_can_be_interrupted_as_if_it_were_typed_elsewhere),
+        ON(a_shell_line_goes_to_the_local_engine_as_a_command_of_the_shell),
         ON(a_name_with_a_question_mark_is_looked_up_here),
         ON(a_magic_with_a_question_mark_is_helped_with),
         ON(the_latest_job_of_a_number_is_found),

@@ -1,0 +1,96 @@
+/* What the local engine asks of the prompt while its code runs: magics, and the results that
+ * handles wait for. See session.h. */
+#include "session.h"
+
+#include "pack.h"
+#include "value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The body of a RESULT with this packed value, or with an error. */
+static void pack_body(tt_buf_t *out, tt_span_t value, const char *error)
+{
+    tt_pack_array(out, 5);
+    tt_pack_nil(out);
+    tt_pack_bool(out, value.len > 0);
+    tt_pack_raw(out, value);
+    tt_pack_array(out, 0);
+    if (error == NULL) {
+        tt_pack_nil(out);
+        return;
+    }
+    tt_pack_map(out, 2);
+    tt_pack_text(out, "type");
+    tt_pack_text(out, "MagicError");
+    tt_pack_text(out, "message");
+    tt_pack_text(out, error);
+}
+
+/* `name` (NULL: none): where the local engine finds the value. */
+static void answer_ask(session_t *self, uint32_t seq, const char *name, const char *error)
+{
+    tt_buf_t body, value;
+    tt_frames_t frames;
+    tt_buf_init(&body);
+    tt_buf_init(&value);
+    tt_frames_init(&frames);
+    if (name)
+        tt_pack_ext(&value, TT_EXT_NAME, name, strlen(name));
+    pack_body(&body, (tt_span_t){value.data, value.len}, error);
+    tt_frames_take_buf(&frames, &body);
+    local_answer(self->local, seq, error ? TT_STATUS_ERROR : TT_STATUS_OK, &frames);
+    tt_buf_release(&body);
+    tt_buf_release(&value);
+}
+
+/* A magic within Python code: its value is bound to a name of ours, which the answer tells. */
+static void run_asked_magic(session_t *self, uint32_t seq, const char *text)
+{
+    static const char name[] = "__tutti_answer__";
+    char *names[] = {(char *)(uintptr_t)name};
+    statement_t statement;
+    tt_error_t err;
+    grammar_rules_t rules = session_rules(self);
+    if (grammar_parse(&statement, text, strlen(text), &rules, &err) != 0) {
+        answer_ask(self, seq, NULL, err.text);
+        return;
+    }
+    statement_t renamed = statement;
+    renamed.names = names;
+    renamed.name_count = statement.name_count > 0;
+    int status = session_statement(self, &renamed, text);
+    grammar_release(&statement);
+    session_trim_jobs(self);
+    char why[64];
+    snprintf(why, sizeof why, "failed (exit status %d)", status);
+    answer_ask(self, seq, status == 0 && renamed.name_count ? name : NULL, status ? why : NULL);
+}
+
+/* handle.get(): the job ends, is bound to its handle, and the runtime finds it fulfilled. */
+static void run_asked_wait(session_t *self, uint32_t seq, const char *text)
+{
+    char *rest;
+    job_t *job = session_find_job(self, (int)strtol(text, &rest, 10));
+    double limit = *rest ? strtod(rest, NULL) : -1;
+    if (job && session_wait(self, job, limit < 0 ? -1 : (int64_t)(limit * 1000)) && !job->shown)
+        session_finish_job(self, job);
+    answer_ask(self, seq, NULL, job ? NULL : "no such job");
+}
+
+static const struct {
+    const char *what;
+    void (*run)(session_t *, uint32_t, const char *);
+} questions[] = {{"magic", run_asked_magic}, {"wait", run_asked_wait}};
+
+void session_on_ask(void *arg, uint32_t seq, const char *what, const char *text)
+{
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        if (strcmp(questions[i].what, what) == 0) {
+            questions[i].run(arg, seq, text);
+            return;
+        }
+    }
+    answer_ask(arg, seq, NULL, "this prompt does not know that");
+}

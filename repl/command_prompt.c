@@ -1,0 +1,72 @@
+/* `tutti` without a command: the interactive prompt. */
+#include "command.h"
+#include "identity.h"
+#include "prompt.h"
+#include "screen.h"
+#include "stage.h"
+#include "text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* `tutti 0.1 · cluster 'default' · 8 Python engines (3.11.2, /usr/bin/python3) · %help ...`, on
+ * two lines where one is too short. */
+static char *make_banner(const stage_t *stage)
+{
+    char *summary = cluster_summary(stage->session.client);
+    char *first =
+        tt_printf("tutti %s · cluster '%s' · %s", TT_VERSION, stage->dir.name, summary);
+    char *rest = tt_printf("%%help · Ctrl-D leaves%s", stage->own ? " and stops it" : "");
+    bool fits = tt_text_width(first, strlen(first)) + 3 + tt_text_width(rest, strlen(rest)) <=
+                terminal_columns();
+    char *banner = tt_printf("%s%s%s", first, fits ? " · " : "\n", rest);
+    free(summary);
+    free(first);
+    free(rest);
+    return banner;
+}
+
+/* One for all clusters of the person; no cluster can have this name. */
+static char *history_path(const tt_rundir_t *dir)
+{
+    const char *slash = strrchr(dir->state_dir, '/');
+    return tt_printf("%.*s/.history", slash ? (int)(slash - dir->state_dir) : 0,
+                     dir->state_dir);
+}
+
+static int run(stage_t *stage)
+{
+    leave_t leave = LEAVE_ALL;
+    prompt_wish_t wish = {.own = stage->own};
+    char *banner = make_banner(stage), *history = history_path(&stage->dir);
+    wish.banner = banner;
+    wish.history_path = history;
+    stage->session.colour = screen_has_colour();
+    int status = prompt_run(&stage->session, &wish, &leave);
+    if (leave == LEAVE_KEEP)
+        stage->own = false;
+    free(banner);
+    free(history);
+    return status;
+}
+
+int command_prompt(given_t *given, int argc, char **argv)
+{
+    static stage_t stage;
+    tt_error_t err;
+    (void)argc;
+    (void)argv;
+    command_terminal_loop();
+    terminal_t *terminal = terminal_open(&err);
+    if (terminal == NULL)
+        return command_complain(3, "%s", err.text);
+    int status = stage_open(&stage, given, true, NULL);
+    if (status == 0 || status == 4) {
+        stage.session.terminal = terminal;
+        status = run(&stage);
+    }
+    status = stage_close(&stage, status);
+    terminal_close(&terminal);
+    return status;
+}

@@ -1,0 +1,171 @@
+/* A job's end as the session tells it: answers, what was bound, times. See session.h. */
+#include "session.h"
+
+#include "pack.h"
+#include "render.h"
+#include "report_json.h"
+#include "screen.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void style_of(const session_t *self, const job_t *job, render_style_t *style)
+{
+    size_t known;
+    const tt_engine_t *engines = tt_client_engines(self->client, &known);
+    bool one_each = known > 1;
+    for (size_t i = 1; i < known && one_each; i++)
+        one_each = strcmp(engines[i].host, engines[i - 1].host) != 0;
+    *style = (render_style_t){.label = {job->number, job->part_count, one_each, job->map},
+                              .engines = job->map ? known : job->engine_count,
+                              .colour = self->colour};
+}
+
+/* The name between quotes in a NameError's message; NULL when the answer has none. */
+static char *missing_name(const answer_t *answer)
+{
+    tt_span_t message = answer->error.message;
+    const char *quote = message.len ? memchr(message.data, '\'', message.len) : NULL;
+    if (answer->error.type.len != 9 || memcmp(answer->error.type.data, "NameError", 9) != 0 ||
+        quote == NULL)
+        return NULL;
+    size_t left = message.len - (size_t)(quote + 1 - (const char *)message.data), len = 0;
+    while (len < left && (unsigned char)quote[1 + len] > ' ' &&
+           strchr("'\\", quote[1 + len]) == NULL)
+        len++; /* nothing but a name may get into the code that asks for it */
+    return len > 0 && len < left && quote[1 + len] == '\'' ? tt_strndup(quote + 1, len) : NULL;
+}
+
+static bool defined_here(session_t *self, const char *name)
+{
+    tt_buf_t args;
+    local_result_t result;
+    answer_t answer;
+    tt_error_t err;
+    bool found = false;
+    char *code = tt_printf("'%s' in globals()", name);
+    tt_buf_init(&args);
+    tt_pack_array(&args, 3);
+    tt_pack_text(&args, code);
+    tt_pack_text(&args, "<hint>");
+    tt_pack_uint(&args, TT_EXECUTE_VALUE | TT_EXECUTE_QUIET);
+    free(code);
+    if (session_local_call(self, TT_RT_EXECUTE, &args, NULL, &result) == 0) {
+        answer_init(&answer);
+        if (answer_read(&answer, tt_frames_span(&result.frames, 0), &err) == 0 &&
+            answer.value.data) {
+            tt_reader_t reader = tt_reader(answer.value);
+            tt_read_bool(&reader, &found);
+        }
+        local_result_release(&result);
+    }
+    tt_buf_release(&args);
+    return found;
+}
+
+/* `defined here, not there: %push f` for the first missing name among the answers, where it has
+ * a value here. The text is the caller's to free. */
+static char *add_hints(session_t *self, answer_t *answers, size_t count)
+{
+    char *name = NULL, *hint = NULL;
+    for (size_t i = 0; i < count && self->local; i++) {
+        char *missing = missing_name(&answers[i]);
+        if (missing && name == NULL) {
+            name = tt_strdup(missing);
+            if (defined_here(self, name))
+                hint = tt_printf("defined here, not there: %%push %s", name);
+        }
+        if (missing && strcmp(missing, name) == 0)
+            answers[i].hint = hint;
+        free(missing);
+    }
+    free(name);
+    return hint;
+}
+
+static size_t show(session_t *self, const job_t *job)
+{
+    render_style_t style;
+    size_t count, failed = 0;
+    job_answer_t *full = job_answers(job, &count);
+    answer_t *answers = tt_alloc((count + 1) * sizeof *answers);
+    tt_buf_t out, err;
+    tt_buf_init(&out);
+    tt_buf_init(&err);
+    style_of(self, job, &style);
+    for (size_t i = 0; i < count; i++)
+        answers[i] = full[i].answer;
+    if (self->json) {
+        for (size_t i = 0; i < count; i++) {
+            report_json(&out, &answers[i]);
+            failed += render_failed(&answers[i]);
+        }
+    } else {
+        char *hint = add_hints(self, answers, count);
+        failed = render_job(answers, count, &style, &out, &err);
+        free(hint);
+    }
+    screen_write(1, (tt_span_t){out.data, out.len});
+    screen_write(2, (tt_span_t){err.data, err.len});
+    tt_buf_release(&out);
+    tt_buf_release(&err);
+    free(answers);
+    job_answers_release(&full, count);
+    return failed;
+}
+
+/* `459 done, 41 failed` or `212 done, 8 stopped, 280 not started`. */
+static void tell_parts(const job_t *job)
+{
+    size_t ok = 0, failed = 0, stopped = 0, unstarted = 0;
+    for (size_t i = 0; i < job->part_count; i++) {
+        unsigned status = job->parts[i].status;
+        ok += status == TT_STATUS_OK;
+        stopped += status == TT_STATUS_INTERRUPTED || status == TT_STATUS_TIMEOUT;
+        unstarted += status == TT_STATUS_CANCELLED;
+        failed += status == TT_STATUS_ERROR || status == TT_STATUS_LOST ||
+                  status == TT_STATUS_UNKNOWN || status == TT_STATUS_REFUSED;
+    }
+    tt_buf_t line;
+    tt_buf_init(&line);
+    tt_buf_printf(&line, "%zu done", ok);
+    if (failed)
+        tt_buf_printf(&line, ", %zu failed", failed);
+    if (stopped)
+        tt_buf_printf(&line, ", %zu stopped", stopped);
+    if (unstarted)
+        tt_buf_printf(&line, ", %zu not started", unstarted);
+    screen_note("%s\n", tt_buf_text(&line));
+    tt_buf_release(&line);
+}
+
+static void tell_times(const job_t *job)
+{
+    tt_buf_t line;
+    timing_t timing = job_timing(job);
+    tt_buf_init(&line);
+    if (job->background)
+        timing_done(&line, job->number, &timing);
+    else if (job->map)
+        timing_line(&line, &timing);
+    if (line.len > 0)
+        screen_note("%s\n", tt_buf_text(&line));
+    tt_buf_release(&line);
+}
+
+int session_finish_job(session_t *self, job_t *job)
+{
+    int status = 0;
+    size_t failed = show(self, job);
+    job->shown = true;
+    if (job->map && failed > 0)
+        tell_parts(job);
+    if (!self->json)
+        tell_times(job);
+    if (job->name_count > 0 || job->background)
+        status = session_bind_job(self, job);
+    if (job->map && job->name_count == 0 && failed == 0 && !self->json)
+        status = session_show_job(self, job);
+    return failed > 0 ? 1 : status;
+}

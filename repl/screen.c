@@ -1,0 +1,75 @@
+/* Texts for the person. See screen.h. */
+#include "screen.h"
+
+#include "line.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static bool progress; /* a progress line stands there */
+
+static void write_all(int fd, tt_span_t text)
+{
+    for (size_t at = 0; at < text.len;) {
+        ssize_t wrote = write(fd, text.data + at, text.len - at);
+        if (wrote > 0)
+            at += (size_t)wrote;
+        else if (errno == EAGAIN)
+            poll(&(struct pollfd){fd, POLLOUT, 0}, 1, 1000);
+        else if (errno != EINTR)
+            return;
+    }
+}
+
+void screen_write(int fd, tt_span_t text)
+{
+    if (text.len == 0)
+        return;
+    if (line_editing()) {
+        line_above(text);
+        return;
+    }
+    screen_progress(NULL);
+    fflush(stdout);
+    fflush(stderr);
+    write_all(fd, text);
+}
+
+void screen_note(const char *format, ...)
+{
+    va_list args;
+    char *text;
+    va_start(args, format);
+    int len = vasprintf(&text, format, args);
+    va_end(args);
+    if (len < 0)
+        abort();
+    screen_write(2, (tt_span_t){(const uint8_t *)text, (size_t)len});
+    free(text);
+}
+
+void screen_progress(const char *line)
+{
+    if (line == NULL && !progress)
+        return;
+    progress = line != NULL;
+    fflush(stdout);
+    fprintf(stderr, "\r%s\033[K", line ? line : "");
+    fflush(stderr);
+}
+
+bool screen_is_terminal(void)
+{
+    const char *kind = getenv("TERM");
+    return isatty(2) && kind && *kind && tt_span(kind).len != 4;
+}
+
+bool screen_has_colour(void)
+{
+    const char *none = getenv("NO_COLOR");
+    return isatty(1) && screen_is_terminal() && (none == NULL || *none == 0);
+}

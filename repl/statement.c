@@ -1,0 +1,124 @@
+/* Running statements: each goes to the local engine or to its magic. See session.h. */
+#include "magic.h"
+#include "option.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int run_magic(session_t *self, const statement_t *statement, const char *text)
+{
+    const magic_t *magic = magic_find(statement->magic);
+    char shown[80];
+    tt_error_t err;
+    magic_call_t call = {.statement = statement, .text = text, .magic = magic};
+    snprintf(shown, sizeof shown, "%%%.60s", statement->magic);
+    if (magic == NULL) {
+        const char *names[64];
+        size_t count = 0;
+        for (const magic_t *row = magics; row->name && count < 64; row++)
+            names[count++] = row->name;
+        const char *closest = tt_closest(statement->magic, names, count);
+        return session_complain(self, NULL, 2, "no magic '%s'%s%s%s; %%help lists them", shown,
+                                closest ? ": did you mean '%" : "", closest ? closest : "",
+                                closest ? "'" : "");
+    }
+    if (statement->body && !(magic->flags & GRAMMAR_CELL))
+        return session_complain(self, shown, 2, "is no cell: one %% and one line");
+    if (words_options(&call.words, shown, statement->rest, magic->options, magic->option_count,
+                      &err) != 0)
+        return session_complain(self, NULL, 2, "%s", err.text);
+    call.rest = call.words.rest;
+    int status = magic->run(self, &call);
+    words_release(&call.words);
+    return status;
+}
+
+/* `%NAME?`, or `?` alone. */
+static int run_magic_help(session_t *self, const statement_t *statement)
+{
+    statement_t help = {
+        .kind = STATEMENT_MAGIC, .magic = (char *)(uintptr_t) "help", .rest = statement->rest};
+    return run_magic(self, &help, statement->rest);
+}
+
+static int run_help(session_t *self, const statement_t *statement)
+{
+    if (statement->rest[0] == '%' || statement->rest[0] == 0)
+        return run_magic_help(self, statement);
+    return session_inspect(self, statement->rest, statement->detail);
+}
+
+int session_statement(session_t *self, const statement_t *statement, const char *text)
+{
+    switch (statement->kind) {
+    case STATEMENT_EMPTY:
+        return 0;
+    case STATEMENT_PLAIN:
+        return session_run_plain(self, statement->rest);
+    case STATEMENT_SHELL:
+        return session_run_shell(self, text, statement);
+    case STATEMENT_HELP:
+        return run_help(self, statement);
+    default:
+        return run_magic(self, statement, text);
+    }
+}
+
+grammar_rules_t session_rules(const session_t *self)
+{
+    return (grammar_rules_t){strcmp(self->language, "sh") == 0, magic_about};
+}
+
+void session_settle(session_t *self)
+{
+    for (job_t *job = self->jobs; job;) {
+        job_t *next = job->next;
+        if (job->done && !job->shown)
+            session_finish_job(self, job);
+        job = next;
+    }
+    session_trim_jobs(self);
+}
+
+static int run_block(session_t *self, const source_block_t *block)
+{
+    grammar_rules_t rules = session_rules(self);
+    statement_t statement;
+    tt_error_t err;
+    session_settle(self);
+    self->news = false;
+    self->number++;
+    self->line = block->line;
+    self->placed = false;
+    if (grammar_parse(&statement, block->text, block->len, &rules, &err) != 0)
+        return session_complain(self, NULL, 2, "%s", err.text);
+    char *text = tt_strndup(block->text, block->len);
+    int status = session_statement(self, &statement, text);
+    free(text);
+    grammar_release(&statement);
+    return status;
+}
+
+int session_run(session_t *self, const char *file, const char *text, size_t len)
+{
+    grammar_rules_t rules = session_rules(self);
+    source_t *source = source_new(file, text, len, &rules);
+    source_block_t block;
+    int status = 0;
+    self->file = file;
+    while (status == 0 && !self->leave && source_next(source, &block)) {
+        while (block.plain && session_check(self, block.text, block.len, NULL) == CODE_MORE &&
+               source_extend(source, &block))
+            continue;
+        status = run_block(self, &block);
+        if (status != 0 && *self->file && !self->placed)
+            session_complain(self, NULL, status, "stopped at: %.*s",
+                             (int)grammar_line(block.text, block.len), block.text);
+        if (!tt_client_alive(self->client) && status != 0)
+            status = 3;
+    }
+    source_destroy(&source);
+    self->file = "";
+    return self->leave ? self->exit_status : status;
+}

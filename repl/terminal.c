@@ -1,0 +1,118 @@
+/* Who owns the terminal. See terminal.h. SIGTTOU is blocked in this program, so that it can
+ * take the terminal back from the background. */
+#include "terminal.h"
+
+#include "buf.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+struct terminal {
+    struct termios found; /* the modes it had at the start: what everybody is given */
+    struct termios held;  /* the modes of the group that was suspended */
+    bool has_held;
+    pid_t holder; /* the group it was given to; 0: ours */
+};
+
+bool terminal_is_there(void)
+{
+    const char *kind = getenv("TERM");
+    return isatty(0) && isatty(1) && (kind == NULL || strcmp(kind, "dumb") != 0);
+}
+
+static bool is_ours(void)
+{
+    return tcgetpgrp(0) == getpgrp();
+}
+
+/* Sleeps until somebody continues us in the foreground. */
+static void wait_for_foreground(void)
+{
+    while (!is_ours() && tcgetpgrp(0) > 0)
+        kill(0, SIGSTOP);
+}
+
+terminal_t *terminal_open(tt_error_t *err)
+{
+    terminal_t *self = tt_alloc(sizeof *self);
+    wait_for_foreground();
+    if (tcgetattr(0, &self->found) == 0)
+        return self;
+    tt_error_set(err, "cannot use the terminal: %s", strerror(errno));
+    free(self);
+    return NULL;
+}
+
+void terminal_take(terminal_t *self)
+{
+    self->holder = 0;
+    self->has_held = false;
+    tcsetpgrp(0, getpgrp());
+    tcsetattr(0, TCSADRAIN, &self->found);
+}
+
+void terminal_close(terminal_t **self_p)
+{
+    terminal_t *self = *self_p;
+    if (self == NULL)
+        return;
+    terminal_take(self);
+    free(self);
+    *self_p = NULL;
+}
+
+void terminal_give(terminal_t *self, pid_t group)
+{
+    if (!is_ours() && self->holder == 0)
+        return; /* somebody else's now: it is not ours to give */
+    tcsetattr(0, TCSADRAIN, self->has_held ? &self->held : &self->found);
+    self->has_held = false;
+    if (tcsetpgrp(0, group) == 0)
+        self->holder = group;
+}
+
+pid_t terminal_holder(const terminal_t *self)
+{
+    return self->holder;
+}
+
+void terminal_suspend(terminal_t *self)
+{
+    pid_t holder = self->holder;
+    struct termios held;
+    bool has_held = holder > 0 && tcgetattr(0, &held) == 0;
+    terminal_take(self);
+    kill(0, SIGSTOP);
+    wait_for_foreground();
+    tcgetattr(0, &self->found); /* the shell may have changed them */
+    if (holder == 0)
+        return;
+    self->held = held;
+    self->has_held = has_held;
+    terminal_give(self, holder);
+    kill(-holder, SIGCONT);
+}
+
+static unsigned size(bool rows)
+{
+    struct winsize window;
+    if (ioctl(1, TIOCGWINSZ, &window) != 0)
+        window = (struct winsize){0};
+    unsigned got = rows ? window.ws_row : window.ws_col;
+    return got > 0 ? got : rows ? 24 : 80;
+}
+
+unsigned terminal_columns(void)
+{
+    return size(false);
+}
+
+unsigned terminal_rows(void)
+{
+    return size(true);
+}

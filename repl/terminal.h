@@ -1,0 +1,38 @@
+/* The controlling terminal, which the prompt shares with its local engine: who may read it and
+ * gets Ctrl-C (the foreground process group), and the modes that it was found in. */
+#ifndef TERMINAL_H
+#define TERMINAL_H
+
+#include "error.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+typedef struct terminal terminal_t;
+
+/* True when standard input and output are a terminal that can be edited on. */
+bool terminal_is_there(void);
+
+/* Remembers the modes of the terminal on descriptor 0. In the background it stops the process
+ * group first, as every program that reads its terminal is stopped. NULL with the reason. */
+terminal_t *terminal_open(tt_error_t *err);
+/* Takes the terminal back, restores its modes, and ends. */
+void terminal_close(terminal_t **self_p);
+
+/* Hands the terminal to a process group, in the modes that it was found in (or those that the
+ * group had when it was suspended). Only if it is ours to give. */
+void terminal_give(terminal_t *self, pid_t group);
+/* Takes it back and restores the modes that it was found in. Harmless when it is ours. */
+void terminal_take(terminal_t *self);
+/* The group that it was given to last, 0 when it is ours. */
+pid_t terminal_holder(const terminal_t *self);
+
+/* Stops our process group as Ctrl-Z does, and returns when it goes on in the foreground. What
+ * the terminal was given to is stopped already; it is given back and continued. */
+void terminal_suspend(terminal_t *self);
+
+/* Columns and rows as of now; 80 and 24 when it does not tell. */
+unsigned terminal_columns(void);
+unsigned terminal_rows(void);
+
+#endif
