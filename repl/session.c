@@ -61,26 +61,49 @@ int session_complain(session_t *self, const char *what, int status, const char *
 
 /* ---- targets */
 
+/* The engines that can be meant; the caller's to free. */
+static tt_target_engine_t *choice_of(const session_t *self, size_t *count)
+{
+    size_t known;
+    const tt_engine_t *engines = tt_client_engines(self->client, &known);
+    tt_target_engine_t *choice = tt_alloc((known + 1) * sizeof *choice);
+    *count = 0;
+    for (size_t i = 0; i < known; i++)
+        if (engines[i].state != TT_ENGINE_LOST && engines[i].state != TT_ENGINE_FAILED)
+            choice[(*count)++] =
+                (tt_target_engine_t){engines[i].id, engines[i].host, engines[i].language, NULL};
+    return choice;
+}
+
+static int choose(const session_t *self, const char *set, const char *exclude, int **ids,
+                  size_t *count, tt_error_t *err)
+{
+    size_t live;
+    tt_target_engine_t *choice = choice_of(self, &live);
+    if (set == NULL && exclude == NULL)
+        exclude = self->exclude;
+    int rc =
+        tt_target_select(set ? set : self->targets, exclude, choice, live, ids, count, err);
+    free(choice);
+    return rc;
+}
+
+int session_find_targets(const session_t *self, const char *set, int **ids, size_t *count)
+{
+    tt_error_t err;
+    return choose(self, set, NULL, ids, count, &err);
+}
+
 int session_targets(session_t *self, const char *set, const char *exclude, int **ids,
                     size_t *count, bool *scalar)
 {
-    size_t known, live = 0;
-    const tt_engine_t *engines = tt_client_engines(self->client, &known);
-    tt_target_engine_t *choice = tt_alloc((known + 1) * sizeof *choice);
     tt_error_t err;
-    for (size_t i = 0; i < known; i++)
-        if (engines[i].state != TT_ENGINE_LOST && engines[i].state != TT_ENGINE_FAILED)
-            choice[live++] =
-                (tt_target_engine_t){engines[i].id, engines[i].host, engines[i].language, NULL};
-    if (set == NULL && exclude == NULL)
-        exclude = self->exclude;
+    int rc = choose(self, set, exclude, ids, count, &err);
     if (set == NULL)
         set = self->targets;
-    int rc = tt_target_select(set, exclude, choice, live, ids, count, &err);
     if (scalar)
         *scalar = set[strspn(set, "-0123456789")] == 0 && set[strspn(set, "-")] != 0 &&
                   strchr(set + 1, '-') == NULL;
-    free(choice);
     return rc == 0 ? 0 : session_complain(self, NULL, 2, "%s", err.text);
 }
 

@@ -90,6 +90,9 @@ int session_local_call(session_t *self, unsigned op, tt_buf_t *args, tt_frames_t
 int session_targets(session_t *self, const char *set, const char *exclude, int **ids,
                     size_t *count, bool *scalar);
 
+/* The same without a message and without complaint: -1 when the set names none. */
+int session_find_targets(const session_t *self, const char *set, int **ids, size_t *count);
+
 /* Adds the job to the session, which then owns it. */
 void session_add_job(session_t *self, job_t *job);
 job_t *session_find_job(const session_t *self, int number);
