@@ -60,6 +60,23 @@ static void flush_stream(const char *name)
     }
 }
 
+/* When a task ends, the session's terminal is given back: by Python that may be called again
+ * when an interrupt cuts it short, so that no interrupt leaves a descriptor on the terminal. */
+static void give_back_terminal(void)
+{
+    PyObject *terminal = PyObject_GetAttrString(runtime.session, "terminal");
+    bool again = terminal != NULL && terminal != Py_None;
+    while (again) {
+        PyObject *done = PyObject_CallMethod(terminal, "give_back", NULL);
+        again = done == NULL && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt);
+        Py_XDECREF(done);
+        PyErr_Clear();
+        runtime.eaten += again;
+    }
+    Py_XDECREF(terminal);
+    PyErr_Clear();
+}
+
 /* Not fflush(NULL): that waits for a thread that reads from stdin. */
 static void on_flush(void *self)
 {
@@ -68,6 +85,8 @@ static void on_flush(void *self)
     flush_stream("stderr");
     fflush(stdout);
     fflush(stderr);
+    if (runtime.handling == 0)
+        give_back_terminal();
 }
 
 static void on_idle(void *self, bool entering)
@@ -242,6 +261,8 @@ static PyObject *runtime_serve(PyObject *module, PyObject *args)
     if (runtime.serve == NULL)
         return PyErr_Format(PyExc_OSError, "%s", err.text);
     Py_INCREF(runtime.session);
+    setvbuf(stdout, NULL, _IOLBF,
+            0); /* its first line may be written to a pipe, a later one to a terminal */
     runtime.thread = PyThread_get_thread_ident();
     int status = tt_serve_run(runtime.serve);
     tt_serve_destroy(&runtime.serve);

@@ -33,8 +33,12 @@ def compiled():
     return module
 
 
-def serve(runtime, local=False):
-    """Runs a session on descriptors 3 and 4 and ends the process with its status."""
+def serve(runtime, mode="engine"):
+    """Runs a session on descriptors 3 and 4 and ends the process with its status.
+
+    `mode`: "engine"; "local", the prompt's own engine on the descriptors 0-2 that it has; or
+    "terminal", the same at a prompt that lends it the terminal (terminal.py)."""
+    local = mode != "engine"
     if runtime is None:
         from . import pure
 
@@ -43,7 +47,7 @@ def serve(runtime, local=False):
     else:
         values.use(runtime)
     settle_streams(local)
-    session = Session(runtime, local)
+    session = Session(runtime, local, terminal() if mode == "terminal" else None)
     program = sys.executable or "python"
     status = runtime.serve(session, SOCKET_FD, page_fd(), sys.version.split()[0], program)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
@@ -56,6 +60,17 @@ def page_fd():
     except OSError:
         return -1
     return PAGE_FD
+
+
+def terminal():
+    """The controlling terminal, None when there is none: then nothing is lent."""
+    from .terminal import Terminal
+
+    try:
+        return Terminal()
+    except OSError as error:
+        sys.stderr.write("tutti: the local engine has no terminal: %s\n" % error)
+        return None
 
 
 def settle_streams(local):
@@ -81,4 +96,5 @@ def main():
         from . import zygote
 
         zygote.run(runtime, preload)
-    serve(runtime, local=mode == "local")
+        mode = "engine"
+    serve(runtime, mode)

@@ -157,6 +157,8 @@ class Runtime:
         began = time.perf_counter_ns()
         reply = self.attempt(op, seq, frames)
         self.flush()
+        if self.session.terminal and not self.session.depth:
+            self.session.terminal.give_back()
         status, body, buffers, leave = self.limited(reply)
         run_ns = time.perf_counter_ns() - began
         self.write(RESULT, seq, [status, run_ns, [0, 0, 0, 0]], [body, *buffers])

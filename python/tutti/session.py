@@ -16,13 +16,14 @@ import sys
 import types
 import weakref
 
-from . import assist, cells, displays, errors, ship, values
+from . import assist, cells, displays, errors, shell, ship, values
 from .execute import Runner
 from .result import TIMEOUT, Handle, RemoteError, Result
+from .terminal import end_stepping, set_breakpoint
 
 OK, ERROR, INTERRUPTED, REFUSED = 0, 1, 2, 6
 EXECUTE, CALL, GET, SET, CHECK, COMPLETE, INSPECT, RESET, SYNC = range(1, 10)
-WANT_VALUE, QUIET = 1, 2
+WANT_VALUE, QUIET, SHELL, MAGIC, TERMINAL = 1, 2, 4, 8, 16  # flags of EXECUTE
 
 FUNCTIONS_LIMIT = 128  # unpickled functions that are kept
 OUT_LIMIT = 1000       # values of Out that are kept
@@ -41,11 +42,13 @@ class Session:
     """One engine, or the prompt's local engine: a `__main__` of its own and what works on it.
 
     `runtime` gives `ask(what, text) -> (status, frames)` and `forget()`; `local` is true for the
-    engine of the prompt, which owns a terminal and knows magics."""
+    engine of the prompt, which knows its magics; `terminal` (terminal.py) is lent to it for lines
+    that own the terminal, None without one."""
 
-    def __init__(self, runtime, local=False):
+    def __init__(self, runtime, local=False, terminal=None):
         self.runtime = runtime
         self.local = local
+        self.terminal = terminal  # the runtime has it given back when a task ends
         self.engine = None
         self.cluster = ""
         self.blobs = {}  # hash -> bytes; filled by the runtime
@@ -73,6 +76,8 @@ class Session:
         builtins.__tutti_magic__ = self.magic
         if self.local:
             builtins.Out = self.out
+            if self.terminal:
+                sys.breakpointhook = set_breakpoint
         else:
             builtins.input = _no_input
             sys.breakpointhook = _no_breakpoint
@@ -165,9 +170,16 @@ class Session:
     def execute(self, args):
         code, file, flags = _check(args, str, str, int)
         file = file or "<tutti>"
+        if flags & TERMINAL and self.terminal:
+            self.terminal.take()
+        if flags & SHELL:
+            return self.shell(code, flags)
         if flags & QUIET:
             self.require(code)
-        shown, value = self.runner.run(code, file, cells.transform if self.local else None)
+        try:
+            shown, value = self.runner.run(code, file, cells.transform if self.local else None)
+        finally:
+            end_stepping()
         shown = shown and value is not None and not flags & QUIET
         if self.local and shown:
             self.remember_out(file, value)
@@ -178,6 +190,23 @@ class Session:
         pictures += displays.figures()
         return self.reply(text=displays.safe_repr(value) if shown else None,
                           value=value if flags & WANT_VALUE else _MISSING, pictures=pictures)
+
+    def shell(self, command, flags):
+        """A command of the shell; what it wrote is the value when one is wanted."""
+        status, lines = self.run_shell(command, flags & WANT_VALUE)
+        error = None
+        if status:
+            error = {"type": "ExitStatus", "message": shell.describe(status), "traceback": None,
+                     "status": status}
+        return self.reply(value=_MISSING if lines is None else list(lines), error=error,
+                          status=ERROR if status else OK)
+
+    def run_shell(self, command, capture):
+        """(exit status, its lines or None); the status is `_exit_code` at the prompt as well."""
+        owns = bool(self.terminal and self.terminal.held)
+        status, lines = shell.run(command, capture=capture, patient=owns)
+        self.namespace["_exit_code"] = status
+        return status, lines
 
     def remember_out(self, file, value):
         """`_` and Out[N] at the prompt; N is the number in the name of the cell."""
