@@ -47,31 +47,44 @@ static const struct {
     {"function", offsetof(answer_error_t, function)},
 };
 
-static void take_error_field(answer_error_t *self, tt_reader_t *reader)
+/* An int above 0, or `otherwise`. */
+static int take_positive(tt_reader_t *reader, int otherwise)
+{
+    int64_t value = 0;
+    if (tt_read_int(reader, &value) == -1)
+        tt_skip(reader);
+    return value > 0 && value <= INT32_MAX ? (int)value : otherwise;
+}
+
+static void take_error_field(answer_t *self, tt_reader_t *reader)
 {
     tt_span_t name = take_text(reader);
     if (name.data && is(name, "line")) {
-        int64_t line = 0;
-        if (tt_read_int(reader, &line) == -1)
-            tt_skip(reader);
-        self->line = line > 0 && line <= INT32_MAX ? (int)line : 0;
+        self->error.line = take_positive(reader, 0);
+        return;
+    }
+    if (name.data && is(name, "status")) {
+        self->exit_status = take_positive(reader, -1);
         return;
     }
     tt_span_t text = take_text(reader);
     for (size_t i = 0; name.data && i < sizeof error_texts / sizeof *error_texts; i++)
         if (is(name, error_texts[i].name))
-            memcpy((char *)self + error_texts[i].offset, &text, sizeof text);
+            memcpy((char *)&self->error + error_texts[i].offset, &text, sizeof text);
 }
 
-static void take_error(answer_error_t *self, tt_reader_t *reader)
+/* A map, or anything else for none. */
+static void take_error(answer_t *self, tt_reader_t *reader)
 {
     size_t count = 0;
-    if (tt_read_map(reader, &count) == -1)
+    if (tt_read_map(reader, &count) == -1) {
+        tt_skip(reader);
         return;
+    }
     for (size_t i = 0; i < count && !tt_reader_done(reader); i++)
         take_error_field(self, reader);
-    if (self->type.data == NULL)
-        self->type = tt_span("Error");
+    if (self->error.type.data == NULL)
+        self->error.type = tt_span("Error");
 }
 
 int answer_read(answer_t *self, tt_span_t body, tt_error_t *err)
@@ -93,6 +106,7 @@ int answer_read(answer_t *self, tt_span_t body, tt_error_t *err)
     if (tt_read_array(&displays, &count) == -1)
         self->displays = (tt_span_t){NULL, 0};
     self->error = (answer_error_t){.line = 0};
-    take_error(&self->error, &reader);
+    take_error(self, &reader);
+    self->note = take_text(&reader);
     return 0;
 }

@@ -28,6 +28,14 @@ static int id_of(const answer_t *answer, const render_style_t *style)
     return style->label.items ? answer->item : answer->engine;
 }
 
+/* What Python and shells write when a person interrupts them is no line of anybody's. */
+static tt_span_t stderr_of(const answer_t *answer)
+{
+    bool bare = answer->status == TT_STATUS_INTERRUPTED && answer->err.len == 1 &&
+                answer->err.data[0] == '\n';
+    return bare ? (tt_span_t){NULL, 0} : answer->err;
+}
+
 /* Shows one of the two streams of all answers. */
 static void show_stream(const answer_t *answers, size_t count, const render_style_t *style,
                         bool err, tt_buf_t *out)
@@ -37,7 +45,7 @@ static void show_stream(const answer_t *answers, size_t count, const render_styl
     output_t *output = output_new();
     for (size_t i = 0; i < count; i++)
         output_add(output, id_of(&answers[i], style), answers[i].host,
-                   err ? answers[i].err : answers[i].out);
+                   err ? stderr_of(&answers[i]) : answers[i].out);
     output_show(output, &look, out);
     output_destroy(&output);
 }
@@ -127,6 +135,30 @@ void render_values(const answer_t *answers, size_t count, const render_style_t *
     fold_destroy(&fold);
 }
 
+static void escape(tt_buf_t *out, tt_span_t text)
+{
+    tt_text_escape(out, (const char *)text.data, text.len);
+}
+
+static char *note_text(const answer_t *answer)
+{
+    tt_buf_t text;
+    tt_buf_init(&text);
+    escape(&text, answer->note);
+    tt_buf_text(&text);
+    return (char *)text.data;
+}
+
+void render_notes(const answer_t *answers, size_t count, const render_style_t *style,
+                  tt_buf_t *err)
+{
+    notes_t notes = notes_new(count, style);
+    for (size_t i = 0; i < count; i++)
+        if (answers[i].note.len)
+            notes_add(&notes, &answers[i], note_text(&answers[i]));
+    notes_show(&notes, choose(style, yellow), err);
+}
+
 bool render_failed(const answer_t *answer)
 {
     return answer->status != TT_STATUS_OK || answer->exit_status > 0;
@@ -205,21 +237,49 @@ static void show_errors(const answer_t *answers, size_t count, const render_styl
     error_fold_destroy(&fold);
 }
 
+/* Whether it ended by itself, with an exit status. */
+static bool has_exited(const answer_t *answer)
+{
+    return answer->exit_status > 0 &&
+           (answer->status == TT_STATUS_OK || answer->status == TT_STATUS_ERROR);
+}
+
+/* `exit 3`; `exit 3 · the shell has ended` when the message, which may begin with the same
+ * words, says more. */
+static void write_exit(tt_buf_t *out, const answer_t *answer)
+{
+    size_t start = out->len;
+    tt_buf_printf(out, "exit %d", answer->exit_status);
+    size_t len = out->len - start;
+    tt_span_t message = answer->error.message;
+    bool same = message.len >= len && memcmp(message.data, out->data + start, len) == 0 &&
+                (message.len == len || message.data[len] < '0' || message.data[len] > '9');
+    if (same) {
+        message.data += len;
+        message.len -= len;
+    } else if (message.len) {
+        tt_buf_printf(out, " · ");
+    }
+    escape(out, message);
+    tt_buf_text(out);
+}
+
 /* `exit 3`, `lost: killed by SIGKILL`, `interrupted at f:3`. */
 static char *failure_text(const answer_t *answer)
 {
-    if (answer->exit_status > 0)
-        return tt_printf("exit %d", answer->exit_status);
     tt_buf_t text;
     tt_buf_init(&text);
+    if (has_exited(answer)) {
+        write_exit(&text, answer);
+        return (char *)text.data;
+    }
     tt_buf_printf(&text, "%s", tt_status_text(answer->status));
     if (answer->cause.len) {
         tt_buf_printf(&text, ": ");
-        tt_text_escape(&text, (const char *)answer->cause.data, answer->cause.len);
+        escape(&text, answer->cause);
     } else if (answer->status == TT_STATUS_REFUSED && answer->error.message.len) {
         tt_buf_printf(&text, ": ");
-        tt_text_escape(&text, (const char *)answer->error.message.data,
-                       answer->error.message.len);
+        escape(&text, answer->error.message);
     } else if (answer->error.type.data) {
         error_fold_place(&text, &answer->error);
     }
@@ -255,5 +315,6 @@ size_t render_job(const answer_t *answers, size_t count, const render_style_t *s
 {
     render_output(answers, count, style, out, err);
     render_values(answers, count, style, out);
+    render_notes(answers, count, style, err);
     return render_failures(answers, count, style, err);
 }

@@ -4,8 +4,11 @@
  *     out   [0-3] text                  what they wrote to stdout, folded
  *           Out[0-3:5]: 42              values, folded
  *     err   [0-3 err] text              what they wrote to stderr
- *           [0-3:8] NameError: ...      errors, folded by type and line of code; the traceback
- * below [3] lost: killed by SIGKILL [17] exit 3
+ *           [0-3] text                  notes of engines on what went well
+ *           [0-3:8] NameError: ...      errors, folded by type and line of code; below them
+ *                                       the traceback
+ *           [3] lost: killed by SIGKILL
+ *           [17] exit 3                 a shell command that failed
  *
  * Texts of users are shown as they are; names and other foreign words have controls escaped. */
 #ifndef RENDER_H
@@ -20,8 +23,8 @@ typedef struct {
     bool colour;    /* the caller minds NO_COLOR and whether it is a terminal */
 } render_style_t;
 
-/* Appends what the answers wrote to stdout and stderr, and notes of what was dropped. Also for
- * the windows of a job that still runs. */
+/* Appends what the answers wrote to stdout and stderr, and what of it was dropped. Also for the
+ * windows of a job that still runs. */
 void render_output(const answer_t *answers, size_t count, const render_style_t *style,
                    tt_buf_t *out, tt_buf_t *err);
 
@@ -29,11 +32,15 @@ void render_output(const answer_t *answers, size_t count, const render_style_t *
 void render_values(const answer_t *answers, size_t count, const render_style_t *style,
                    tt_buf_t *out);
 
+/* Appends the engines' notes, each different one once. */
+void render_notes(const answer_t *answers, size_t count, const render_style_t *style,
+                  tt_buf_t *err);
+
 /* Appends errors and everything else that is no success. Returns how many answers that are. */
 size_t render_failures(const answer_t *answers, size_t count, const render_style_t *style,
                        tt_buf_t *err);
 
-/* All three, for a job that is finished. Returns how many answers failed. */
+/* All four, for a job that is finished. Returns how many answers failed. */
 size_t render_job(const answer_t *answers, size_t count, const render_style_t *style,
                   tt_buf_t *out, tt_buf_t *err);
 

@@ -106,6 +106,7 @@ static void put_result(tt_buf_t *out, const answer_t *answer)
     put_value(out, "displays", answer->displays, "[]");
     put_number(out, "exit_status", answer->exit_status, answer->exit_status >= 0);
     put_text(out, "cause", answer->cause);
+    put_text(out, "note", answer->note);
 }
 
 void report_json(tt_buf_t *out, const answer_t *answer)

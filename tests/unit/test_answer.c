@@ -68,6 +68,49 @@ static void test_whole(void **state)
     tt_buf_release(&body);
 }
 
+static void check_status(int64_t status, int want)
+{
+    tt_buf_t body;
+    tt_buf_init(&body);
+    tt_buf_append(&body, "\x96\xc0\xc2\xc0\xc0", 5);
+    tt_pack_map(&body, 1);
+    tt_pack_text(&body, "status");
+    tt_pack_int(&body, status);
+    tt_pack_text(&body, "a note");
+    answer_t self;
+    answer_init(&self);
+    assert_int_equal(answer_read(&self, (tt_span_t){body.data, body.len}, NULL), 0);
+    assert_int_equal(self.exit_status, want);
+    check_span(self.note, "a note");
+    tt_buf_release(&body);
+}
+
+static void test_exit_status(void **state)
+{
+    (void)state;
+    check_status(3, 3);
+    check_status(0, -1);
+    check_status(-1, -1);
+    check_status((int64_t)1 << 40, -1);
+}
+
+static void test_note(void **state)
+{
+    (void)state;
+    answer_t self;
+    answer_init(&self);
+    assert_int_equal(answer_read(&self, tt_span("\x96\xc0\xc2\xc0\xc0\xc0\xa2ok"), NULL), 0);
+    check_span(self.note, "ok");
+    assert_int_equal(self.exit_status, -1);
+    assert_int_equal(answer_read(&self, tt_span("\x96\xc0\xc2\xc0\xc0\x07\xa2ok"), NULL), 0);
+    check_span(self.note, "ok");
+    assert_null(self.error.type.data);
+    assert_int_equal(answer_read(&self, tt_span("\x96\xc0\xc2\xc0\xc0\xc0\x05"), NULL), 0);
+    assert_null(self.note.data);
+    assert_int_equal(answer_read(&self, tt_span("\x95\xc0\xc2\xc0\xc0\xc0"), NULL), 0);
+    assert_null(self.note.data);
+}
+
 static void test_missing(void **state)
 {
     (void)state;
@@ -86,8 +129,8 @@ static void test_missing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad),
-        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_bad),         cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_exit_status), cmocka_unit_test(test_note),
         cmocka_unit_test(test_missing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

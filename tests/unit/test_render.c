@@ -119,6 +119,48 @@ static void test_items(void **state)
     check(&self, 2, "", "[items 10,30] ValueError: bad row 10 · engines 0-1\nTraceback:\n");
 }
 
+static void test_exits(void **state)
+{
+    (void)state;
+    fixture_t self;
+    set_up(&self);
+    static const char *const messages[] = {"exit 3", "exit 3 · the shell\033 has ended",
+                                           "exit 33", ""};
+    for (int i = 0; i < ENGINES; i++) {
+        set_error(&self.answers[i], "Exit", messages[i], "");
+        self.answers[i].exit_status = 3;
+    }
+    check(&self, 4, "",
+          "[0,3] exit 3\n[1] exit 3 · the shell\\x1B has ended\n[2] exit 3 · exit 33\n");
+    for (int i = 0; i < ENGINES; i++)
+        self.answers[i].status = TT_STATUS_INTERRUPTED;
+    check(&self, 4, "", "[0-3] interrupted at clean:12\n");
+}
+
+static void test_notes(void **state)
+{
+    (void)state;
+    fixture_t self;
+    set_up(&self);
+    self.answers[1].note = self.answers[3].note = tt_span("2 MiB travelled\n");
+    self.answers[0].note = tt_span("");
+    check(&self, 0, "", "[1,3] 2 MiB travelled\\x0A\n");
+    self.style.colour = true;
+    check(&self, 0, "", "\033[33m[1,3] 2 MiB travelled\\x0A\033[0m\n");
+}
+
+static void test_bare_newline_of_an_interrupt(void **state)
+{
+    (void)state;
+    fixture_t self;
+    set_up(&self);
+    for (int i = 0; i < 3; i++) {
+        self.answers[i].status = i < 2 ? TT_STATUS_INTERRUPTED : TT_STATUS_OK;
+        self.answers[i].err = tt_span(i == 0 ? "\n" : "\n\n");
+    }
+    check(&self, 2, "", "[1-2 err]\n[1-2 err]\n[0-1] interrupted\n");
+}
+
 static void test_failures(void **state)
 {
     (void)state;
@@ -168,10 +210,17 @@ static void test_colour(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing), cmocka_unit_test(test_output_and_values),
-        cmocka_unit_test(test_errors),  cmocka_unit_test(test_errors_of_engines_differ),
-        cmocka_unit_test(test_items),   cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_hosts),   cmocka_unit_test(test_colour),
+        cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_output_and_values),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_errors_of_engines_differ),
+        cmocka_unit_test(test_items),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_colour),
+        cmocka_unit_test(test_exits),
+        cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_bare_newline_of_an_interrupt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

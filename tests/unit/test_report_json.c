@@ -26,6 +26,7 @@ static void test_nothing(void **state)
           "{\"schema\":1,\"job\":0,\"engine\":null,\"host\":null,\"source\":null,"
           "\"status\":\"ok\",\"repr\":null,\"value\":null,\"stdout\":\"\",\"stderr\":\"\","
           "\"dropped_bytes\":0,\"displays\":[],\"exit_status\":null,\"cause\":null,"
+          "\"note\":null,"
           "\"error\":null,\"timing\":{\"queue\":0.000000,\"run\":0.000000,"
           "\"elapsed\":0.000000}}\n");
 }
@@ -49,6 +50,7 @@ static void test_all(void **state)
     answer.out = tt_span("a\n\"b\"");
     answer.displays = tt_span("\x90");
     answer.exit_status = 3;
+    answer.note = tt_span("2 MiB");
     answer.error.type = tt_span("ValueError");
     answer.error.message = tt_span("bad");
     answer.error.line = 12;
@@ -58,7 +60,8 @@ static void test_all(void **state)
           "{\"schema\":1,\"job\":5,\"engine\":0,\"item\":7,\"host\":\"x\","
           "\"source\":\"6*7\",\"status\":\"error\",\"repr\":\"42\",\"value\":42,"
           "\"stdout\":\"a\\n\\\"b\\\"\",\"stderr\":\"\",\"dropped_bytes\":0,"
-          "\"displays\":[],\"exit_status\":3,\"cause\":null,\"error\":{"
+          "\"displays\":[],\"exit_status\":3,\"cause\":null,"
+          "\"note\":\"2 MiB\",\"error\":{"
           "\"type\":\"ValueError\",\"message\":\"bad\",\"traceback\":null,\"file\":null,"
           "\"line\":12,\"source\":null,\"function\":null},\"timing\":{"
           "\"queue\":0.000000,\"run\":0.250000,\"elapsed\":0.000000}}\n");
