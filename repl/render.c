@@ -1,7 +1,6 @@
 /* From results to lines. Nothing is decided here about when to show; only how. */
 #include "render.h"
 #include "error_fold.h"
-#include "output.h"
 #include "runtime.h"
 #include "text.h"
 
@@ -28,6 +27,12 @@ static int id_of(const answer_t *answer, const render_style_t *style)
     return style->label.items ? answer->item : answer->engine;
 }
 
+output_style_t render_look(const render_style_t *style, bool err)
+{
+    colour_t colour = choose(style, err ? yellow : cyan);
+    return (output_style_t){style->label, err ? "err" : NULL, colour.start, colour.end};
+}
+
 /* What Python and shells write when a person interrupts them is no line of anybody's. */
 static tt_span_t stderr_of(const answer_t *answer)
 {
@@ -40,8 +45,7 @@ static tt_span_t stderr_of(const answer_t *answer)
 static void show_stream(const answer_t *answers, size_t count, const render_style_t *style,
                         bool err, tt_buf_t *out)
 {
-    colour_t colour = choose(style, err ? yellow : cyan);
-    output_style_t look = {style->label, err ? "err" : NULL, colour.start, colour.end};
+    output_style_t look = render_look(style, err);
     output_t *output = output_new();
     for (size_t i = 0; i < count; i++)
         output_add(output, id_of(&answers[i], style), answers[i].host,

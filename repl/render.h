@@ -15,13 +15,16 @@
 #define RENDER_H
 
 #include "answer.h"
-#include "label.h"
+#include "output.h"
 
 typedef struct {
     label_style_t label;
     size_t engines; /* of the job; in `label.items`, where `label.total` counts the items */
     bool colour;    /* the caller minds NO_COLOR and whether it is a terminal */
 } render_style_t;
+
+/* How lines of stdout (or stderr) look. */
+output_style_t render_look(const render_style_t *style, bool err);
 
 /* Appends what the answers wrote to stdout and stderr, and what of it was dropped. Also for the
  * windows of a job that still runs. */

@@ -152,3 +152,73 @@ void tt_text_cut(tt_buf_t *out, const char *text, size_t len, size_t columns)
     }
     tt_buf_append(out, text, len);
 }
+
+size_t tt_text_partial(const char *text, size_t len)
+{
+    for (size_t back = 1; back <= 3 && back <= len; back++) {
+        uint8_t byte = (uint8_t)text[len - back];
+        if ((byte & 0xc0) == 0x80)
+            continue;
+        size_t size = byte < 0xc2 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : byte < 0xf5 ? 4 : 1;
+        return size > back ? back : 0;
+    }
+    return 0;
+}
+
+/* ---- escape sequences (ECMA-48) */
+
+typedef enum { GROUND, ESCAPE, CONTROL, STRING } place_t;
+
+/* Behind ESC. */
+static place_t after_escape(uint8_t byte)
+{
+    static const char strings[] = "]PX^_";
+    if (byte == '[')
+        return CONTROL;
+    if (byte == 0x1b || (byte >= 0x20 && byte < 0x30))
+        return ESCAPE;
+    for (const char *at = strings; *at; at++)
+        if (byte == (uint8_t)*at)
+            return STRING;
+    return GROUND;
+}
+
+static place_t step(place_t place, uint8_t byte)
+{
+    if (byte == 0x18 || byte == 0x1a)
+        return GROUND;
+    if (byte == 0x1b)
+        return ESCAPE;
+    if (place == ESCAPE)
+        return after_escape(byte);
+    if (place == CONTROL && byte >= 0x40 && byte < 0x7f)
+        return GROUND;
+    return place == STRING && byte == 7 ? GROUND : place;
+}
+
+/* Whether the parameters of `ESC [ ... m` may leave a colour on: all but zeros do. */
+static bool leaves_on(const uint8_t *at, const uint8_t *end)
+{
+    while (at < end && (*at < '1' || *at > '9'))
+        at++;
+    return at < end;
+}
+
+void tt_text_reset(tt_buf_t *out, size_t from)
+{
+    place_t place = GROUND;
+    bool on = false;
+    size_t start = from; /* of the present parameters */
+    for (size_t i = from; i < out->len; i++) {
+        place_t before = place;
+        place = step(place, out->data[i]);
+        if (place == CONTROL && before == ESCAPE)
+            start = i + 1;
+        if (before == CONTROL && place == GROUND && out->data[i] == 'm')
+            on = leaves_on(out->data + start, out->data + i);
+    }
+    if (place == STRING)
+        tt_buf_append(out, "\033\\", 2);
+    if (place != GROUND || on)
+        tt_buf_append(out, "\033[0m", 4);
+}

@@ -14,6 +14,14 @@ size_t tt_text_char(const char *text, size_t len, uint32_t *code);
  * metadata. */
 void tt_text_escape(tt_buf_t *out, const char *text, size_t len);
 
+/* How many bytes at the end of `text` begin a character whose rest is not there: 0 to 3. */
+size_t tt_text_partial(const char *text, size_t len);
+
+/* Looks at `out` from `from` on, and appends what brings a terminal back to itself: the end of
+ * an escape sequence that is not complete, and of colours that are left on. Appends nothing
+ * where neither is so. */
+void tt_text_reset(tt_buf_t *out, size_t from);
+
 /* How many columns a terminal needs: wide characters 2, combining ones and controls 0, a byte
  * that is not UTF-8 1. */
 size_t tt_text_width(const char *text, size_t len);

@@ -140,6 +140,65 @@ TEST(combining_marks_stay_with_their_letter)
     assert_string_equal(cut("ae\xcc\x81xy", 3), "ae\xcc\x81…");
 }
 
+TEST(a_character_whose_rest_is_missing_is_found)
+{
+    static const struct {
+        const char *text;
+        size_t want;
+    } cases[] = {
+        {"", 0},
+        {"a", 0},
+        {"\xe2\x82\xac", 0},
+        {"a\xe2\x82", 2},
+        {"\xe2", 1},
+        {"\xf0\x9f\x98", 3},
+        {"\xc3", 1},
+        {"\x82\x82\x82\x82", 0},
+        {"\xff", 0},
+        {"\xc3\xbc\xbc", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(tt_text_partial(cases[i].text, strlen(cases[i].text)), cases[i].want);
+}
+
+/* What is appended to a text so that the terminal is itself again. */
+static const char *reset(const char *text)
+{
+    out.len = 0;
+    tt_buf_append(&out, "\033[31m", 5); /* not looked at */
+    size_t start = out.len;
+    tt_buf_append(&out, text, strlen(text));
+    tt_text_reset(&out, start);
+    return tt_buf_text(&out) + start + strlen(text);
+}
+
+TEST(what_leaves_a_terminal_alone_needs_no_reset)
+{
+    assert_string_equal(reset(""), "");
+    assert_string_equal(reset("plain [31m text\n"), "");
+    assert_string_equal(reset("\033[31mred\033[0m\n"), "");
+    assert_string_equal(reset("\033[31mred\033[m\n"), "");
+    assert_string_equal(reset("\033[2J\033[10;20H\033(B\033="), "");
+    assert_string_equal(reset("\033]0;title\007\033]8;;x\033\\"), "");
+    assert_string_equal(reset("\033[31\030"), "");
+}
+
+TEST(colours_that_are_left_on_are_ended)
+{
+    assert_string_equal(reset("\033[31mred\n"), "\033[0m");
+    assert_string_equal(reset("\033[0;1mbold"), "\033[0m");
+    assert_string_equal(reset("\033[38;2;0;0;0mblack"), "\033[0m");
+    assert_string_equal(reset("\033[0m\033[7m"), "\033[0m");
+}
+
+TEST(an_escape_sequence_that_has_no_end_is_ended)
+{
+    assert_string_equal(reset("\033"), "\033[0m");
+    assert_string_equal(reset("\033[31\n"), "\033[0m");
+    assert_string_equal(reset("\033]0;title\n"), "\033\\\033[0m");
+    assert_string_equal(reset("\033Pdata"), "\033\\\033[0m");
+}
+
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -155,6 +214,10 @@ int main(void)
         EACH(longer_text_ends_with_an_ellipsis_within_its_columns),
         EACH(a_wide_character_is_never_split),
         EACH(combining_marks_stay_with_their_letter),
+        RUN(a_character_whose_rest_is_missing_is_found),
+        EACH(what_leaves_a_terminal_alone_needs_no_reset),
+        EACH(colours_that_are_left_on_are_ended),
+        EACH(an_escape_sequence_that_has_no_end_is_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
