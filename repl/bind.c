@@ -40,7 +40,7 @@ static void pack_span(tt_buf_t *out, const char *key, tt_span_t text)
 static void pack_errors(tt_buf_t *out, const job_t *job)
 {
     size_t count, failed = 0;
-    job_answer_t *answers = job_answers(job, &count);
+    job_answer_t *answers = job_answers(job, JOB_WHOLE, &count);
     for (size_t i = 0; i < count; i++)
         failed += answers[i].answer.status != TT_STATUS_OK;
     tt_pack_map(out, failed);

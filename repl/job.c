@@ -31,6 +31,7 @@ void job_destroy(job_t **self_p)
         tt_buf_release(&part->early[0]);
         tt_buf_release(&part->early[1]);
     }
+    stream_destroy(&self->stream);
     for (size_t i = 0; i < self->name_count; i++)
         free(self->names[i]);
     free(self->names);
@@ -64,13 +65,36 @@ static void end_if_done(job_t *self)
         self->finished(self, self->arg);
 }
 
+/* Passes output on to the windows, if there are any. */
+static void add_output(job_t *self, const job_part_t *part, const char *host, bool err,
+                       tt_span_t bytes)
+{
+    if (self->stream == NULL)
+        return;
+    int id = self->map ? (int)(part - self->parts) : part->engine;
+    const stream_chunk_t chunk = {id, host, err, bytes};
+    stream_add(self->stream, &chunk, tt_now_ms());
+}
+
+/* Output ahead of the result. */
+static void take_output(job_t *self, job_part_t *part, int stream, tt_span_t bytes)
+{
+    if (part == NULL || part->done)
+        return;
+    tt_buf_append(&part->early[stream == 2], bytes.data, bytes.len);
+    add_output(self, part, part->host, stream == 2, bytes);
+}
+
 static void end_part(job_t *self, job_part_t *part, tt_result_t *result)
 {
     if (part == NULL || part->done)
         return;
+    add_output(self, part, result->host, false, tt_frames_span(result->frames, 1));
+    add_output(self, part, result->host, true, tt_frames_span(result->frames, 2));
     part->done = true;
     part->status = result->status;
     part->engine = result->engine;
+    free(part->host);
     part->host = tt_strdup(result->host);
     part->cause = tt_strdup(result->cause);
     part->frames = *result->frames;
@@ -96,10 +120,8 @@ static void on_px_result(void *arg, tt_job_t *client_job, tt_result_t *result)
 static void on_px_output(void *arg, tt_job_t *client_job, int engine, int stream,
                          tt_span_t bytes)
 {
-    job_part_t *part = part_of(arg, engine);
     (void)client_job;
-    if (part)
-        tt_buf_append(&part->early[stream == 2], bytes.data, bytes.len);
+    take_output(arg, part_of(arg, engine), stream, bytes);
 }
 
 static void on_px_done(void *arg, tt_job_t *client_job)
@@ -124,7 +146,7 @@ static void on_item_output(void *arg, tt_job_t *client_job, int engine, int stre
     job_item_t *item = arg;
     (void)client_job;
     (void)engine;
-    tt_buf_append(&item->job->parts[item->index].early[stream == 2], bytes.data, bytes.len);
+    take_output(item->job, &item->job->parts[item->index], stream, bytes);
 }
 
 static void on_item_done(void *arg, tt_job_t *client_job)
@@ -152,16 +174,87 @@ void job_stop_feeding(job_t *self, const char *cause)
     end_if_done(self);
 }
 
-/* ---- answers going out */
+/* ---- output going out */
 
-static tt_span_t joined(tt_buf_t *out, const tt_buf_t *early, tt_span_t rest)
+/* Of the part's whole output how much has been shown already. */
+static size_t shown_of(const job_t *self, size_t index, bool err)
 {
-    tt_buf_append(out, early->data, early->len);
-    tt_buf_append(out, rest.data, rest.len);
-    return (tt_span_t){out->data, out->len};
+    const job_part_t *part = &self->parts[index];
+    int id = self->map ? (int)index : part->engine;
+    return part->shown[err] + (self->stream ? stream_given(self->stream, id, err) : 0);
 }
 
-static void fill_answer(const job_t *self, size_t index, job_answer_t *out)
+/* What came ahead and what came with the result, or what of it has not been shown. The end of a
+ * line that was shown before it had one is no line. */
+static tt_span_t joined(const job_t *self, size_t index, bool err, job_extent_t extent,
+                        tt_buf_t *out)
+{
+    const job_part_t *part = &self->parts[index];
+    tt_span_t rest = tt_frames_span(&part->frames, err ? 2 : 1);
+    tt_buf_append(out, part->early[err].data, part->early[err].len);
+    tt_buf_append(out, rest.data, rest.len);
+    size_t shown = extent == JOB_REST ? shown_of(self, index, err) : 0;
+    if (shown > 0 && shown < out->len && out->data[shown] == '\n' &&
+        out->data[shown - 1] != '\n')
+        shown++;
+    if (shown >= out->len)
+        return (tt_span_t){NULL, 0};
+    return (tt_span_t){out->data + shown, out->len - shown};
+}
+
+static void fill_output(const job_t *self, size_t index, job_extent_t extent, job_answer_t *out)
+{
+    out->answer.out = joined(self, index, false, extent, &out->out);
+    out->answer.err = joined(self, index, true, extent, &out->err);
+}
+
+static void release_output(job_answer_t *self)
+{
+    tt_buf_release(&self->out);
+    tt_buf_release(&self->err);
+}
+
+void job_stream_start(job_t *self, int64_t now_ms)
+{
+    if (self->stream)
+        return;
+    stream_t *stream = stream_new(now_ms);
+    for (size_t i = 0; i < self->part_count; i++) {
+        const job_part_t *part = &self->parts[i];
+        job_answer_t rest = {.answer = {.job = 0}};
+        fill_output(self, i, JOB_REST, &rest);
+        self->stream = stream;
+        add_output(self, part, part->host, false, rest.answer.out);
+        add_output(self, part, part->host, true, rest.answer.err);
+        self->stream = NULL;
+        release_output(&rest);
+    }
+    self->stream = stream;
+}
+
+void job_stream_stop(job_t *self)
+{
+    for (size_t i = 0; i < self->part_count; i++)
+        for (int err = 0; err < 2; err++)
+            self->parts[i].shown[err] = shown_of(self, i, err);
+    stream_destroy(&self->stream);
+}
+
+int64_t job_stream_due(const job_t *self, int64_t now_ms)
+{
+    return self->stream ? stream_due(self->stream, now_ms) : -1;
+}
+
+void job_stream_take(job_t *self, int64_t now_ms, const render_style_t *style, tt_buf_t *out,
+                     tt_buf_t *err)
+{
+    if (self->stream)
+        stream_take(self->stream, now_ms, style, out, err);
+}
+
+/* ---- answers going out */
+
+static void fill_answer(const job_t *self, size_t index, job_extent_t extent, job_answer_t *out)
 {
     const job_part_t *part = &self->parts[index];
     tt_span_t body = tt_frames_span(&part->frames, 0);
@@ -178,29 +271,26 @@ static void fill_answer(const job_t *self, size_t index, job_answer_t *out)
     answer->source = tt_span(self->source);
     if (part->cause && *part->cause)
         answer->cause = tt_span(part->cause);
-    answer->out = joined(&out->out, &part->early[0], tt_frames_span(&part->frames, 1));
-    answer->err = joined(&out->err, &part->early[1], tt_frames_span(&part->frames, 2));
+    fill_output(self, index, extent, out);
     answer->dropped_bytes = part->dropped_bytes;
     answer->queue_s = (double)(part->queue_ns + part->wait_ns) / 1e9;
     answer->run_s = (double)part->run_ns / 1e9;
     answer->elapsed_s = part->done ? (double)(part->done_ns - self->started_ns) / 1e9 : 0;
 }
 
-job_answer_t *job_answers(const job_t *self, size_t *count)
+job_answer_t *job_answers(const job_t *self, job_extent_t extent, size_t *count)
 {
     job_answer_t *answers = tt_alloc((self->part_count + 1) * sizeof *answers);
     for (size_t i = 0; i < self->part_count; i++)
-        fill_answer(self, i, &answers[i]);
+        fill_answer(self, i, extent, &answers[i]);
     *count = self->part_count;
     return answers;
 }
 
 void job_answers_release(job_answer_t **answers, size_t count)
 {
-    for (size_t i = 0; *answers && i < count; i++) {
-        tt_buf_release(&(*answers)[i].out);
-        tt_buf_release(&(*answers)[i].err);
-    }
+    for (size_t i = 0; *answers && i < count; i++)
+        release_output(&(*answers)[i]);
     free(*answers);
     *answers = NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "answer.h"
 #include "client.h"
+#include "stream.h"
 #include "timing.h"
 
 /* One engine's, or one item's, part. */
@@ -12,9 +13,12 @@ typedef struct {
     int engine; /* -1: not assigned yet */
     bool done;
     unsigned status;
-    char *host, *cause; /* owned */
+    char *host;         /* owned; known with the result, unless somebody knows it before */
+    char *cause;        /* owned */
     tt_frames_t frames; /* body, stdout, stderr, buffers */
     tt_buf_t early[2];  /* output that came ahead of the result */
+    size_t shown[2];    /* bytes of its stdout and stderr that were shown while it ran, before
+                           the present `stream` */
     uint64_t dropped_bytes;
     int64_t queue_ns, wait_ns, run_ns, done_ns;
 } job_part_t;
@@ -25,7 +29,8 @@ typedef struct job {
     bool map;     /* parts are items of a map */
     bool scalar;  /* one integer target: its value is no list */
     bool background;
-    bool shown; /* its answers have been shown */
+    stream_t *stream; /* owned; NULL: its output is shown when it is done */
+    bool shown;       /* its answers have been shown */
     bool cancelled;
     int *engines; /* that it was sent to, sorted; px only */
     size_t engine_count;
@@ -61,14 +66,29 @@ typedef struct {
 /* Ends what a map did not submit: its items are CANCELLED. */
 void job_stop_feeding(job_t *self, const char *cause);
 
-/* The part as an answer to show; it points into the job. `texts` holds the joined output. */
+/* From now on (tt_now_ms) its output is shown while it runs; what has come is shown first.
+ * Harmless when it is so already. */
+void job_stream_start(job_t *self, int64_t now_ms);
+/* No longer: what has not been shown is kept for job_answers. */
+void job_stream_stop(job_t *self);
+/* How many milliseconds until there is a window to show; -1: none is expected. */
+int64_t job_stream_due(const job_t *self, int64_t now_ms);
+/* Appends the window, if one is due. */
+void job_stream_take(job_t *self, int64_t now_ms, const render_style_t *style, tt_buf_t *out,
+                     tt_buf_t *err);
+
+/* The part as an answer to show; it points into the job. `out` and `err` hold the joined
+ * output. */
 typedef struct {
     answer_t answer;
     tt_buf_t out, err;
 } job_answer_t;
 
+/* JOB_REST leaves out the output that windows have shown. */
+typedef enum { JOB_WHOLE, JOB_REST } job_extent_t;
+
 /* All answers, in target or item order; `count` of them. Free with job_answers_release. */
-job_answer_t *job_answers(const job_t *self, size_t *count);
+job_answer_t *job_answers(const job_t *self, job_extent_t extent, size_t *count);
 void job_answers_release(job_answer_t **answers, size_t count);
 
 /* How many parts have failed. */

@@ -88,7 +88,7 @@ static size_t show(session_t *self, const job_t *job)
 {
     render_style_t style;
     size_t count, failed = 0;
-    job_answer_t *full = job_answers(job, &count);
+    job_answer_t *full = job_answers(job, JOB_WHOLE, &count);
     answer_t *answers = tt_alloc((count + 1) * sizeof *answers);
     tt_buf_t out, err;
     tt_buf_init(&out);

@@ -100,7 +100,7 @@ TEST(a_new_job_has_nothing_and_waits_for_all)
     assert_false(job->done);
     assert_int_equal(job->left, 2);
     assert_int_equal(job_failed(job), 0);
-    job_answer_t *answers = job_answers(job, &count);
+    job_answer_t *answers = job_answers(job, JOB_WHOLE, &count);
     assert_int_equal(count, 2);
     assert_int_equal(answers[1].answer.engine, 6);
     assert_int_equal(answers[1].answer.item, -1);
@@ -122,7 +122,7 @@ TEST(results_come_in_any_order_and_are_told_in_that_of_the_engines)
     assert_true(job->done);
     assert_int_equal(finished, 1);
     assert_int_equal(job_failed(job), 1);
-    job_answer_t *answers = job_answers(job, &count);
+    job_answer_t *answers = job_answers(job, JOB_WHOLE, &count);
     const answer_t *first = &answers[0].answer, *second = &answers[1].answer;
     assert_int_equal(first->engine, 4);
     assert_int_equal(first->status, TT_STATUS_LOST);
@@ -164,7 +164,7 @@ TEST(output_ahead_of_the_result_stands_in_front_of_its_own)
     job_px_handlers.output(job, NULL, 4, 2, SPAN("oops"));
     job_px_handlers.output(job, NULL, 4, 1, SPAN("two "));
     give_px(4, TT_STATUS_OK, "", "three");
-    job_answer_t *answers = job_answers(job, &count);
+    job_answer_t *answers = job_answers(job, JOB_WHOLE, &count);
     assert_span(answers[0].answer.out, "one two three");
     assert_span(answers[0].answer.err, "oops");
     assert_int_equal(answers[1].answer.out.len, 0);
@@ -181,9 +181,104 @@ TEST(a_body_that_is_no_body_is_an_answer_without_anything)
     tt_result_t result = {.engine = 4, .status = TT_STATUS_OK, .frames = &frames};
     job_px_handlers.result(job, NULL, &result);
     assert_int_equal(frames.count, 0);
-    job_answer_t *answers = job_answers(job, &count);
+    job_answer_t *answers = job_answers(job, JOB_WHOLE, &count);
     assert_null(answers[0].answer.repr.data);
     job_answers_release(&answers, count);
+}
+
+/* ---- output that was shown while the job ran */
+
+static const render_style_t style = {.label = {.job = 7, .total = 2}, .engines = 2};
+
+/* The window of a time as one text. */
+static const char *take(int64_t now_ms)
+{
+    static tt_buf_t out, err;
+    tt_buf_release(&out);
+    tt_buf_release(&err);
+    job_stream_take(job, now_ms, &style, &out, &err);
+    tt_buf_append(&out, err.data, err.len);
+    tt_buf_release(&err);
+    return tt_buf_text(&out);
+}
+
+static void check_rest(size_t index, const char *want_out, const char *want_err)
+{
+    size_t count;
+    job_answer_t *answers = job_answers(job, JOB_REST, &count);
+    assert_span(answers[index].answer.out, want_out);
+    assert_span(answers[index].answer.err, want_err);
+    job_answers_release(&answers, count);
+}
+
+TEST(a_job_that_is_not_streamed_has_no_windows_and_all_is_left)
+{
+    new_job(1, false);
+    job_px_handlers.output(job, NULL, 4, 1, SPAN("one\n"));
+    assert_int_equal(job_stream_due(job, INT64_MAX), -1);
+    assert_string_equal(take(INT64_MAX), "");
+    job_stream_stop(job);
+    check_rest(0, "one\n", "");
+}
+
+TEST(what_windows_have_shown_is_not_shown_again_unless_all_is_asked_for)
+{
+    size_t count;
+    int64_t now = tt_now_ms();
+    new_job(2, false);
+    job_px_handlers.output(job, NULL, 4, 1, SPAN("one\n"));
+    job_stream_start(job, now);
+    job_stream_start(job, now);
+    job_px_handlers.output(job, NULL, 4, 1, SPAN("two\nthr"));
+    job_px_handlers.output(job, NULL, 6, 2, SPAN("oops\n"));
+    assert_int_equal(job_stream_due(job, now + 1000), 0);
+    assert_string_equal(take(now + 1000), "[4] one\n[4] two\n[6 err] oops\n");
+    check_rest(0, "thr", "");
+    give_px(4, TT_STATUS_OK, "", "ee\n");
+    check_rest(0, "three\n", "");
+    assert_string_equal(take(now + 1100), "[4] three\n");
+    check_rest(0, "", "");
+    check_rest(1, "", "");
+    job_answer_t *answers = job_answers(job, JOB_WHOLE, &count);
+    assert_span(answers[0].answer.out, "one\ntwo\nthree\n");
+    assert_span(answers[1].answer.err, "oops\n");
+    job_answers_release(&answers, count);
+}
+
+TEST(a_job_may_be_streamed_again_and_goes_on_where_it_was)
+{
+    int64_t now = tt_now_ms();
+    new_job(1, false);
+    job_stream_start(job, now);
+    job_px_handlers.output(job, NULL, 4, 1, SPAN("a\nb"));
+    assert_string_equal(take(now + 1000), "[4] a\n");
+    job_stream_stop(job);
+    job_px_handlers.output(job, NULL, 4, 1, SPAN("c\n"));
+    check_rest(0, "bc\n", "");
+    job_stream_start(job, now);
+    assert_string_equal(take(now + 1000), "[4] bc\n");
+    check_rest(0, "", "");
+    job_stream_stop(job);
+    check_rest(0, "", "");
+}
+
+TEST(the_end_of_a_line_that_was_shown_early_is_no_line)
+{
+    int64_t now = tt_now_ms();
+    new_job(1, false);
+    job_stream_start(job, now);
+    job_px_handlers.output(job, NULL, 4, 1, SPAN("name? "));
+    assert_string_equal(take(now + 60000), "[4] name? \n");
+    give_px(4, TT_STATUS_OK, "", "\n\nbye\n");
+    check_rest(0, "\nbye\n", "");
+}
+
+TEST(output_behind_a_result_is_nobodys)
+{
+    new_job(1, false);
+    give_px(4, TT_STATUS_OK, "", "out");
+    job_px_handlers.output(job, NULL, 4, 1, SPAN("late"));
+    check_rest(0, "out", "");
 }
 
 /* ---- map */
@@ -200,7 +295,7 @@ TEST(items_end_in_any_order_and_fail_alone)
     assert_true(job->done);
     assert_int_equal(finished, 1);
     assert_int_equal(job_failed(job), 1);
-    job_answer_t *answers = job_answers(job, &count);
+    job_answer_t *answers = job_answers(job, JOB_WHOLE, &count);
     assert_int_equal(answers[2].answer.item, 2);
     assert_int_equal(answers[2].answer.engine, 1);
     job_answers_release(&answers, count);
@@ -209,6 +304,23 @@ TEST(items_end_in_any_order_and_fail_alone)
 static void feed(job_t *self)
 {
     self->submitted++;
+}
+
+TEST(the_windows_of_a_map_name_its_items)
+{
+    int64_t now = tt_now_ms();
+    const render_style_t look = {.label = {.job = 7, .total = 3, .items = true}, .engines = 1};
+    tt_buf_t out;
+    new_job(3, true);
+    job->submitted = 3;
+    job_stream_start(job, now);
+    job_item_t item = {job, 2};
+    job_item_handlers.output(&item, NULL, 0, 1, SPAN("x\n"));
+    tt_buf_init(&out);
+    job_stream_take(job, now + 1000, &look, &out, &out);
+    assert_text(&out, "[item 2] x\n");
+    tt_buf_release(&out);
+    check_rest(2, "", "");
 }
 
 TEST(a_map_is_fed_while_items_are_left_to_submit)
@@ -285,7 +397,13 @@ int main(void)
         ON(results_and_output_of_an_engine_that_was_not_asked_are_nobodys),
         ON(output_ahead_of_the_result_stands_in_front_of_its_own),
         ON(a_body_that_is_no_body_is_an_answer_without_anything),
+        ON(a_job_that_is_not_streamed_has_no_windows_and_all_is_left),
+        ON(what_windows_have_shown_is_not_shown_again_unless_all_is_asked_for),
+        ON(a_job_may_be_streamed_again_and_goes_on_where_it_was),
+        ON(the_end_of_a_line_that_was_shown_early_is_no_line),
+        ON(output_behind_a_result_is_nobodys),
         ON(items_end_in_any_order_and_fail_alone),
+        ON(the_windows_of_a_map_name_its_items),
         ON(a_map_is_fed_while_items_are_left_to_submit),
         ON(a_map_that_is_fed_no_more_cancels_what_was_not_submitted_and_waits_for_the_rest),
         ON(a_map_of_nothing_is_done_when_it_is_fed_no_more),
