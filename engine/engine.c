@@ -1,5 +1,5 @@
-/* One engine: its process, its queue, its interrupts. See engine.h; output is in
- * engine_output.c. */
+/* One engine: its process and its queue. See engine.h; output is in engine_output.c, what ends
+ * tasks before their end in engine_stop.c. */
 #include "engine_private.h"
 
 #include "child.h"
@@ -19,9 +19,6 @@
 enum {
     WINDOW_MAX = 64,  /* tasks in the socket of a runtime that keeps the page */
     HIDE_NS = 200000, /* a round trip to the runtime, generously: what sending ahead hides */
-    RETRY_MS = 1,     /* between tries to claim a task that has not started yet */
-    AGAIN_MS = 1000,  /* a signal may fall between a check and a blocking call: then again */
-    SIGNALS_MAX = 5,  /* after which user code is taken to ignore them */
     STARTS_MAX = 3,   /* failed starts in a row before an engine is given up */
     START_LIMIT_MS = 60000, /* from start to HELLO */
     LEAVE_LIMIT_MS = 2000   /* from the end of its socket to that of its process */
@@ -283,8 +280,7 @@ static void send_answer(engine_t *self, const part_t *part, const tt_message_t *
         host_send(self->host, message, frames);
 }
 
-/* An answer that the host gives itself: the part did not run to its end. */
-static void answer(engine_t *self, part_t *part, tt_status_t status, const char *cause)
+void engine_answer(engine_t *self, part_t *part, tt_status_t status, const char *cause)
 {
     tt_frames_t frames;
     tt_frames_init(&frames);
@@ -307,7 +303,7 @@ void engine_fail(engine_t *self, const char *why)
     self->state = TT_ENGINE_FAILED;
     engine_report(self, why);
     while (self->waiting.first)
-        answer(self, part_queue_pop(&self->waiting), TT_STATUS_CANCELLED, why);
+        engine_answer(self, part_queue_pop(&self->waiting), TT_STATUS_CANCELLED, why);
     self->ending[0] = 0; /* `why` may have been this */
     self->given_up = false;
 }
@@ -390,11 +386,11 @@ void engine_submit(engine_t *self, task_t *task)
 {
     part_t *part = part_new(task);
     if (self->state == TT_ENGINE_FAILED || self->state == TT_ENGINE_GONE) {
-        answer(self, part, TT_STATUS_CANCELLED, "the engine is not running");
+        engine_answer(self, part, TT_STATUS_CANCELLED, "the engine is not running");
         return;
     }
     if (task->op == 0 || task->op > TT_RT_TASK_MAX || task->op == TT_RT_SYNC) {
-        answer(self, part, TT_STATUS_REFUSED, "no such operation");
+        engine_answer(self, part, TT_STATUS_REFUSED, "no such operation");
         return;
     }
     part_queue_push(&self->waiting, part);
@@ -407,117 +403,6 @@ void engine_forget_waiting(engine_t *self)
         part_destroy(&part);
     for (part_t *part = self->sent.first; part; part = part->next)
         part->stray = true;
-}
-
-bool engine_recall(engine_t *self, uint64_t id)
-{
-    part_t *part = part_queue_remove(&self->waiting, id);
-    bool found = part != NULL;
-    part_destroy(&part);
-    return found;
-}
-
-/* ---- interrupts */
-
-static void signal_group(const engine_t *self, int number)
-{
-    if (self->pid > 0 && kill(-self->pid, number) != 0 && errno == ESRCH)
-        kill(self->pid, number);
-}
-
-/* Tries to interrupt a part that was sent. False: it has not started yet. */
-static bool try_signal(engine_t *self, part_t *part)
-{
-    bool exact = self->features & TT_FEATURE_PAGE;
-    if (exact && !tt_page_claim(self->page, part->seq))
-        return false;
-    signal_group(self, SIGINT);
-    if (exact)
-        tt_page_sent(self->page, part->seq);
-    else
-        self->sync_due = true;
-    part->signals++;
-    part->signalled_ns = tt_now_ns();
-    return true;
-}
-
-/* Sends what is due for a part. Returns in how many ms to look again, 0 for never. */
-static int press(engine_t *self, part_t *part)
-{
-    if (part->stop == WANTED || part->signals >= SIGNALS_MAX)
-        return 0;
-    if (part->signals > 0 && tt_now_ns() - part->signalled_ns < AGAIN_MS * 1000000LL)
-        return AGAIN_MS;
-    return try_signal(self, part) ? AGAIN_MS : RETRY_MS;
-}
-
-static void on_claim_timer(void *arg)
-{
-    engine_t *self = arg;
-    int again = 0;
-    self->claim_timer = 0;
-    for (part_t *part = self->sent.first; part; part = part->next) {
-        int wait = press(self, part);
-        if (wait > 0 && (again == 0 || wait < again))
-            again = wait;
-    }
-    if (again > 0)
-        self->claim_timer = tt_loop_add_timer(self->loop, again, on_claim_timer, self);
-}
-
-void engine_stop_part(engine_t *self, part_t *part, stop_t why)
-{
-    part->stop = why;
-    part->signals = 0;
-    tt_loop_cancel_timer(self->loop, self->claim_timer);
-    on_claim_timer(self);
-}
-
-void engine_cancel(engine_t *self, uint64_t id)
-{
-    part_t *part = part_queue_remove(&self->waiting, id);
-    if (part) {
-        answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
-        return;
-    }
-    part = part_queue_find(&self->sent, id);
-    if (part)
-        engine_stop_part(self, part, BY_PERSON);
-}
-
-void engine_interrupt(engine_t *self)
-{
-    part_t *part = engine_running(self);
-    if (part)
-        engine_stop_part(self, part, BY_PERSON);
-}
-
-/* ---- limits of run time */
-
-static void on_limit(void *arg)
-{
-    engine_t *self = arg;
-    part_t *part = engine_running(self);
-    self->limit_timer = 0;
-    self->limit_part = NULL;
-    if (part && part->task->timeout_ms > 0)
-        engine_stop_part(self, part, BY_LIMIT);
-    else
-        engine_watch_limit(self); /* a slow engine that has not started it yet: once more */
-}
-
-/* The first part sent is the one that runs, or is about to: its limit counts from here. */
-void engine_watch_limit(engine_t *self)
-{
-    part_t *part = self->sent.first;
-    if (part == self->limit_part && (part == NULL || self->limit_timer))
-        return;
-    tt_loop_cancel_timer(self->loop, self->limit_timer);
-    self->limit_timer = 0;
-    self->limit_part = part;
-    if (part && part->task->timeout_ms > 0)
-        self->limit_timer =
-            tt_loop_add_timer(self->loop, (int64_t)part->task->timeout_ms, on_limit, self);
 }
 
 /* ---- messages of the runtime */
@@ -675,7 +560,7 @@ void engine_kill(engine_t *self, bool for_good, const char *why)
     snprintf(self->ending, sizeof self->ending, "%s", why);
     self->given_up = for_good;
     if (self->pid > 0)
-        signal_group(self, SIGKILL);
+        engine_signal(self, SIGKILL);
     else
         engine_fail(self, why);
 }
@@ -697,7 +582,7 @@ static void settle_sent(engine_t *self, const char *cause)
     part_queue_init(&back);
     for (part_t *part; (part = part_queue_pop(&self->sent));) {
         if (part->seq <= started)
-            answer(self, part, TT_STATUS_LOST, cause);
+            engine_answer(self, part, TT_STATUS_LOST, cause);
         else
             part_queue_push_front(&back, part);
     }
@@ -706,7 +591,7 @@ static void settle_sent(engine_t *self, const char *cause)
         if (part->stray)
             part_destroy(&part);
         else if (part->stop == BY_PERSON)
-            answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
+            engine_answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
         else
             part_queue_push_front(&self->waiting, part);
     }
@@ -720,7 +605,8 @@ static void start_again(engine_t *self, bool was_ready)
         self->state = TT_ENGINE_GONE;
         engine_report(self, self->ending);
         while (self->waiting.first)
-            answer(self, part_queue_pop(&self->waiting), TT_STATUS_CANCELLED, self->ending);
+            engine_answer(self, part_queue_pop(&self->waiting), TT_STATUS_CANCELLED,
+                          self->ending);
     } else if (self->state == TT_ENGINE_STARTING || self->failed_starts >= STARTS_MAX) {
         engine_fail(self, self->ending);
     } else {

@@ -1,4 +1,4 @@
-/* The inside of an engine, shared by engine.c and engine_output.c only. */
+/* The inside of an engine, shared by the files engine*.c only. */
 #ifndef ENGINE_PRIVATE_H
 #define ENGINE_PRIVATE_H
 
@@ -42,6 +42,14 @@ struct engine {
 
 /* The part that runs now, or NULL. */
 part_t *engine_running(const engine_t *self);
+
+/* An answer that the host gives itself: the part did not run to its end. Takes the part. */
+void engine_answer(engine_t *self, part_t *part, tt_status_t status, const char *cause);
+
+/* ---- engine_stop.c */
+
+/* Sends a signal to the interpreter's process group. */
+void engine_signal(const engine_t *self, int number);
 
 void engine_stop_part(engine_t *self, part_t *part, stop_t why);
 void engine_watch_limit(engine_t *self);

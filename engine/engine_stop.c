@@ -1,0 +1,123 @@
+/* What ends an engine's tasks before their end: taking back, cancelling, interrupts, limits.
+ * See engine.h; the task word is told in share/page.h. */
+#include "engine_private.h"
+
+#include <errno.h>
+#include <signal.h>
+
+enum {
+    RETRY_MS = 1,    /* between tries to claim a task that has not started yet */
+    AGAIN_MS = 1000, /* a signal may fall between a check and a blocking call: then again */
+    SIGNALS_MAX = 5  /* after which user code is taken to ignore them */
+};
+
+bool engine_recall(engine_t *self, uint64_t id)
+{
+    part_t *part = part_queue_remove(&self->waiting, id);
+    bool found = part != NULL;
+    part_destroy(&part);
+    return found;
+}
+
+/* ---- interrupts */
+
+void engine_signal(const engine_t *self, int number)
+{
+    if (self->pid > 0 && kill(-self->pid, number) != 0 && errno == ESRCH)
+        kill(self->pid, number);
+}
+
+/* Tries to interrupt a part that was sent. False: it has not started yet. */
+static bool try_signal(engine_t *self, part_t *part)
+{
+    bool exact = self->features & TT_FEATURE_PAGE;
+    if (exact && !tt_page_claim(self->page, part->seq))
+        return false;
+    engine_signal(self, SIGINT);
+    if (exact)
+        tt_page_sent(self->page, part->seq);
+    else
+        self->sync_due = true;
+    part->signals++;
+    part->signalled_ns = tt_now_ns();
+    return true;
+}
+
+/* Sends what is due for a part. Returns in how many ms to look again, 0 for never. */
+static int press(engine_t *self, part_t *part)
+{
+    if (part->stop == WANTED || part->signals >= SIGNALS_MAX)
+        return 0;
+    if (part->signals > 0 && tt_now_ns() - part->signalled_ns < AGAIN_MS * 1000000LL)
+        return AGAIN_MS;
+    return try_signal(self, part) ? AGAIN_MS : RETRY_MS;
+}
+
+static void on_claim_timer(void *arg)
+{
+    engine_t *self = arg;
+    int again = 0;
+    self->claim_timer = 0;
+    for (part_t *part = self->sent.first; part; part = part->next) {
+        int wait = press(self, part);
+        if (wait > 0 && (again == 0 || wait < again))
+            again = wait;
+    }
+    if (again > 0)
+        self->claim_timer = tt_loop_add_timer(self->loop, again, on_claim_timer, self);
+}
+
+void engine_stop_part(engine_t *self, part_t *part, stop_t why)
+{
+    part->stop = why;
+    part->signals = 0;
+    tt_loop_cancel_timer(self->loop, self->claim_timer);
+    on_claim_timer(self);
+}
+
+void engine_cancel(engine_t *self, uint64_t id)
+{
+    part_t *part = part_queue_remove(&self->waiting, id);
+    if (part) {
+        engine_answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
+        return;
+    }
+    part = part_queue_find(&self->sent, id);
+    if (part)
+        engine_stop_part(self, part, BY_PERSON);
+}
+
+void engine_interrupt(engine_t *self)
+{
+    part_t *part = engine_running(self);
+    if (part)
+        engine_stop_part(self, part, BY_PERSON);
+}
+
+/* ---- limits of run time */
+
+static void on_limit(void *arg)
+{
+    engine_t *self = arg;
+    part_t *part = engine_running(self);
+    self->limit_timer = 0;
+    self->limit_part = NULL;
+    if (part && part->task->timeout_ms > 0)
+        engine_stop_part(self, part, BY_LIMIT);
+    else
+        engine_watch_limit(self); /* a slow engine that has not started it yet: once more */
+}
+
+/* The first part sent is the one that runs, or is about to: its limit counts from here. */
+void engine_watch_limit(engine_t *self)
+{
+    part_t *part = self->sent.first;
+    if (part == self->limit_part && (part == NULL || self->limit_timer))
+        return;
+    tt_loop_cancel_timer(self->loop, self->limit_timer);
+    self->limit_timer = 0;
+    self->limit_part = part;
+    if (part && part->task->timeout_ms > 0)
+        self->limit_timer =
+            tt_loop_add_timer(self->loop, (int64_t)part->task->timeout_ms, on_limit, self);
+}
