@@ -52,7 +52,8 @@ static void end_part(controller_t *self, part_t *part, tt_message_t *result,
         tt_outbox_send(task->client->outbox, result, payload);
     if (--task->left > 0)
         return;
-    record(self, task);
+    if (!task->now)
+        record(self, task);
     if (task->client) {
         task->client->queued_bytes -= task->bytes;
         tt_map_take(&task->client->tasks, task->client_id);
@@ -91,10 +92,16 @@ static void send_task(controller_t *self, peer_t *host, task_t *task, const int 
     message.as.task.engines = (tt_span_t){engines.data, engines.len};
     message.as.task.attempt = attempt;
     message.as.task.timeout_ms = task->timeout_ms;
+    message.as.task.flags = task->now ? TT_SUBMIT_NOW : 0;
     if (task->has_blob)
         message.as.task.blob = (tt_span_t){task->blob, 16};
     tt_outbox_send(host->outbox, &message, &frames);
     tt_buf_release(&engines);
+}
+
+static part_list_t *list_sent(engine_t *engine, const part_t *part)
+{
+    return part->task->now ? &engine->asked : &engine->sent;
 }
 
 static void mark_sent(part_t *part, engine_t *engine)
@@ -104,7 +111,7 @@ static void mark_sent(part_t *part, engine_t *engine)
     part->state = PART_SENT;
     part->recalled = false;
     part->sent_ns = tt_now_ns();
-    part_list_push(&engine->sent, part);
+    part_list_push(list_sent(engine, part), part);
 }
 
 static void send_part(controller_t *self, part_t *part, engine_t *engine)
@@ -296,6 +303,18 @@ static void add_to_batch(batch_t **batches, size_t *count, peer_t *host, int id,
     batch->ids[batch->count++] = id;
 }
 
+/* A question goes to the host whatever waits; a host or client that takes nothing is busy. */
+static void place_now(controller_t *self, part_t *part, batch_t **batches, size_t *batch_count)
+{
+    engine_t *engine = part->engine;
+    if (engine->host == NULL || tt_outbox_full(engine->host->outbox) || client_full(part)) {
+        end_without(self, part, TT_STATUS_REFUSED, "busy");
+        return;
+    }
+    mark_sent(part, engine);
+    add_to_batch(batches, batch_count, engine->host, engine->id, part->task->part_count);
+}
+
 /* A part for an engine that cannot have it ends at once. Returns whether it was queued or sent.
  */
 static bool place_direct(controller_t *self, part_t *part, batch_t **batches,
@@ -305,7 +324,9 @@ static bool place_direct(controller_t *self, part_t *part, batch_t **batches,
     char cause[320];
     part->engine = engine;
     if (engine && engine_usable(engine)) {
-        if (engine->queue.count == 0 && takes_direct(engine) && client_takes(self, part)) {
+        if (part->task->now)
+            place_now(self, part, batches, batch_count);
+        else if (engine->queue.count == 0 && takes_direct(engine) && client_takes(self, part)) {
             mark_sent(part, engine);
             add_to_batch(batches, batch_count, engine->host, engine->id,
                          part->task->part_count);
@@ -361,6 +382,13 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
                         : "more than 1 GiB of tasks wait already: wait for some of them");
         return;
     }
+    if (submit->flags & TT_SUBMIT_NOW &&
+        (balanced || (submit->op != TT_RT_COMPLETE && submit->op != TT_RT_INSPECT))) {
+        free(ids);
+        peers_error(client, message->id,
+                    "SUBMIT now: only COMPLETE and INSPECT, of engines it names");
+        return;
+    }
     size_t unique = sort_unique(ids, (size_t)count);
     task_t *task = task_new(++self->next_task, submit, payload, balanced ? 1 : unique);
     task->client = client;
@@ -411,6 +439,12 @@ static bool try_again(controller_t *self, part_t *part, uint64_t status)
     return true;
 }
 
+static void count_run(engine_t *engine, int64_t run_ns)
+{
+    engine->done++;
+    engine->mean_run_ns += ((run_ns > 0 ? run_ns : 0) - engine->mean_run_ns) / 4;
+}
+
 void dispatch_result(controller_t *self, peer_t *host, const tt_message_t *message,
                      tt_frames_t *payload)
 {
@@ -422,10 +456,9 @@ void dispatch_result(controller_t *self, peer_t *host, const tt_message_t *messa
         return;
     }
     engine_t *engine = part->engine;
-    part_list_remove(&engine->sent, part);
-    engine->done++;
-    int64_t run_ns = message->as.result.run_ns;
-    engine->mean_run_ns += ((run_ns > 0 ? run_ns : 0) - engine->mean_run_ns) / 4;
+    part_list_remove(list_sent(engine, part), part);
+    if (!task->now)
+        count_run(engine, message->as.result.run_ns);
     if (!try_again(self, part, message->as.result.status)) {
         tt_message_t result = *message;
         result.as.result.host = tt_span(engine->host_name);
@@ -571,6 +604,8 @@ void dispatch_engine_lost(controller_t *self, engine_t *engine, const char *caus
     for (part_t *part; (part = part_list_pop(&engine->sent));)
         if (!try_again(self, part, TT_STATUS_UNKNOWN))
             end_without(self, part, TT_STATUS_UNKNOWN, cause);
+    for (part_t *part; (part = part_list_pop(&engine->asked));)
+        end_without(self, part, TT_STATUS_UNKNOWN, cause);
     end_queue(self, engine, cause);
     end_hopeless(self);
     send_balanced(self);

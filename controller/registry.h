@@ -20,6 +20,7 @@ typedef struct engine {
     part_list_t queue; /* direct parts that wait for it */
     part_list_t held;  /* direct parts that wait for their clients to take results again */
     part_list_t sent;  /* parts at its host */
+    part_list_t asked; /* questions at its host, which wait for nothing */
     int64_t mean_run_ns;
     uint64_t running_task; /* as of the host's last beat */
     int64_t running_ms;

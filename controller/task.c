@@ -56,6 +56,7 @@ task_t *task_new(uint64_t id, const tt_msg_submit_t *submit, tt_frames_t *frames
     self->id = id;
     self->op = (unsigned)submit->op;
     self->balanced = submit->flags & TT_SUBMIT_BALANCED;
+    self->now = submit->flags & TT_SUBMIT_NOW;
     self->retries = submit->retries < 10 ? (unsigned)submit->retries : 10;
     self->timeout_ms = submit->timeout_ms;
     if (submit->blob.len == sizeof self->blob) {

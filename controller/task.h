@@ -32,6 +32,7 @@ typedef struct task {
     uint64_t client_id;
     unsigned op;
     bool balanced;
+    bool now; /* a question: it passes the queues, and windows do not count it */
     unsigned retries;
     uint64_t timeout_ms;
     uint8_t blob[16];

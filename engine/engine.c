@@ -1,5 +1,5 @@
 /* One engine: its process and its queue. See engine.h; output is in engine_output.c, what ends
- * tasks before their end in engine_stop.c. */
+ * tasks before their end in engine_stop.c, questions that wait for nothing in engine_now.c. */
 #include "engine_private.h"
 
 #include "child.h"
@@ -24,7 +24,6 @@ enum {
     LEAVE_LIMIT_MS = 2000   /* from the end of its socket to that of its process */
 };
 
-static void pump(engine_t *self);
 static void on_message(void *arg, tt_rt_message_t *message);
 static void on_link_end(void *arg, const char *why);
 
@@ -52,8 +51,11 @@ static void close_process(engine_t *self)
     tt_loop_cancel_timer(self->loop, self->limit_timer);
     tt_loop_cancel_timer(self->loop, self->flush_timer);
     tt_loop_cancel_timer(self->loop, self->leave_timer);
+    tt_loop_cancel_timer(self->loop, self->names_timer);
     self->start_timer = self->claim_timer = self->limit_timer = self->flush_timer = 0;
-    self->leave_timer = 0;
+    self->leave_timer = self->names_timer = 0;
+    names_release(&self->names);
+    self->names_refused = false;
     tt_link_destroy(&self->link);
     for (int i = 0; i < 2; i++) {
         tt_loop_remove_fd(self->loop, self->out[i].fd);
@@ -260,7 +262,7 @@ part_t *engine_running(const engine_t *self)
 bool engine_pack_running(const engine_t *self, tt_buf_t *out)
 {
     const part_t *part = engine_running(self);
-    if (part == NULL)
+    if (part == NULL || engine_asked_itself(part))
         return false;
     tt_pack_array(out, 4);
     tt_pack_int(out, self->id);
@@ -352,7 +354,8 @@ void engine_drop_blob(engine_t *self, tt_span_t hash)
 
 static size_t window(const engine_t *self)
 {
-    if (self->state != TT_ENGINE_READY || self->sync_due)
+    const part_t *first = self->sent.first;
+    if (self->state != TT_ENGINE_READY || self->sync_due || (first && first->task->now))
         return 0;
     if (!(self->features & TT_FEATURE_PAGE))
         return 1;
@@ -375,7 +378,7 @@ static void send_part(engine_t *self, part_t *part)
     tt_link_send(self->link, task->op, part->seq, (tt_span_t){NULL, 0}, 0, &frames);
 }
 
-static void pump(engine_t *self)
+void engine_pump(engine_t *self)
 {
     while (self->waiting.first && self->sent.count < window(self))
         send_part(self, part_queue_pop(&self->waiting));
@@ -393,8 +396,13 @@ void engine_submit(engine_t *self, task_t *task)
         engine_answer(self, part, TT_STATUS_REFUSED, "no such operation");
         return;
     }
+    if (task->now) {
+        engine_ask(self, part);
+        return;
+    }
+    engine_make_way(self);
     part_queue_push(&self->waiting, part);
-    pump(self);
+    engine_pump(self);
 }
 
 void engine_forget_waiting(engine_t *self)
@@ -436,7 +444,9 @@ static void on_hello(engine_t *self, tt_rt_message_t *message)
     tt_link_send(self->link, TT_RT_START, 0, (tt_span_t){start.data, start.len}, 2, NULL);
     tt_buf_release(&start);
     engine_report(self, NULL);
-    pump(self);
+    self->names_old = true;
+    engine_pump(self);
+    engine_refresh_names(self);
 }
 
 static unsigned final_status(const part_t *part, uint64_t status)
@@ -480,7 +490,7 @@ static void on_result(engine_t *self, tt_rt_message_t *message)
 {
     if (self->sync_due && message->seq == self->sync_seq) {
         self->sync_due = false;
-        pump(self);
+        engine_pump(self);
         return;
     }
     part_t *part = self->sent.first;
@@ -498,12 +508,16 @@ static void on_result(engine_t *self, tt_rt_message_t *message)
     for (size_t i = 0; i < 4 && i < count; i++)
         tt_read_uint(&message->fields, &offsets[i]);
     part_queue_pop(&self->sent);
-    self->mean_run_ns += (run_ns - self->mean_run_ns) / 4;
+    if (!part->task->now)
+        self->mean_run_ns += (run_ns - self->mean_run_ns) / 4;
+    if (message->frame_count > 0)
+        engine_note_names(self, part, (unsigned)status, message->frames[0]);
     send_result(self, part, message, status, run_ns, offsets);
     part_destroy(&part);
     if (self->sync_due)
         send_sync(self);
-    pump(self);
+    engine_pump(self);
+    engine_refresh_names(self);
 }
 
 static void on_log(engine_t *self, tt_rt_message_t *message)
@@ -590,11 +604,23 @@ static void settle_sent(engine_t *self, const char *cause)
         part->seq = 0;
         if (part->stray)
             part_destroy(&part);
+        else if (part->task->now)
+            engine_answer_busy(self, part);
         else if (part->stop == BY_PERSON)
             engine_answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
         else
             part_queue_push_front(&self->waiting, part);
     }
+}
+
+/* A question does not wait for the next process. */
+static void settle_question(engine_t *self)
+{
+    part_t *part = self->waiting.first;
+    if (part == NULL || !part->task->now)
+        return;
+    part_queue_pop(&self->waiting);
+    engine_answer_busy(self, part);
 }
 
 static void start_again(engine_t *self, bool was_ready)
@@ -632,5 +658,6 @@ void engine_died(engine_t *self, int wait_status)
     snprintf(cause, sizeof cause, "engine %d %s", self->id, self->ending);
     tt_log(TT_LOG_INFO, "%s", cause);
     settle_sent(self, cause);
+    settle_question(self);
     start_again(self, was_ready);
 }

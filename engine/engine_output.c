@@ -123,7 +123,7 @@ void engine_output_attribute(engine_t *self, part_t *part, const uint64_t offset
             capture_read_present(capture);
             end = capture_end(capture);
         }
-        send_background(self, stream, start);
+        send_background(self, stream, engine_asked_itself(part) ? end : start);
         tt_buf_t bytes;
         tt_buf_init(&bytes);
         take(self, part, stream, end, &bytes);

@@ -5,6 +5,7 @@
 #include "capture.h"
 #include "engine.h"
 #include "link.h"
+#include "names.h"
 #include "pack.h"
 
 struct engine {
@@ -35,6 +36,11 @@ struct engine {
     uint8_t (*blobs)[BLOB_HASH_SIZE]; /* functions that the interpreter has */
     size_t blob_count;
 
+    names_t names;        /* to answer for it while it is busy */
+    uint64_t names_timer; /* runs while it idles and the names of its top level may be old */
+    bool names_old;       /* a task may have changed them */
+    bool names_refused;   /* its runtime does not complete */
+
     int failed_starts;
     bool given_up;    /* do not start it again */
     char ending[256]; /* why it ended, when that was our doing */
@@ -43,16 +49,34 @@ struct engine {
 /* The part that runs now, or NULL. */
 part_t *engine_running(const engine_t *self);
 
+/* Sends what the window lets through. */
+void engine_pump(engine_t *self);
+
 /* An answer that the host gives itself: the part did not run to its end. Takes the part. */
 void engine_answer(engine_t *self, part_t *part, tt_status_t status, const char *cause);
 
 /* ---- engine_stop.c */
 
-/* Sends a signal to the interpreter's process group. */
+/* Sends a signal to the interpreter and what it has started. */
 void engine_signal(const engine_t *self, int number);
 
 void engine_stop_part(engine_t *self, part_t *part, stop_t why);
 void engine_watch_limit(engine_t *self);
+
+/* ---- engine_now.c */
+
+/* Whether it is a question of the host's own, of which nobody hears. */
+bool engine_asked_itself(const part_t *part);
+/* Does a question now, or answers it for an engine that is busy. Takes the part. */
+void engine_ask(engine_t *self, part_t *part);
+/* Answers a question for an engine that is busy. Takes the part. */
+void engine_answer_busy(engine_t *self, part_t *part);
+/* Work has come: the host's own question does not hold it up. */
+void engine_make_way(engine_t *self);
+/* What a part's result tells of names. */
+void engine_note_names(engine_t *self, const part_t *part, unsigned status, tt_span_t body);
+/* The engine may idle: sees to it that its names are asked for. */
+void engine_refresh_names(engine_t *self);
 
 /* ---- engine_output.c */
 

@@ -33,7 +33,10 @@ static bool try_signal(engine_t *self, part_t *part)
     bool exact = self->features & TT_FEATURE_PAGE;
     if (exact && !tt_page_claim(self->page, part->seq))
         return false;
-    engine_signal(self, SIGINT);
+    if (engine_asked_itself(part))
+        kill(self->pid, SIGINT); /* what user code has started is none of its business */
+    else
+        engine_signal(self, SIGINT);
     if (exact)
         tt_page_sent(self->page, part->seq);
     else
@@ -90,7 +93,7 @@ void engine_cancel(engine_t *self, uint64_t id)
 void engine_interrupt(engine_t *self)
 {
     part_t *part = engine_running(self);
-    if (part)
+    if (part && !engine_asked_itself(part))
         engine_stop_part(self, part, BY_PERSON);
 }
 

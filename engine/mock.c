@@ -1,7 +1,9 @@
 /* tutti-mock: a toy language, so that host, controller and prompt are tested with no real one,
  * and in great numbers. It understands one command a line: print TEXT | warn TEXT | value INT |
  * sleep SECONDS | spin | fail TEXT | exit N | abort | flood BYTES | id CALL echoes its
- * arguments; GET of a name gives what SET bound (packed values, kept as they are). */
+ * arguments; GET of a name gives what SET bound (packed values, kept as they are). COMPLETE
+ * and INSPECT know commands and variables; what follows `hang.` is looked for until they are
+ * interrupted. */
 #include "language.h"
 #include "pack.h"
 #include "value.h"
@@ -262,11 +264,74 @@ static void check(mock_t *self, const tt_request_t *request, tt_reply_t *reply)
     tt_reply_value(reply, NULL, (tt_span_t){self->scratch.data, self->scratch.len});
 }
 
+/* ---- help while typing */
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+    return strncmp(name, prefix, strlen(prefix)) == 0 && (*name != '_' || *prefix == '_');
+}
+
+static size_t pack_names(const mock_t *self, const char *prefix, tt_buf_t *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (has_prefix(commands[i].name, prefix) && ++count)
+            tt_pack_text(out, commands[i].name);
+    for (size_t i = 0; i < self->count; i++)
+        if (has_prefix(self->variables[i].name, prefix) && ++count)
+            tt_pack_text(out, self->variables[i].name);
+    return count;
+}
+
+static void complete(mock_t *self, const tt_request_t *request, tt_reply_t *reply)
+{
+    tt_reader_t args = tt_reader(request->args);
+    tt_buf_t names = {0};
+    size_t count;
+    uint64_t position = 0;
+    char code[256];
+    if (tt_read_array(&args, &count) != 0 || tt_read_text(&args, code, sizeof code) != 0 ||
+        tt_read_uint(&args, &position) != 0 || position > strlen(code)) {
+        tt_reply_error(reply, TT_STATUS_REFUSED, "ProtocolError", "COMPLETE of short code",
+                       NULL);
+        return;
+    }
+    code[position] = 0;
+    char *word = code + position;
+    while (word > code && word[-1] != ' ' && word[-1] != '.')
+        word--;
+    if (word - code >= 5 && strncmp(word - 5, "hang.", 5) == 0) {
+        do_spin(self, "", reply);
+        return;
+    }
+    self->scratch.len = 0;
+    count = pack_names(self, word, &names);
+    tt_pack_array(&self->scratch, 2);
+    tt_pack_uint(&self->scratch, (uint64_t)(word - code));
+    tt_pack_array(&self->scratch, count);
+    tt_buf_append(&self->scratch, names.data, names.len);
+    tt_buf_release(&names);
+    tt_reply_value(reply, NULL, (tt_span_t){self->scratch.data, self->scratch.len});
+}
+
+static void inspect(mock_t *self, const tt_request_t *request, tt_reply_t *reply)
+{
+    tt_reader_t args = tt_reader(request->args);
+    size_t count;
+    char name[64] = "";
+    tt_read_array(&args, &count);
+    tt_read_text(&args, name, sizeof name);
+    self->scratch.len = 0;
+    tt_pack_text(&self->scratch, find(self, name) ? "a variable" : NULL);
+    tt_reply_value(reply, NULL, (tt_span_t){self->scratch.data, self->scratch.len});
+}
+
 static const struct {
     unsigned op;
     void (*fn)(mock_t *, const tt_request_t *, tt_reply_t *);
-} ops[] = {{TT_RT_EXECUTE, execute}, {TT_RT_CALL, call},   {TT_RT_GET, get},
-           {TT_RT_SET, set},         {TT_RT_RESET, reset}, {TT_RT_CHECK, check}};
+} ops[] = {{TT_RT_EXECUTE, execute},   {TT_RT_CALL, call},      {TT_RT_GET, get},
+           {TT_RT_SET, set},           {TT_RT_RESET, reset},    {TT_RT_CHECK, check},
+           {TT_RT_COMPLETE, complete}, {TT_RT_INSPECT, inspect}};
 
 /* ---- the contract */
 

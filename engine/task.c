@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NOW_LIMIT_MS = 1000 }; /* of a question that brings none */
+
 task_t *task_new(uint64_t id, const tt_msg_task_t *message, tt_frames_t *frames)
 {
     task_t *self = tt_alloc(sizeof *self);
@@ -12,6 +14,9 @@ task_t *task_new(uint64_t id, const tt_msg_task_t *message, tt_frames_t *frames)
     self->op = (unsigned)message->op;
     self->attempt = (unsigned)message->attempt;
     self->timeout_ms = message->timeout_ms < INT64_MAX ? message->timeout_ms : INT64_MAX;
+    self->now = message->flags & TT_SUBMIT_NOW;
+    if (self->now && self->timeout_ms == 0)
+        self->timeout_ms = NOW_LIMIT_MS;
     self->frames = *frames;
     tt_frames_init(frames);
     if (message->blob.len == sizeof self->blob) {

@@ -12,6 +12,7 @@ typedef struct {
     unsigned op;
     unsigned attempt;
     uint64_t timeout_ms; /* limit of its run; 0: none */
+    bool now;            /* a question that waits for nothing */
     tt_frames_t frames;  /* arguments, buffers */
     uint8_t blob[16];
     bool has_blob;

@@ -457,7 +457,8 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
     message.as.submit.label = tt_span(submit->label ? submit->label : "");
     message.as.submit.retries = submit->retries;
     message.as.submit.timeout_ms = submit->timeout_ms;
-    message.as.submit.flags = submit->balanced ? TT_SUBMIT_BALANCED : 0;
+    message.as.submit.flags =
+        (submit->balanced ? TT_SUBMIT_BALANCED : 0) | (submit->now ? TT_SUBMIT_NOW : 0);
     tt_outbox_send(self->outbox, &message, payload);
     tt_buf_release(&engines);
     /* A controller that is gone: the job ends, but not before its owner has it. */

@@ -69,6 +69,7 @@ typedef struct {
     const int *engines; /* ids; balanced: the engines to choose from, NULL for any */
     size_t engine_count;
     bool balanced;
+    bool now; /* COMPLETE and INSPECT: a busy engine's host answers, with the cause "busy" */
     const uint8_t *blob; /* hash of a function that tt_client_blob brought, or NULL */
     const char *label;   /* for `status`; NULL: none */
     unsigned retries;

@@ -198,17 +198,21 @@ static inline bool text_is(tt_span_t span, const char *text)
 
 /* ---- tasks */
 
-static inline void submit_op(uint64_t id, unsigned op, const tt_buf_t *args, tt_span_t blob,
-                             uint64_t timeout_ms)
+static inline void submit_message(uint64_t id, tt_msg_task_t message, const tt_buf_t *args)
 {
-    tt_msg_task_t message = {
-        .op = op, .blob = blob, .attempt = id % 10, .timeout_ms = timeout_ms};
+    message.attempt = id % 10;
     tt_frames_t frames;
     tt_frames_init(&frames);
     tt_frames_copy(&frames, args->data, args->len);
     task_t *task = task_new(id, &message, &frames);
     engine_submit(host.engine, task);
     task_release(&task);
+}
+
+static inline void submit_op(uint64_t id, unsigned op, const tt_buf_t *args, tt_span_t blob,
+                             uint64_t timeout_ms)
+{
+    submit_message(id, (tt_msg_task_t){.op = op, .blob = blob, .timeout_ms = timeout_ms}, args);
 }
 
 static inline void submit_limited(uint64_t id, const char *code, uint64_t timeout_ms)

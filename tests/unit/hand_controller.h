@@ -216,7 +216,8 @@ typedef struct {
     uint64_t id;
     const int *engines; /* NULL: nil */
     size_t count;
-    bool balanced;
+    bool balanced, now;
+    unsigned op; /* 0: EXECUTE */
     uint64_t retries;
     const uint8_t *blob;
     const char *label;
@@ -234,9 +235,9 @@ static inline void submit(const far_t *from, wish_t wish)
     tt_msg_submit_t *fields = &message.as.submit;
     if (wish.engines)
         tt_ids_pack(&list, wish.engines, wish.count);
-    fields->op = TT_RT_EXECUTE;
+    fields->op = wish.op ? wish.op : TT_RT_EXECUTE;
     fields->engines = span_of(&list);
-    fields->flags = wish.balanced ? TT_SUBMIT_BALANCED : 0;
+    fields->flags = (wish.balanced ? TT_SUBMIT_BALANCED : 0) | (wish.now ? TT_SUBMIT_NOW : 0);
     fields->retries = wish.retries;
     fields->label = tt_span(wish.label ? wish.label : "label");
     if (wish.blob)
