@@ -74,7 +74,8 @@ static void run_asked_wait(session_t *self, uint32_t seq, const char *text)
     char *rest;
     job_t *job = session_find_job(self, (int)strtol(text, &rest, 10));
     double limit = *rest ? strtod(rest, NULL) : -1;
-    if (job && session_wait(self, job, limit < 0 ? -1 : (int64_t)(limit * 1000)) && !job->shown)
+    if (job && session_wait_only(self, job, limit < 0 ? -1 : (int64_t)(limit * 1000)) &&
+        !job->shown)
         session_finish_job(self, job);
     answer_ask(self, seq, NULL, job ? NULL : "no such job");
 }

@@ -153,8 +153,7 @@ static void on_interrupt(tt_loop_t *loop)
     if (prompt_interrupt())
         return;
     if (session->waiting) {
-        if (session->interrupts++ == 0)
-            session_cancel_job(session, session->waiting);
+        session_interrupt(session);
     } else if (session->local) {
         local_interrupt(session->local);
     }

@@ -1,6 +1,7 @@
 /* `tutti` without a command: the interactive prompt. */
 #include "command.h"
 #include "identity.h"
+#include "notice.h"
 #include "prompt.h"
 #include "screen.h"
 #include "stage.h"
@@ -43,7 +44,9 @@ static int run(stage_t *stage)
     wish.banner = banner;
     wish.history_path = history;
     stage->session.colour = screen_has_colour();
+    notice_start(&stage->session);
     int status = prompt_run(&stage->session, &wish, &leave);
+    notice_stop();
     if (leave == LEAVE_KEEP)
         stage->own = false;
     free(banner);
@@ -61,7 +64,7 @@ int command_prompt(given_t *given, int argc, char **argv)
     terminal_t *terminal = terminal_open(&err);
     if (terminal == NULL)
         return command_complain(3, "%s", err.text);
-    int status = stage_open(&stage, given, true, NULL);
+    int status = stage_open(&stage, given, true, &notice_handlers);
     if (status == 0 || status == 4) {
         stage.session.terminal = terminal;
         status = run(&stage);

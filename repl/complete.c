@@ -192,6 +192,7 @@ static survey_t *ask_engines(session_t *session, const int *ids, size_t count, c
     tt_submit_t submit = {.op = TT_RT_COMPLETE,
                           .engines = ids,
                           .engine_count = count,
+                          .now = true,
                           .timeout_ms = LIMIT_MS,
                           .handlers = &survey_handlers,
                           .arg = self};

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void style_of(const session_t *self, const job_t *job, render_style_t *style)
+void session_style(const session_t *self, const job_t *job, render_style_t *style)
 {
     size_t known;
     const tt_engine_t *engines = tt_client_engines(self->client, &known);
@@ -88,12 +88,12 @@ static size_t show(session_t *self, const job_t *job)
 {
     render_style_t style;
     size_t count, failed = 0;
-    job_answer_t *full = job_answers(job, JOB_WHOLE, &count);
+    job_answer_t *full = job_answers(job, job->shown ? JOB_WHOLE : JOB_REST, &count);
     answer_t *answers = tt_alloc((count + 1) * sizeof *answers);
     tt_buf_t out, err;
     tt_buf_init(&out);
     tt_buf_init(&err);
-    style_of(self, job, &style);
+    session_style(self, job, &style);
     for (size_t i = 0; i < count; i++)
         answers[i] = full[i].answer;
     if (self->json) {
@@ -161,11 +161,11 @@ int session_finish_job(session_t *self, job_t *job)
     job->shown = true;
     if (job->map && failed > 0)
         tell_parts(job);
-    if (!self->json)
-        tell_times(job);
     if (job->name_count > 0 || job->background)
         status = session_bind_job(self, job);
     if (job->map && job->name_count == 0 && failed == 0 && !self->json)
         status = session_show_job(self, job);
+    if (!self->json)
+        tell_times(job);
     return failed > 0 ? 1 : status;
 }

@@ -55,7 +55,7 @@ int magic_result(session_t *session, const magic_call_t *call)
     job_t *job = find(session, "%result", call->rest);
     if (job == NULL)
         return 2;
-    if (!session_wait(session, job, -1))
+    if (!session_wait_only(session, job, -1))
         return session_complain(session, "%result", 1, "job %d still runs", job->number);
     int status = session_finish_job(session, job);
     if (status == 0 && job->name_count > 0 && !session->json)
@@ -80,7 +80,7 @@ static int wait_one(session_t *session, job_t *job, int64_t until)
     int64_t left = until < 0 ? -1 : until - tt_now_ms();
     if (job->shown)
         return 0;
-    if (!session_wait(session, job, until >= 0 && left < 0 ? 0 : left))
+    if (!session_wait_only(session, job, until >= 0 && left < 0 ? 0 : left))
         return session_complain(session, "%wait", 1, "job %d still runs", job->number);
     return session_finish_job(session, job);
 }

@@ -4,6 +4,7 @@
 #include "log.h"
 #include "terminal.h"
 
+#include <locale.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,6 +99,7 @@ int main(int argc, char **argv)
     top_t top = {.given = defaults()};
     tt_error_t err;
     int rest;
+    setlocale(LC_CTYPE, "");
     tt_log_open("tutti", 2);
     if (tt_options_parse(top_options, &top, argc, argv, &rest, true, &err) != 0)
         return command_complain(2, "%s", err.text);

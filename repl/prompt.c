@@ -258,7 +258,7 @@ static size_t count_running(const session_t *session)
 /* What is asked before work would be lost; NULL when none would. The caller's to free. */
 static char *question(size_t running)
 {
-    const char *rest = "[s]top, [k]eep running, s[t]ay? ";
+    const char *rest = "s = stop, k = keep running, Ctrl-C = stay: ";
     const char *name = prompt.session->dir->name;
     if (running > 0 && prompt.wish->own)
         return tt_printf("%zu job%s running in cluster '%s' of this session: %s", running,

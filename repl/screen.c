@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static bool progress; /* a progress line stands there */
@@ -65,7 +66,7 @@ void screen_progress(const char *line)
 bool screen_is_terminal(void)
 {
     const char *kind = getenv("TERM");
-    return isatty(2) && kind && *kind && tt_span(kind).len != 4;
+    return isatty(2) && kind && *kind && strcmp(kind, "dumb") != 0;
 }
 
 bool screen_has_colour(void)

@@ -6,6 +6,7 @@
 #include "screen.h"
 #include "target.h"
 #include "text.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -18,8 +19,12 @@ enum { JOBS_KEPT = 50 };
 
 void session_init(session_t *self, tt_loop_t *loop, const tt_rundir_t *dir, tt_client_t *client)
 {
-    *self = (session_t){
-        .loop = loop, .dir = dir, .client = client, .language = "python", .python = ""};
+    *self = (session_t){.loop = loop,
+                        .dir = dir,
+                        .client = client,
+                        .language = "python",
+                        .python = "",
+                        .progress_after_s = 1};
     self->targets = tt_strdup("all");
     self->file = "";
 }
@@ -171,6 +176,17 @@ void session_cancel_job(session_t *self, job_t *job)
         job_stop_feeding(job, "not started");
 }
 
+void session_interrupt(session_t *self)
+{
+    if (self->terminal)
+        screen_write(2, tt_span("\n")); /* behind the ^C that the terminal shows */
+    self->interrupted_ms = tt_now_ms();
+    if (self->waits_only)
+        self->interrupts = 2;
+    else if (self->interrupts++ == 0)
+        session_cancel_job(self, self->waiting);
+}
+
 void session_give_up(session_t *self)
 {
     self->given_up = true;
@@ -181,15 +197,25 @@ void session_give_up(session_t *self)
 bool session_wait(session_t *self, job_t *job, int64_t limit_ms)
 {
     job_t *outer = self->waiting;
-    int64_t until = limit_ms < 0 ? -1 : tt_now_ms() + limit_ms;
+    watch_t watch;
+    int64_t until = limit_ms < 0 ? INT64_MAX : tt_now_ms() + limit_ms;
     self->waiting = job;
     self->interrupts = 0;
-    while (!job->done && self->interrupts < 2 && !self->given_up) {
-        int64_t left = until < 0 ? 1000 : until - tt_now_ms();
-        if (left <= 0)
-            break;
-        tt_loop_run_until(self->loop, &job->done, left < 1000 ? left : 1000);
+    watch_start(&watch, self, job);
+    while (!job->done && self->interrupts < 2 && !self->given_up && tt_now_ms() < until) {
+        int64_t next = watch_turn(&watch), left = until - tt_now_ms();
+        tt_loop_run_until(self->loop, &job->done, left < next ? left : next);
     }
+    watch_end(&watch);
     self->waiting = outer;
     return job->done;
+}
+
+bool session_wait_only(session_t *self, job_t *job, int64_t limit_ms)
+{
+    bool outer = self->waits_only;
+    self->waits_only = true;
+    bool done = session_wait(self, job, limit_ms);
+    self->waits_only = outer;
+    return done;
 }

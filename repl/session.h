@@ -22,17 +22,20 @@ typedef struct session {
     int number;       /* of the present statement: In [number] */
     const char *file; /* of the present statement, for messages */
     unsigned line;
-    char *targets;    /* as %targets was told: a target set */
-    char *exclude;    /* NULL: nothing */
-    job_t *jobs;      /* in order of their numbers */
-    job_t *waiting;   /* the job that the prompt waits for now */
-    int interrupts;   /* of the present wait */
-    char *asked_name; /* while a magic within Python runs: where its value goes */
-    bool news;        /* a job has ended since this was last cleared */
-    bool placed;      /* a message has told file and line of the present statement */
-    bool autopx;      /* plain lines go to the targets */
-    bool given_up;    /* the terminal is gone: nothing is waited for any more */
-    bool leave;       /* exit was asked for */
+    char *targets;   /* as %targets was told: a target set */
+    char *exclude;   /* NULL: nothing */
+    job_t *jobs;     /* in order of their numbers */
+    job_t *waiting;  /* the job that the prompt waits for now */
+    bool waits_only; /* Ctrl-C ends the wait, not the job */
+    int interrupts;  /* of the present wait */
+    int64_t interrupted_ms;
+    double progress_after_s; /* when progress is shown; below 0: never */
+    char *asked_name;        /* while a magic within Python runs: where its value goes */
+    bool news;               /* a job has ended since this was last cleared */
+    bool placed;             /* a message has told file and line of the present statement */
+    bool autopx;             /* plain lines go to the targets */
+    bool given_up;           /* the terminal is gone: nothing is waited for any more */
+    bool leave;              /* exit was asked for */
     int exit_status;
 } session_t;
 
@@ -97,11 +100,19 @@ int session_find_targets(const session_t *self, const char *set, int **ids, size
 void session_add_job(session_t *self, job_t *job);
 job_t *session_find_job(const session_t *self, int number);
 /* Runs the loop until the job is done, or it was put into the background by a second interrupt;
- * `limit_ms` -1 for none. Returns whether it is done. */
+ * `limit_ms` -1 for none. What it writes and how far it is, is shown where somebody looks on.
+ * Returns whether it is done. */
 bool session_wait(session_t *self, job_t *job, int64_t limit_ms);
+/* The same, but Ctrl-C only ends the wait. */
+bool session_wait_only(session_t *self, job_t *job, int64_t limit_ms);
+/* Ctrl-C while a job is waited for: the first one interrupts exactly its work, the second
+ * leaves it in the background. */
+void session_interrupt(session_t *self);
 /* Shows the job's answers, binds its names, says its times. Returns 0 or 1 (something failed).
  */
 int session_finish_job(session_t *self, job_t *job);
+/* How the job's answers look. */
+void session_style(const session_t *self, const job_t *job, render_style_t *style);
 /* Interrupts the job's work on its engines. */
 void session_cancel_job(session_t *self, job_t *job);
 /* Forgets old jobs that have been shown. */

@@ -2,6 +2,7 @@
  * whole. See session.h. */
 #include "session.h"
 
+#include "line.h"
 #include "pack.h"
 #include "screen.h"
 
@@ -49,6 +50,8 @@ static int show_local_failure(session_t *self, const local_result_t *result)
     tt_buf_t text;
     tt_buf_init(&text);
     const answer_error_t *error = &answer.error;
+    if (self->terminal && result->status == TT_STATUS_INTERRUPTED)
+        tt_buf_append(&text, "\n", 1); /* behind the ^C that the terminal shows */
     if (error->traceback.len > 0)
         tt_buf_append(&text, error->traceback.data, error->traceback.len);
     else
@@ -121,9 +124,12 @@ static int execute(session_t *self, tt_span_t code, const char *name, unsigned f
     tt_pack_array(&args, 3);
     tt_pack_str(&args, (const char *)code.data, code.len);
     tt_pack_text(&args, name);
-    tt_pack_uint(&args, self->terminal ? flags | TT_EXECUTE_TERMINAL : flags);
+    /* Not while a line is being typed: then this is for a job of the background. */
+    bool owns = self->terminal && !line_editing();
+    tt_pack_uint(&args, owns ? flags | TT_EXECUTE_TERMINAL : flags);
     fflush(stdout);
-    int status = run_line(self, &args, &result);
+    int status = owns ? run_line(self, &args, &result)
+                      : session_local_call(self, TT_RT_EXECUTE, &args, NULL, &result);
     tt_buf_release(&args);
     if (status != 0)
         return status;

@@ -1,0 +1,244 @@
+/* Notices. See notice.h. Events are gathered for a moment, so that many engines that do the
+ * same make one line, and an engine that comes back at once makes one, too. */
+#include "notice.h"
+
+#include "fold.h"
+#include "label.h"
+#include "screen.h"
+#include "stream.h"
+#include "text.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    GATHER_MS = 200,
+    LATER_MS = 100, /* while the terminal is the local engine's */
+    HELD_MS = 1000  /* what a stream holds back at its start: a job's, not ours */
+};
+
+/* An engine as it was told last, and as it is now. */
+typedef struct {
+    int id;
+    unsigned told, state;
+    bool changed, ended; /* ended: it has died since it was told */
+    char text[256];
+} known_t;
+
+static struct {
+    session_t *session; /* NULL: nothing is told */
+    known_t *engines;
+    size_t count, cap;
+    stream_t *stream;
+    uint64_t timer, output_timer;
+    bool gone;
+    char why[256];
+} notice;
+
+static bool may_speak(void)
+{
+    terminal_t *terminal = notice.session->terminal;
+    return terminal == NULL || terminal_holder(terminal) == 0;
+}
+
+/* ---- engines */
+
+static known_t *find(int id)
+{
+    for (size_t i = 0; i < notice.count; i++)
+        if (notice.engines[i].id == id)
+            return &notice.engines[i];
+    if (notice.count == notice.cap) {
+        notice.cap = notice.cap ? notice.cap * 2 : 16;
+        notice.engines = tt_realloc(notice.engines, notice.cap * sizeof *notice.engines);
+    }
+    known_t *self = &notice.engines[notice.count++];
+    *self = (known_t){.id = id, .told = TT_ENGINE_STARTING};
+    return self;
+}
+
+/* Why it ended, as short as the label allows: `killed by SIGKILL`. */
+static const char *why_of(const known_t *self)
+{
+    const char *why = *self->text ? self->text : "its process has ended";
+    return strncmp(why, "was ", 4) == 0 ? why + 4 : why;
+}
+
+/* What is told of an engine; NULL: nothing. The caller's to free. */
+static char *words_of(const known_t *self)
+{
+    const char *why = why_of(self);
+    switch (self->state) {
+    case TT_ENGINE_READY:
+        if (self->ended)
+            return tt_printf("%s; back, names are gone", why);
+        if (self->told == TT_ENGINE_RESTARTING)
+            return tt_strdup("back, names are gone");
+        return self->told == TT_ENGINE_STARTING ? tt_strdup("new") : NULL;
+    case TT_ENGINE_RESTARTING:
+        return tt_printf("%s; starting again", why);
+    case TT_ENGINE_FAILED:
+        return tt_printf("failed: %s; %%restart tries again", why);
+    case TT_ENGINE_LOST:
+        return tt_printf("lost: %s", why);
+    case TT_ENGINE_GONE:
+        return tt_strdup("gone");
+    default:
+        return NULL;
+    }
+}
+
+/* `engines 0-3: killed by SIGKILL; back, names are gone` */
+static void tell_group(const fold_group_t *group, tt_buf_t *out)
+{
+    label_style_t style = {.total = notice.count};
+    tt_buf_printf(out, "engine%s ", group->count == 1 ? "" : "s");
+    label_names(out, group->members, group->count, &style);
+    tt_buf_printf(out, ": ");
+    tt_text_escape(out, (const char *)group->text.data, group->text.len);
+    tt_buf_printf(out, "\n");
+}
+
+static void tell_engines(tt_buf_t *out)
+{
+    fold_t *fold = fold_new();
+    char **texts = tt_alloc((notice.count + 1) * sizeof *texts);
+    size_t count;
+    for (size_t i = 0; i < notice.count; i++) {
+        known_t *self = &notice.engines[i];
+        if (self->changed && (texts[i] = words_of(self)))
+            fold_add(fold, self->id, NULL, tt_span(texts[i]));
+        self->changed = self->ended = false;
+        self->told = self->state;
+    }
+    const fold_group_t *groups = fold_groups(fold, &count);
+    for (size_t i = 0; i < count; i++)
+        tell_group(&groups[i], out);
+    for (size_t i = 0; i < notice.count; i++)
+        free(texts[i]);
+    free(texts);
+    fold_destroy(&fold);
+}
+
+static void on_timer(void *arg)
+{
+    (void)arg;
+    notice.timer = 0;
+    if (notice.session == NULL)
+        return;
+    if (!may_speak()) {
+        notice.timer = tt_loop_add_timer(notice.session->loop, LATER_MS, on_timer, NULL);
+        return;
+    }
+    tt_buf_t out;
+    tt_buf_init(&out);
+    tell_engines(&out);
+    if (notice.gone) {
+        tt_buf_printf(&out, "the cluster is gone: ");
+        tt_text_escape(&out, notice.why, strlen(notice.why));
+        tt_buf_append(&out, "\n", 1);
+    }
+    notice.gone = false;
+    screen_write(2, (tt_span_t){out.data, out.len});
+    tt_buf_release(&out);
+}
+
+static void tell_soon(void)
+{
+    if (notice.session && notice.timer == 0)
+        notice.timer = tt_loop_add_timer(notice.session->loop, GATHER_MS, on_timer, NULL);
+}
+
+static void on_engine(void *arg, const tt_engine_t *engine)
+{
+    (void)arg;
+    if (notice.session == NULL)
+        return;
+    known_t *self = find(engine->id);
+    bool ended = self->state == TT_ENGINE_READY && engine->state == TT_ENGINE_RESTARTING;
+    if (engine->state != TT_ENGINE_READY || !self->ended)
+        snprintf(self->text, sizeof self->text, "%s", engine->text);
+    self->ended |= ended;
+    self->changed |= self->state != engine->state;
+    self->state = engine->state;
+    if (self->changed)
+        tell_soon();
+}
+
+static void on_gone(void *arg, const char *why)
+{
+    (void)arg;
+    notice.gone = true;
+    snprintf(notice.why, sizeof notice.why, "%s", why);
+    tell_soon();
+}
+
+/* ---- output */
+
+static void on_output(void *arg)
+{
+    (void)arg;
+    notice.output_timer = 0;
+    if (notice.session == NULL)
+        return;
+    int64_t due = may_speak() ? stream_due(notice.stream, tt_now_ms()) : LATER_MS;
+    if (due == 0) {
+        render_style_t style = {.label = {.total = notice.count},
+                                .engines = notice.count,
+                                .colour = notice.session->colour};
+        tt_buf_t out, err;
+        tt_buf_init(&out);
+        tt_buf_init(&err);
+        stream_take(notice.stream, tt_now_ms(), &style, &out, &err);
+        screen_write(1, (tt_span_t){out.data, out.len});
+        screen_write(2, (tt_span_t){err.data, err.len});
+        tt_buf_release(&out);
+        tt_buf_release(&err);
+        due = stream_due(notice.stream, tt_now_ms());
+    }
+    if (due >= 0)
+        notice.output_timer = tt_loop_add_timer(notice.session->loop, due, on_output, NULL);
+}
+
+static void on_background(void *arg, int engine, int stream, tt_span_t bytes)
+{
+    (void)arg;
+    if (notice.session == NULL)
+        return;
+    stream_chunk_t chunk = {engine, NULL, stream == 2, bytes};
+    stream_add(notice.stream, &chunk, tt_now_ms());
+    if (notice.output_timer == 0)
+        notice.output_timer = tt_loop_add_timer(
+            notice.session->loop, stream_due(notice.stream, tt_now_ms()), on_output, NULL);
+}
+
+const tt_client_handlers_t notice_handlers = {on_engine, on_background, on_gone};
+
+/* ---- */
+
+void notice_start(session_t *session)
+{
+    size_t count;
+    const tt_engine_t *engines = tt_client_engines(session->client, &count);
+    notice.session = session;
+    notice.stream = stream_new(tt_now_ms() - HELD_MS);
+    for (size_t i = 0; i < count; i++) {
+        known_t *self = find(engines[i].id);
+        self->told = self->state = engines[i].state;
+    }
+}
+
+void notice_stop(void)
+{
+    if (notice.session == NULL)
+        return;
+    tt_loop_cancel_timer(notice.session->loop, notice.timer);
+    tt_loop_cancel_timer(notice.session->loop, notice.output_timer);
+    notice.timer = notice.output_timer = 0;
+    notice.session = NULL;
+    stream_destroy(&notice.stream);
+    free(notice.engines);
+    notice.engines = NULL;
+    notice.count = notice.cap = 0;
+}
