@@ -55,6 +55,12 @@ class _Scanner:
         return at + 1
 
 
+def split(line):
+    """(whether a `NAME =` stands before it, the magic) of a line that `transform` took as one."""
+    found = _MAGIC.match(line)
+    return (bool(found.group("names")), line[found.start("magic"):]) if found else (False, line)
+
+
 def transform(code):
     """transform(code) -> the code with its magics as calls of `__tutti_magic__(line)`; the line is
     given as it was typed, with its `NAME =`."""

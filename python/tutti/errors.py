@@ -7,6 +7,21 @@ import traceback
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
+class UsageError(Exception):
+    """A magic was not used as it can be."""
+
+
+class ExitStatus(Exception):
+    """A command, or a file by %run, ended with a status that is not 0: `status` (int)."""
+
+    def __init__(self, message, status):
+        super().__init__(message)
+        self.status = status
+
+    def __reduce__(self):
+        return ExitStatus, (str(self), self.status)
+
+
 def ours(filename):
     """Whether a frame of this file is tutti's own, which no traceback shows."""
     return filename.startswith(PACKAGE) or filename.startswith("<frozen tutti")
@@ -17,7 +32,15 @@ def type_name(error):
     kind = type(error)
     module = kind.__module__
     name = kind.__qualname__
-    return name if module in ("builtins", "__main__") else "%s.%s" % (module, name)
+    plain = module in ("builtins", "__main__") or kind in (UsageError, ExitStatus)
+    return name if plain else "%s.%s" % (module, name)
+
+
+def exit_status(error):
+    """The exit status of a SystemExit, as Python gives it."""
+    if error.code is None:
+        return 0
+    return error.code & 0xFF if isinstance(error.code, int) else 1
 
 
 def message(error):
@@ -80,9 +103,11 @@ def _place(error, namespace):
 
 
 def error_map(error, namespace):
-    """type, message, traceback, file, line, source and function of an exception. Never raises,
-    but for an interrupt."""
+    """type, message, traceback, file, line, source and function of an exception, and status of an
+    ExitStatus. Never raises, but for an interrupt."""
     found = {"type": type_name(error), "message": message(error)}
+    if isinstance(error, ExitStatus):
+        found["status"] = error.status
     try:
         found["traceback"] = traceback_text(error)
         found.update(_place(error, namespace))

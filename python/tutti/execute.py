@@ -45,10 +45,11 @@ class Runner:
         self.flags |= code.co_flags & _FUTURES
         return code
 
-    def run(self, code, file, transform=None):
+    def run(self, code, file, transform=None, scope=None):
         """run(code, file) -> (whether the code ends with an expression to show, its value).
         Tracebacks show the code as it was before `transform(code)`, which keeps its lines.
-        Raises what the code raises, and SyntaxError."""
+        `scope`: local names in front of the namespace's, a dict. Raises what the code raises, and
+        SyntaxError."""
         self.remember(code, file)
         code = transform(code) if transform else code
         tree = compile(code, file, "exec", ast.PyCF_ONLY_AST | _AWAIT | self.flags,
@@ -58,11 +59,11 @@ class Runner:
         tail = last and self.compile(ast.Expression(last.value), file, "eval")
         shown = tail is not None and not _ends_with_semicolon(code)
         if tree.body:
-            self.evaluate(body)
-        return shown, self.evaluate(tail) if tail else None
+            self.evaluate(body, scope)
+        return shown, self.evaluate(tail, scope) if tail else None
 
-    def evaluate(self, code):
-        value = eval(code, self.namespace)
+    def evaluate(self, code, scope=None):
+        value = eval(code, self.namespace, scope)
         if code.co_flags & inspect.CO_COROUTINE:
             return self.wait(value)
         return value

@@ -16,7 +16,7 @@ import sys
 import types
 import weakref
 
-from . import assist, cells, displays, errors, shell, ship, values
+from . import assist, cells, displays, errors, magics, shell, ship, values
 from .execute import Runner
 from .result import TIMEOUT, Handle, RemoteError, Result
 from .terminal import end_stepping, set_breakpoint
@@ -64,6 +64,7 @@ class Session:
         self.module = types.ModuleType("__main__")
         self.namespace = vars(self.module)
         self.runner = Runner(self.namespace)
+        self.left_directory = None  # of the last %cd
         self.install()
 
     def install(self):
@@ -160,7 +161,7 @@ class Session:
         found = errors.error_map(error, self.namespace)
         leave = None
         if isinstance(error, SystemExit):
-            leave = _exit_status(error)
+            leave = errors.exit_status(error)
         elif self.local:
             sys.last_type, sys.last_value = type(error), error
             sys.last_traceback = error.__traceback__
@@ -177,7 +178,7 @@ class Session:
         if flags & QUIET:
             self.require(code)
         try:
-            shown, value = self.runner.run(code, file, cells.transform if self.local else None)
+            shown, value = self.run(code, file, self.local or flags & MAGIC)
         finally:
             end_stepping()
         shown = shown and value is not None and not flags & QUIET
@@ -190,6 +191,14 @@ class Session:
         pictures += displays.figures()
         return self.reply(text=displays.safe_repr(value) if shown else None,
                           value=value if flags & WANT_VALUE else _MISSING, pictures=pictures)
+
+    def run(self, code, file, may_hold_magics):
+        """(whether the code ends with an expression to show, its value)"""
+        cell = magics.cell(code, self, file) if may_hold_magics else None
+        if cell:
+            value = cell()
+            return value is not None, value
+        return self.runner.run(code, file, cells.transform if may_hold_magics else None)
 
     def shell(self, command, flags):
         """A command of the shell; what it wrote is the value when one is wanted."""
@@ -368,14 +377,19 @@ class Session:
 
     def inspect(self, args):
         expr, detail = _check(args, str, int)
-        return self.reply(value=assist.describe(expr, detail, self.namespace))
+        text = magics.describe(expr) or assist.describe(expr, detail, self.namespace)
+        return self.reply(value=text)
 
     def reset(self, args):
+        self.forget()
+        return self.reply()
+
+    def forget(self):
+        """An empty namespace."""
         self.clear()
         self.runner.reset()
         self.bound.clear()
         self.out.clear()
-        return self.reply()
 
     def sync(self, args):
         return self.reply()
@@ -454,13 +468,23 @@ class Session:
             raise KeyboardInterrupt
         if status not in (OK, TIMEOUT) or error:
             error = error or {"type": "Error", "message": "%s failed" % text}
+            if error.get("type") == "MagicError":  # which says no more than that it failed
+                error = {**error, "message": "%s: %s" % (text, error.get("message"))}
             raise RemoteError(error, error.get("engine"))
         return status, body, frames[1:]
 
     def magic(self, line):
-        """A magic within Python code: its value, or None. Raises RemoteError when it fails."""
+        """A magic within Python code: its value, or None. What Python cannot do by itself is asked
+        of the prompt. Raises what it raises here, or RemoteError."""
+        named, text = cells.split(line)
+        caller = sys._getframe(1)
+        scope = None if caller.f_locals is caller.f_globals else dict(caller.f_locals)
+        found = magics.find(text, self, named, scope)
+        if found:
+            function, call = found
+            return function(call)
         if not self.local:
-            raise RuntimeError("magics work at the prompt only: %s" % line)
+            raise magics.only_the_prompts(text)
         value = self.resolved(self.ask("magic", line)[1][2])
         self.namespace.pop("__tutti_answer__", None)  # the name that the prompt bound it to
         return value
@@ -500,19 +524,12 @@ def _starred(target):
     return any(isinstance(e, ast.Starred) for e in target.elts)
 
 
-def _exit_status(error):
-    """The exit status of a SystemExit, as Python gives it."""
-    if error.code is None:
-        return 0
-    return error.code & 0xFF if isinstance(error.code, int) else 1
-
-
 def _end_child(error):
     """Ends a process that user code forked and that came to the end of its task."""
     status = 0
     try:
         if isinstance(error, SystemExit):
-            status = _exit_status(error)
+            status = errors.exit_status(error)
         elif error is not None:
             sys.stderr.write(errors.traceback_text(error))
             status = 1

@@ -21,17 +21,6 @@ _BY_INTERRUPT = (signal.SIGINT, _SIGNALLED + signal.SIGINT)
 _PAUSE_S = 0.01
 
 
-class ExitStatus(Exception):
-    """A command, or a file by %run, ended with a status that is not 0: `status` (int)."""
-
-    def __init__(self, message, status):
-        super().__init__(message)
-        self.status = status
-
-    def __reduce__(self):
-        return ExitStatus, (str(self), self.status)
-
-
 class Lines(list):
     """The lines that a command wrote: a list of str, as IPython's SList. Travels as a list.
 

@@ -22,8 +22,12 @@ class Kind:
         self.name, self.command, self.env, self.page = name, command, env, page
         self.words, self.version = words, version
 
-    def start(self, page=True, **more):
-        return harness.Runtime(self.command, page=page, env=self.env, **more)
+    def start(self, page=True, mode="engine", **more):
+        return harness.Runtime(self.command_of(mode), page=page, env=self.env, **more)
+
+    def command_of(self, mode):
+        """The command line of another mode than engine (Python only)."""
+        return [mode if word == "engine" else word for word in self.command]
 
     def say(self, what, *args):
         return self.words[what].format(*args)

@@ -18,10 +18,7 @@ def engine(python):
 
 @pytest.fixture
 def local(python):
-    command = [*python.command]
-    command[command.index("engine")] = "local"
-    python.command = command
-    with python.start() as runtime:
+    with python.start(mode="local") as runtime:
         yield runtime
 
 
@@ -331,15 +328,18 @@ def test_magics_in_code_ask_the_prompt(local):
     assert local.result(seq).text == "[[0, 0], [1, 1]]"
 
 
-def test_a_magic_that_fails_raises_in_the_code(local):
-    seq = local.task(EXECUTE, ["if 1:\n    !false", "<In 1>", 0])
+@pytest.mark.parametrize("name, message, told", [
+    ("ValueError", "bad row 3", "ValueError: bad row 3"),
+    ("MagicError", "failed (exit status 1)", "MagicError: %px f(3): failed (exit status 1)")])
+def test_a_magic_that_fails_raises_in_the_code(local, name, message, told):
+    seq = local.task(EXECUTE, ["if 1:\n    %px f(3)", "<In 1>", 0])
     ask = local.expect(ASK)
-    assert ask.fields == ["magic", "!false"]
-    error = {"type": "Exit", "message": "exit 1", "engine": None}
+    assert ask.fields == ["magic", "%px f(3)"]
+    error = {"type": name, "message": message, "engine": None}
     local.send(ANSWER, ask.seq, [1], [pack([None, False, None, [], error])])
     result = local.result(seq)
     assert result.error["type"] == "tutti.result.RemoteError"
-    assert (result.error["line"], result.error["message"]) == (2, "Exit: exit 1")
+    assert (result.error["line"], result.error["message"]) == (2, told)
 
 
 def test_the_local_engine_keeps_underscore_and_out(local):
@@ -500,78 +500,3 @@ def test_a_file_of_the_user_does_not_shadow_what_the_runtime_imports(python, tmp
     with python.start() as engine:
         assert engine.execute("1/0").error["type"] == "ZeroDivisionError"
         assert engine.execute("1").text == "1"
-
-
-
-
-# ---- the shell
-
-SHELL, VALUE = 4, 1
-
-
-def test_a_shell_command_writes_in_order_with_python(engine):
-    engine.execute("import sys, os\nos.environ['WORD'] = 'from python'\nos.chdir('/')\n"
-                   "sys.stdout.write('before ')")
-    result = engine.execute("echo $WORD in $PWD; echo wrong >&2; read x || echo no input", SHELL)
-    assert (result.status, result.body()) == (OK, [None, False, None, [], None])
-    assert engine.drain() == (b"before from python in /\nno input\n", b"wrong\n")
-
-
-@pytest.mark.parametrize("command, message, status", [
-    ("exit 3", "exit 3", 3), ("false", "exit 1", 1), ("nowhere-to-be-found", "exit 127", 127),
-    ("kill -TERM $$", "killed by SIGTERM", 143), ("sh -c 'kill -KILL $$'; exit $?", "killed by SIGKILL",
-                                                  137), ("exit 255", "exit 255", 255)])
-def test_a_shell_command_that_fails_tells_its_status(engine, command, message, status):
-    result = engine.execute(command, SHELL)
-    assert result.status == ERROR
-    assert result.error == {"type": "ExitStatus", "message": message, "traceback": None,
-                            "status": status}
-    assert engine.execute("_exit_code").text == str(status)
-    assert engine.execute("true", SHELL).status == OK
-
-
-def test_the_value_of_a_shell_command_is_the_list_of_its_lines(engine):
-    result = engine.execute("printf 'a b\\n\\nno newline'; echo shown >&2", SHELL | VALUE)
-    assert (result.status, result.value) == (OK, ["a b", "", "no newline"])
-    assert engine.drain() == (b"", b"shown\n")
-    result = engine.execute("echo some; exit 2", SHELL | VALUE)
-    assert (result.status, result.error["status"], result.value) == (ERROR, 2, ["some"])
-    assert len(engine.execute("seq 100000", SHELL | VALUE).value) == 100000
-
-
-def test_a_shell_command_has_bash_where_there_is_one(engine):
-    assert engine.execute("a=(1 2 3); echo ${a[2]}", SHELL | VALUE).value == ["3"]
-
-
-@pytest.mark.parametrize("flags", [SHELL, SHELL | VALUE])
-def test_an_interrupt_ends_a_shell_command(compiled, flags):
-    with compiled.start() as engine:
-        seq = engine.task(EXECUTE, ["echo $$ >&2; sleep 60; echo not reached", "<c>", flags])
-        engine.wait_output(b"\n", 1)
-        result = engine.interrupt_until_result(seq)
-        assert (result.status, result.error["type"]) == (INTERRUPTED, "KeyboardInterrupt")
-        pid = int(engine.output[1])
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
-        assert b"not reached" not in engine.drain()[0]
-        assert engine.execute("6 * 7").text == "42"
-
-
-def test_an_interrupt_lets_a_shell_command_clean_up(compiled):
-    with compiled.start() as engine:
-        code = "trap 'echo cleaned; exit 0' INT; echo on; while :; do read -t 1; sleep 0.01; done"
-        seq = engine.task(EXECUTE, [code, "<c>", SHELL])
-        engine.wait_output(b"on\n")
-        assert engine.interrupt_until_result(seq).status == INTERRUPTED
-        assert engine.drain()[0] == b"on\ncleaned\n"
-
-
-def test_a_shell_command_that_ignores_interrupts_is_left_behind(compiled):
-    with compiled.start() as engine:
-        engine.execute("import tutti.shell; tutti.shell.GRACE_S = 0.1")
-        code = "trap '' INT; echo $$; sleep 60"
-        seq = engine.task(EXECUTE, [code, "<c>", SHELL])
-        engine.wait_output(b"\n")
-        assert engine.interrupt_until_result(seq).status == INTERRUPTED
-        os.kill(int(engine.output[0]), signal.SIGKILL)
-        assert engine.execute("6 * 7").text == "42"

@@ -26,8 +26,7 @@ class Person:
         listener.settimeout(harness.DEADLINE)
         listener.bind(path)
         listener.listen(1)
-        command = [*python.command]
-        command[command.index("engine")] = "terminal"
+        command = python.command_of("terminal")
         self.screen = pexpect.spawn(
             sys.executable, [str(PLAYER), path, json.dumps(command),
                              json.dumps({**python.env, **env})],
@@ -271,9 +270,8 @@ def test_c_code_prints_to_the_terminal_while_the_line_runs(compiled, tmp_path):
 
 
 def test_without_a_terminal_the_runtime_serves_all_the_same(python):
-    command = [*python.command]
-    command[command.index("engine")] = "terminal"
-    with harness.Runtime(["setsid", "--wait", *command], env=python.env) as runtime:
+    command = ["setsid", "--wait", *python.command_of("terminal")]
+    with harness.Runtime(command, env=python.env) as runtime:
         assert runtime.execute("6 * 7", flags=TERMINAL).text == "42"
         assert runtime.result(runtime.task(CHECK, ["1"])).value == ["whole", 0]
         assert b"no terminal" in runtime.drain()[1]
