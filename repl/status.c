@@ -120,6 +120,24 @@ static void show_hosts(tt_span_t report, FILE *out)
     }
 }
 
+/* Cut to a width, whatever the letters. Returns how many columns are left. */
+static size_t show_cut(FILE *out, const char *value, size_t columns)
+{
+    tt_buf_t cut;
+    tt_buf_init(&cut);
+    tt_text_cut(&cut, value, strlen(value), columns);
+    size_t width = tt_text_width((const char *)cut.data, cut.len);
+    fprintf(out, "%s", tt_buf_text(&cut));
+    tt_buf_release(&cut);
+    return columns - width;
+}
+
+/* A column of the table: cut or filled up to its width. */
+static void show_cell(FILE *out, const char *value, size_t columns)
+{
+    fprintf(out, "%*s", (int)show_cut(out, value, columns), "");
+}
+
 static void show_engine(tt_span_t engine, FILE *out)
 {
     char *host = text(engine, "host"), *language = text(engine, "language");
@@ -127,17 +145,23 @@ static void show_engine(tt_span_t engine, FILE *out)
     char *running = text(engine, "running"), *why = text(engine, "text");
     bool busy = real(engine, "running_s") > 0 || *running;
     bool usable = whole(engine, "state_number") <= TT_ENGINE_RESTARTING;
-    char kind[48];
-    snprintf(kind, sizeof kind, "%.20s %.20s", language, version);
-    fprintf(out, "%5lld  %-15.15s %7lld  %-15.15s %-10s %5lld  ",
-            (long long)whole(engine, "id"), host, (long long)whole(engine, "pid"), kind,
-            busy && usable ? "busy" : state, (long long)whole(engine, "queue"));
+    char *kind = tt_printf("%s %s", language, version);
+    fprintf(out, "%5lld  ", (long long)whole(engine, "id"));
+    show_cell(out, host, 15);
+    fprintf(out, " %7lld  ", (long long)whole(engine, "pid"));
+    show_cell(out, kind, 15);
+    fputc(' ', out);
+    show_cell(out, busy && usable ? "busy" : state, 10);
+    fprintf(out, " %5lld  ", (long long)whole(engine, "queue"));
     show_duration(out, busy ? real(engine, "running_s") : real(engine, "since_s"));
-    if (busy && *running)
-        fprintf(out, "  %.40s", running);
-    else if (!usable)
+    if (busy && *running) {
+        fprintf(out, "  ");
+        show_cut(out, running, 40);
+    } else if (!usable) {
         fprintf(out, "  %s", why);
+    }
     fputc('\n', out);
+    free(kind);
     free(host);
     free(language);
     free(version);

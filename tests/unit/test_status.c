@@ -86,12 +86,14 @@ static void pack_head(size_t more)
     key_int("retained_bytes", 1536);
 }
 
+static const char *engine_host = "web1";
+
 static void pack_engine(int id, unsigned state, const char *running, double seconds,
                         const char *why)
 {
     tt_pack_map(&report, 11);
     key_int("id", id);
-    key_text("host", "web1");
+    key_text("host", engine_host);
     key_int("pid", 100 + id);
     key_text("language", "python");
     key_text("version", "3.11.2");
@@ -213,6 +215,27 @@ TEST(an_engine_is_busy_idle_or_out_of_use_with_the_reason)
                 "was eaten\n");
 }
 
+TEST(columns_stand_below_each_other_whatever_the_letters_of_a_name)
+{
+    pack_head(1);
+    tt_pack_text(&report, "engines");
+    tt_pack_array(&report, 3);
+    engine_host = "größe";
+    pack_engine(0, TT_ENGINE_READY, "größe größe größe größe größe größe x größe", 2.0, "");
+    engine_host = "日本日本日本日本";
+    pack_engine(1, TT_ENGINE_READY, "日本日本日本日本日本日本日本日本日本日本日本", 2.0, "");
+    engine_host = "a-name-of-20-columns";
+    pack_engine(2, TT_ENGINE_READY, NULL, 60.0, "");
+    engine_host = "web1";
+    assert_int_equal(show(STATUS_TEXT), 0);
+    assert_part(text,
+                "    0  größe               100  python 3.11.2   busy           3  2.0 s  "
+                "größe größe größe größe größe größe x g…\n"
+                "    1  日本日本日本日…     101  python 3.11.2   busy           3  2.0 s  "
+                "日本日本日本日本日本日本日本日本日本日…\n"
+                "    2  a-name-of-20-c…     102  python 3.11.2   ready          3  60.0 s\n");
+}
+
 TEST(of_many_engines_the_first_hundred_are_shown)
 {
     pack_head(1);
@@ -281,6 +304,7 @@ int main(void)
         ON(the_controller_is_told_in_a_line_without_controls),
         ON(a_host_is_told_in_a_line_and_its_silence_when_it_is_long),
         ON(an_engine_is_busy_idle_or_out_of_use_with_the_reason),
+        ON(columns_stand_below_each_other_whatever_the_letters_of_a_name),
         ON(of_many_engines_the_first_hundred_are_shown),
         ON(equal_reasons_within_a_second_are_one_line),
         ON(a_reason_of_no_engine_names_none),
