@@ -136,10 +136,14 @@ void error_fold_place(tt_buf_t *out, const answer_error_t *error)
 static void write_cut(tt_buf_t *out, tt_span_t message)
 {
     tt_span_t line = first_line(message);
-    bool fits = tt_text_width((const char *)line.data, line.len) <= MESSAGE_COLUMNS;
-    tt_text_cut(out, (const char *)line.data, line.len, MESSAGE_COLUMNS);
+    tt_buf_t text;
+    tt_buf_init(&text);
+    escape(&text, line);
+    bool fits = tt_text_width((const char *)text.data, text.len) <= MESSAGE_COLUMNS;
+    tt_text_cut(out, (const char *)text.data, text.len, MESSAGE_COLUMNS);
     if (fits && line.len < message.len)
         tt_buf_printf(out, " …");
+    tt_buf_release(&text);
 }
 
 static void write_messages(tt_buf_t *out, const error_group_t *group)
@@ -165,7 +169,7 @@ void error_fold_line(tt_buf_t *out, const error_group_t *group)
     }
     tt_span_t line = first_line(error->message);
     tt_buf_printf(out, line.len ? ": " : "");
-    append(out, line);
+    escape(out, line);
     if (line.len < error->message.len)
         tt_buf_printf(out, " …");
 }

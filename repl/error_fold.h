@@ -32,7 +32,7 @@ const error_group_t *error_fold_groups(error_fold_t *self, size_t *count);
 /* Appends one line without newline that tells a group's error: `NameError: name 'f' is not
  * defined` when there is one message, else `ValueError at clean:12, 41 messages, first 3: bad
  * row 3 · ...`. A message of several lines, or too long for a list, is cut and ends in an
- * ellipsis. */
+ * ellipsis; controls are escaped. */
 void error_fold_line(tt_buf_t *out, const error_group_t *group);
 
 /* Appends ` at clean:12`: the function, or the file when the code is in none, and the line;

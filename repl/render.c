@@ -41,17 +41,26 @@ static tt_span_t stderr_of(const answer_t *answer)
     return bare ? (tt_span_t){NULL, 0} : answer->err;
 }
 
+/* What users wrote must not colour what follows. */
+static void end_colours(const render_style_t *style, tt_buf_t *out, size_t start)
+{
+    if (style->terminal)
+        tt_text_reset(out, start);
+}
+
 /* Shows one of the two streams of all answers. */
 static void show_stream(const answer_t *answers, size_t count, const render_style_t *style,
                         bool err, tt_buf_t *out)
 {
     output_style_t look = render_look(style, err);
+    size_t start = out->len;
     output_t *output = output_new();
     for (size_t i = 0; i < count; i++)
         output_add(output, id_of(&answers[i], style), answers[i].host,
                    err ? stderr_of(&answers[i]) : answers[i].out);
     output_show(output, &look, out);
     output_destroy(&output);
+    end_colours(style, out, start);
 }
 
 /* Texts of our own making, one an answer, that are folded and shown behind labels. */
@@ -128,7 +137,7 @@ void render_values(const answer_t *answers, size_t count, const render_style_t *
     for (size_t i = 0; i < count; i++)
         if (answers[i].repr.data)
             fold_add(fold, id_of(&answers[i], style), answers[i].host, answers[i].repr);
-    size_t group_count;
+    size_t group_count, start = out->len;
     const fold_group_t *groups = fold_groups(fold, &group_count);
     for (size_t i = 0; i < group_count; i++) {
         tt_buf_printf(out, "%s", colour.start);
@@ -137,6 +146,7 @@ void render_values(const answer_t *answers, size_t count, const render_style_t *
         label_value(out, groups[i].text);
     }
     fold_destroy(&fold);
+    end_colours(style, out, start);
 }
 
 static void escape(tt_buf_t *out, tt_span_t text)
@@ -233,12 +243,13 @@ static void show_errors(const answer_t *answers, size_t count, const render_styl
             failed[failed_count++] = &answers[i];
             error_fold_add(fold, &answers[i], style->label.items);
         }
-    size_t group_count;
+    size_t group_count, start = out->len;
     const error_group_t *groups = error_fold_groups(fold, &group_count);
     for (size_t i = 0; i < group_count; i++)
         show_error(&groups[i], failed, style, out);
     free(failed);
     error_fold_destroy(&fold);
+    end_colours(style, out, start);
 }
 
 /* Whether it ended by itself, with an exit status. */

@@ -98,6 +98,13 @@ static void test_lines_and_lengths(void **state)
     const error_group_t *groups = error_fold_groups(self, &count);
     check_line(&groups[0], "E\\x0A: one …");
     error_fold_destroy(&self);
+    answers[0].error.message = tt_span("\033[31mred");
+    self = error_fold_new();
+    error_fold_add(self, &answers[0], false);
+    groups = error_fold_groups(self, &count);
+    check_line(&groups[0], "E\\x0A: \\x1B[31mred");
+    error_fold_destroy(&self);
+    answers[0].error.message = tt_span("one\033\ntwo");
     self = error_fold_new();
     error_fold_add(self, &answers[0], false);
     error_fold_add(self, &answers[1], false);
@@ -105,7 +112,7 @@ static void test_lines_and_lengths(void **state)
     wide[59] = 0;
     tt_buf_t want;
     tt_buf_init(&want);
-    tt_buf_printf(&want, "E\\x0A at <px 8>, 2 messages: one … · %s…", wide);
+    tt_buf_printf(&want, "E\\x0A at <px 8>, 2 messages: one\\x1B … · %s…", wide);
     wide[59] = 'x';
     check_line(&groups[0], tt_buf_text(&want));
     tt_buf_release(&want);

@@ -207,6 +207,23 @@ static void test_colour(void **state)
           "\033[33m[0 err]\033[0m b\n\033[31m[1] exit 1\033[0m\n");
 }
 
+static void test_colours_of_users(void **state)
+{
+    (void)state;
+    fixture_t self;
+    set_up(&self);
+    self.answers[0].out = tt_span("\033[31mred\n");
+    self.answers[0].repr = tt_span("\033[32mgreen");
+    set_error(&self.answers[0], "ValueError", "\033[31mbad", "Traceback\n\033[1mbold");
+    check(&self, 1, "[0] \033[31mred\nOut[0:5]: \033[32mgreen\n",
+          "[0:5] ValueError: \\x1B[31mbad\nTraceback\n\033[1mbold\n");
+    self.style.terminal = true;
+    check(&self, 1, "[0] \033[31mred\n\033[0mOut[0:5]: \033[32mgreen\n\033[0m",
+          "[0:5] ValueError: \\x1B[31mbad\nTraceback\n\033[1mbold\n\033[0m");
+    self.answers[0] = self.answers[1];
+    check(&self, 0, "", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_colour),
+        cmocka_unit_test(test_colours_of_users),
         cmocka_unit_test(test_exits),
         cmocka_unit_test(test_notes),
         cmocka_unit_test(test_bare_newline_of_an_interrupt),
