@@ -303,11 +303,27 @@ size_t job_failed(const job_t *self)
     return failed;
 }
 
+/* Counts a part that is not well. */
+static void count_part(timing_t *timing, unsigned status)
+{
+    bool stopped = status == TT_STATUS_INTERRUPTED || status == TT_STATUS_TIMEOUT;
+    bool unstarted = status == TT_STATUS_CANCELLED;
+    timing->stopped += stopped;
+    timing->unstarted += unstarted;
+    timing->failed += status != TT_STATUS_OK && !stopped && !unstarted;
+}
+
 timing_t job_timing(const job_t *self)
 {
     int64_t serial = 0, end = self->done ? self->ended_ns : tt_now_ns();
-    for (size_t i = 0; i < self->part_count; i++)
+    timing_t timing = {.items = self->part_count,
+                       .elapsed_s = (double)(end - self->started_ns) / 1e9,
+                       .map = self->map};
+    for (size_t i = 0; i < self->part_count; i++) {
         serial += self->parts[i].run_ns;
-    return (timing_t){self->part_count, (double)(end - self->started_ns) / 1e9,
-                      (double)serial / 1e9};
+        if (self->parts[i].done)
+            count_part(&timing, self->parts[i].status);
+    }
+    timing.serial_s = (double)serial / 1e9;
+    return timing;
 }

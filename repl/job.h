@@ -94,6 +94,7 @@ void job_answers_release(job_answer_t **answers, size_t count);
 /* How many parts have failed. */
 size_t job_failed(const job_t *self);
 
+/* How it went so far, and how long it took. */
 timing_t job_timing(const job_t *self);
 
 #endif

@@ -115,27 +115,12 @@ static size_t show(session_t *self, const job_t *job)
     return failed;
 }
 
-/* `459 done, 41 failed` or `212 done, 8 stopped, 280 not started`. */
 static void tell_parts(const job_t *job)
 {
-    size_t ok = 0, failed = 0, stopped = 0, unstarted = 0;
-    for (size_t i = 0; i < job->part_count; i++) {
-        unsigned status = job->parts[i].status;
-        ok += status == TT_STATUS_OK;
-        stopped += status == TT_STATUS_INTERRUPTED || status == TT_STATUS_TIMEOUT;
-        unstarted += status == TT_STATUS_CANCELLED;
-        failed += status == TT_STATUS_ERROR || status == TT_STATUS_LOST ||
-                  status == TT_STATUS_UNKNOWN || status == TT_STATUS_REFUSED;
-    }
     tt_buf_t line;
+    timing_t timing = job_timing(job);
     tt_buf_init(&line);
-    tt_buf_printf(&line, "%zu done", ok);
-    if (failed)
-        tt_buf_printf(&line, ", %zu failed", failed);
-    if (stopped)
-        tt_buf_printf(&line, ", %zu stopped", stopped);
-    if (unstarted)
-        tt_buf_printf(&line, ", %zu not started", unstarted);
+    timing_parts(&line, &timing);
     screen_note("%s\n", tt_buf_text(&line));
     tt_buf_release(&line);
 }
@@ -159,8 +144,8 @@ int session_finish_job(session_t *self, job_t *job)
     int status = 0;
     size_t failed = show(self, job);
     job->shown = true;
-    if (job->map && failed > 0)
-        tell_parts(job);
+    if (job->map && failed > 0 && (self->json || !job->background))
+        tell_parts(job); /* else they are told with the times */
     if (job->name_count > 0 || job->background)
         status = session_bind_job(self, job);
     if (job->map && job->name_count == 0 && failed == 0 && !self->json)

@@ -54,11 +54,47 @@ void timing_line(tt_buf_t *out, const timing_t *timing)
         tt_buf_printf(out, ": serial would have been faster");
 }
 
-void timing_done(tt_buf_t *out, int job, const timing_t *timing)
+void timing_parts(tt_buf_t *out, const timing_t *timing)
 {
-    tt_buf_printf(out, "[%d] done · ", job);
+    size_t bad = timing->failed + timing->stopped + timing->unstarted;
+    tt_buf_printf(out, "%zu done", timing->items > bad ? timing->items - bad : 0);
+    if (timing->failed)
+        tt_buf_printf(out, ", %zu failed", timing->failed);
+    if (timing->stopped)
+        tt_buf_printf(out, ", %zu stopped", timing->stopped);
+    if (timing->unstarted)
+        tt_buf_printf(out, ", %zu not started", timing->unstarted);
+}
+
+static void write_map(tt_buf_t *out, const timing_t *timing, size_t bad)
+{
+    if (bad) {
+        timing_parts(out, timing);
+        tt_buf_printf(out, " · ");
+        timing_duration(out, timing->elapsed_s);
+        return;
+    }
+    tt_buf_printf(out, "done · ");
     write_items(out, timing);
     double factor = speed_up(timing);
     if (factor > 0)
         write_speed_up(out, factor);
+}
+
+static void write_engines(tt_buf_t *out, const timing_t *timing, size_t bad)
+{
+    tt_buf_printf(out, "%s · ", timing->failed ? "failed" : bad ? "stopped" : "done");
+    if (bad && timing->items > 1)
+        tt_buf_printf(out, "%zu of %zu engines · ", bad, timing->items);
+    timing_duration(out, timing->elapsed_s);
+}
+
+void timing_done(tt_buf_t *out, int job, const timing_t *timing)
+{
+    size_t bad = timing->failed + timing->stopped + timing->unstarted;
+    tt_buf_printf(out, "[%d] ", job);
+    if (timing->map)
+        write_map(out, timing, bad);
+    else
+        write_engines(out, timing, bad);
 }

@@ -1,13 +1,18 @@
-/* How long a job took, in a line: `10 items · 0.21 s · serial 0.80 s · speed-up 3.8x`. */
+/* How a job went and how long it took, in a line: `10 items · 0.21 s · serial 0.80 s · speed-up
+ * 3.8x`, `[13] 459 done, 41 failed · 5.0 s`. */
 #ifndef TIMING_H
 #define TIMING_H
 
 #include "buf.h"
 
+#include <stdbool.h>
+
 typedef struct {
-    size_t items;
+    size_t items;     /* of a map, or engines */
     double elapsed_s; /* from submitting to the last result */
     double serial_s;  /* the items' own run times, summed */
+    bool map;
+    size_t failed, stopped, unstarted; /* of the items; the rest is well */
 } timing_t;
 
 /* Appends a duration: `0.21 s`, `5.0 s`, `500 s`, `16 min 40 s`, `2 h 05 min`. What is negative
@@ -17,7 +22,12 @@ void timing_duration(tt_buf_t *out, double seconds);
 /* Appends the line, without newline. When serial work would have been faster it says so. */
 void timing_line(tt_buf_t *out, const timing_t *timing);
 
-/* Appends `[13] done · 10 items · 5.0 s · speed-up 2.0x`, for a job in the background. */
+/* Appends `459 done, 41 failed` or `212 done, 8 stopped, 280 not started`. */
+void timing_parts(tt_buf_t *out, const timing_t *timing);
+
+/* Appends the line of a job in the background that has ended, without newline: of a map `[13]
+ * done · 10 items · 5.0 s · speed-up 2.0x` or `[13] 459 done, 41 failed · 5.0 s`, else `[6]
+ * done · 1.0 s` or `[6] failed · 2 of 4 engines · 1.0 s`. */
 void timing_done(tt_buf_t *out, int job, const timing_t *timing);
 
 #endif

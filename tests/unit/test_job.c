@@ -383,6 +383,24 @@ TEST(times_are_from_submitting_to_the_last_result_and_the_runs_summed)
     assert_int_equal(timing.items, 2);
     assert_true(timing.elapsed_s == 2.0);
     assert_true(timing.serial_s == 3.0);
+    assert_int_equal(timing.failed + timing.stopped + timing.unstarted, 0);
+}
+
+TEST(parts_that_are_not_well_are_counted_by_how_they_ended)
+{
+    static const unsigned statuses[] = {TT_STATUS_OK,      TT_STATUS_ERROR,
+                                        TT_STATUS_LOST,    TT_STATUS_INTERRUPTED,
+                                        TT_STATUS_TIMEOUT, TT_STATUS_CANCELLED};
+    new_job(7, true);
+    job->submitted = 7;
+    for (size_t i = 0; i < 6; i++)
+        give_item(i, statuses[i]);
+    timing_t timing = job_timing(job);
+    assert_true(timing.map);
+    assert_int_equal(timing.items, 7);
+    assert_int_equal(timing.failed, 2);
+    assert_int_equal(timing.stopped, 2);
+    assert_int_equal(timing.unstarted, 1);
 }
 
 #define ON(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -408,6 +426,7 @@ int main(void)
         ON(a_map_that_is_fed_no_more_cancels_what_was_not_submitted_and_waits_for_the_rest),
         ON(a_map_of_nothing_is_done_when_it_is_fed_no_more),
         ON(a_map_that_is_done_finishes_once_though_it_is_cancelled_then),
+        ON(parts_that_are_not_well_are_counted_by_how_they_ended),
         ON(times_are_from_submitting_to_the_last_result_and_the_runs_summed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

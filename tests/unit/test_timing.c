@@ -35,6 +35,7 @@ static void check_line(timing_t timing, const char *want, const char *want_done)
 {
     tt_buf_t out;
     tt_buf_init(&out);
+    timing.map = true;
     timing_line(&out, &timing);
     assert_string_equal(tt_buf_text(&out), want);
     out.len = 0;
@@ -46,21 +47,62 @@ static void check_line(timing_t timing, const char *want, const char *want_done)
 static void test_line(void **state)
 {
     (void)state;
-    check_line((timing_t){10, 0.21, 0.8}, "10 items · 0.21 s · serial 0.80 s · speed-up 3.8x",
+    check_line((timing_t){.items = 10, .elapsed_s = 0.21, .serial_s = 0.8},
+               "10 items · 0.21 s · serial 0.80 s · speed-up 3.8x",
                "[13] done · 10 items · 0.21 s · speed-up 3.8x");
-    check_line((timing_t){500, 5, 500}, "500 items · 5.0 s · serial 500 s · speed-up 100x",
+    check_line((timing_t){.items = 500, .elapsed_s = 5, .serial_s = 500},
+               "500 items · 5.0 s · serial 500 s · speed-up 100x",
                "[13] done · 500 items · 5.0 s · speed-up 100x");
-    check_line((timing_t){10, 0.01, 0.001},
+    check_line((timing_t){.items = 10, .elapsed_s = 0.01, .serial_s = 0.001},
                "10 items · 0.01 s · serial 0.00 s: serial would have been faster",
                "[13] done · 10 items · 0.01 s");
-    check_line((timing_t){1, 0, 0},
+    check_line((timing_t){.items = 1, .elapsed_s = 0, .serial_s = 0},
                "1 item · 0.00 s · serial 0.00 s: serial would have been faster",
                "[13] done · 1 item · 0.00 s");
 }
 
+static void check_done(timing_t timing, const char *want)
+{
+    tt_buf_t out;
+    tt_buf_init(&out);
+    timing_done(&out, 6, &timing);
+    assert_string_equal(tt_buf_text(&out), want);
+    tt_buf_release(&out);
+}
+
+static void test_engines(void **state)
+{
+    (void)state;
+    check_done((timing_t){0}, "[6] done · 0.00 s");
+    check_done((timing_t){.items = 4, .elapsed_s = 1, .serial_s = 4}, "[6] done · 1.0 s");
+    check_done((timing_t){.items = 4, .elapsed_s = 5, .failed = 2},
+               "[6] failed · 2 of 4 engines · 5.0 s");
+    check_done((timing_t){.items = 4, .elapsed_s = 5, .failed = 1, .stopped = 2},
+               "[6] failed · 3 of 4 engines · 5.0 s");
+    check_done((timing_t){.items = 4, .elapsed_s = 5, .stopped = 3, .unstarted = 1},
+               "[6] stopped · 4 of 4 engines · 5.0 s");
+    check_done((timing_t){.items = 1, .elapsed_s = 5, .failed = 1}, "[6] failed · 5.0 s");
+}
+
+static void test_items(void **state)
+{
+    (void)state;
+    check_done((timing_t){.items = 500, .elapsed_s = 5, .map = true, .failed = 41},
+               "[6] 459 done, 41 failed · 5.0 s");
+    check_done(
+        (timing_t){.items = 500, .elapsed_s = 5, .map = true, .stopped = 8, .unstarted = 280},
+        "[6] 212 done, 8 stopped, 280 not started · 5.0 s");
+    check_done((timing_t){.items = 1, .map = true, .failed = 2},
+               "[6] 0 done, 2 failed · 0.00 s");
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_duration),
-                                       cmocka_unit_test(test_line)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_duration),
+        cmocka_unit_test(test_line),
+        cmocka_unit_test(test_engines),
+        cmocka_unit_test(test_items),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
