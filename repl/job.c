@@ -303,6 +303,19 @@ size_t job_failed(const job_t *self)
     return failed;
 }
 
+fold_member_t *job_missing(const job_t *self, size_t *count)
+{
+    fold_member_t *members = tt_alloc((self->left + 1) * sizeof *members);
+    *count = 0;
+    for (size_t i = 0; i < self->part_count && *count < self->left; i++) {
+        const job_part_t *part = &self->parts[i];
+        if (!part->done)
+            members[(*count)++] =
+                (fold_member_t){self->map ? (int)i : part->engine, part->host, i};
+    }
+    return members;
+}
+
 /* Counts a part that is not well. */
 static void count_part(timing_t *timing, unsigned status)
 {

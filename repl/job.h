@@ -94,6 +94,10 @@ void job_answers_release(job_answer_t **answers, size_t count);
 /* How many parts have failed. */
 size_t job_failed(const job_t *self);
 
+/* The parts that have not ended, as members of a label (labels want them in order of id), and
+ * how many. The caller's to free; hosts are borrowed. */
+fold_member_t *job_missing(const job_t *self, size_t *count);
+
 /* How it went so far, and how long it took. */
 timing_t job_timing(const job_t *self);
 

@@ -22,6 +22,11 @@ static colour_t choose(const render_style_t *style, colour_t colour)
     return style->colour ? colour : plain;
 }
 
+static void escape(tt_buf_t *out, tt_span_t text)
+{
+    tt_text_escape(out, (const char *)text.data, text.len);
+}
+
 static int id_of(const answer_t *answer, const render_style_t *style)
 {
     return style->label.items ? answer->item : answer->engine;
@@ -149,11 +154,6 @@ void render_values(const answer_t *answers, size_t count, const render_style_t *
     end_colours(style, out, start);
 }
 
-static void escape(tt_buf_t *out, tt_span_t text)
-{
-    tt_text_escape(out, (const char *)text.data, text.len);
-}
-
 static char *note_text(const answer_t *answer)
 {
     tt_buf_t text;
@@ -225,8 +225,10 @@ static void show_error(const error_group_t *group, const answer_t *const *failed
     error_fold_line(out, group);
     if (style->label.items)
         show_engines(group, failed, style, out);
-    if (group->first->hint)
-        tt_buf_printf(out, " · %s", group->first->hint);
+    if (group->first->hint) {
+        tt_buf_printf(out, " · ");
+        escape(out, tt_span(group->first->hint));
+    }
     tt_buf_printf(out, "%s\n", colour.end);
     if (!style->label.items || group->message_count == 1)
         show_traceback(group, out);

@@ -12,7 +12,10 @@ enum { ANSWERS = 3 };
 
 static void show(answer_t *answers)
 {
-    const render_style_t style = {{.job = 5, .total = ANSWERS}, ANSWERS, true};
+    const render_style_t style = {.label = {.job = 5, .total = ANSWERS},
+                                  .engines = ANSWERS,
+                                  .colour = true,
+                                  .terminal = true};
     tt_buf_t out, err;
     tt_buf_init(&out);
     tt_buf_init(&err);

@@ -403,6 +403,22 @@ TEST(parts_that_are_not_well_are_counted_by_how_they_ended)
     assert_int_equal(timing.unstarted, 1);
 }
 
+TEST(those_who_have_not_answered_are_known)
+{
+    size_t count;
+    new_job(3, false);
+    give_px(6, TT_STATUS_OK, "", "");
+    fold_member_t *missing = job_missing(job, &count);
+    assert_int_equal(count, 2);
+    assert_int_equal(missing[0].id, 4);
+    assert_int_equal(missing[1].id, 8);
+    free(missing);
+    give_px(4, TT_STATUS_OK, "", "");
+    give_px(8, TT_STATUS_OK, "", "");
+    free(job_missing(job, &count));
+    assert_int_equal(count, 0);
+}
+
 #define ON(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -427,6 +443,7 @@ int main(void)
         ON(a_map_of_nothing_is_done_when_it_is_fed_no_more),
         ON(a_map_that_is_done_finishes_once_though_it_is_cancelled_then),
         ON(parts_that_are_not_well_are_counted_by_how_they_ended),
+        ON(those_who_have_not_answered_are_known),
         ON(times_are_from_submitting_to_the_last_result_and_the_runs_summed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
