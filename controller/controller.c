@@ -467,29 +467,41 @@ static void on_bye(controller_t *self, peer_t *peer, tt_message_t *message,
 
 /* ---- messages of hosts */
 
+/* [engine, task, ms, queued, ms since it was first interrupted] */
+static void note_running(controller_t *self, const peer_t *host, tt_span_t entry)
+{
+    tt_reader_t reader = tt_reader(entry);
+    size_t fields = 0;
+    int64_t id = -1, ms = 0;
+    uint64_t task = 0, ignoring_ms = 0;
+    if (tt_read_array(&reader, &fields) != 0 || tt_read_int(&reader, &id) != 0 ||
+        tt_read_uint(&reader, &task) != 0 || tt_read_int(&reader, &ms) != 0)
+        return;
+    if (tt_skip(&reader) == 0)
+        tt_read_uint(&reader, &ignoring_ms);
+    engine_t *engine = registry_find(&self->registry, id);
+    if (engine == NULL || engine->host != host)
+        return;
+    engine->running_task = task;
+    engine->running_ms = ms;
+    engine->ignoring_ms = ignoring_ms;
+}
+
 static void on_beat(controller_t *self, peer_t *peer, tt_message_t *message,
                     tt_frames_t *payload)
 {
     tt_reader_t reader = tt_reader(message->as.beat.running);
-    size_t count = 0, fields;
+    tt_span_t entry;
+    size_t count = 0;
     (void)payload;
     peer->rss_bytes = message->as.beat.rss_bytes;
     for (size_t i = 0; i < self->registry.count; i++)
         if (self->registry.engines[i]->host == peer)
-            self->registry.engines[i]->running_task = 0;
+            self->registry.engines[i]->running_task = self->registry.engines[i]->ignoring_ms =
+                0;
     tt_read_array(&reader, &count);
-    for (size_t i = 0; i < count && tt_read_array(&reader, &fields) == 0 && fields == 4; i++) {
-        int64_t id = -1, ms = 0;
-        uint64_t task = 0;
-        if (tt_read_int(&reader, &id) != 0 || tt_read_uint(&reader, &task) != 0 ||
-            tt_read_int(&reader, &ms) != 0 || tt_skip(&reader) != 0)
-            break;
-        engine_t *engine = registry_find(&self->registry, id);
-        if (engine && engine->host == peer) {
-            engine->running_task = task;
-            engine->running_ms = ms;
-        }
-    }
+    for (size_t i = 0; i < count && tt_read_raw(&reader, &entry) == 0; i++)
+        note_running(self, peer, entry);
     tt_message_t back = tt_message(TT_MSG_BEAT, 0);
     back.as.beat.sent_ns = message->as.beat.sent_ns;
     tt_outbox_send(peer->outbox, &back, NULL);
@@ -501,7 +513,7 @@ static void on_engine(controller_t *self, peer_t *peer, tt_message_t *message,
     const tt_msg_engine_t *news = &message->as.engine;
     engine_t *engine = registry_find(&self->registry, news->engine);
     (void)payload;
-    if (engine == NULL || engine->host != peer || news->state > TT_ENGINE_GONE)
+    if (engine == NULL || engine->host != peer || news->state > TT_ENGINE_STOPPED)
         return;
     engine->state = (tt_engine_state_t)news->state;
     engine->pid = (int)news->pid;
@@ -515,6 +527,8 @@ static void on_engine(controller_t *self, peer_t *peer, tt_message_t *message,
         reasons_add(&self->reasons, engine->id, engine->host_name, engine->text);
     if (engine->state == TT_ENGINE_READY)
         dispatch_engine_free(self, engine);
+    else if (engine->state == TT_ENGINE_STOPPED)
+        dispatch_engine_stopped(self, engine);
     else if (!engine_usable(engine))
         dispatch_engine_failed(self, engine, engine->text);
     if (engine->state == TT_ENGINE_GONE) {

@@ -81,6 +81,8 @@ void dispatch_engine_free(controller_t *self, engine_t *engine);
 void dispatch_engine_lost(controller_t *self, engine_t *engine, const char *cause);
 /* The engine will not run (again): what waited for it ends. */
 void dispatch_engine_failed(controller_t *self, engine_t *engine, const char *cause);
+/* The engine has been stopped and may go on: what it has not started is asked back. */
+void dispatch_engine_stopped(controller_t *self, engine_t *engine);
 void dispatch_client_gone(controller_t *self, peer_t *client);
 
 /* ---- functions (blobs.c) */

@@ -200,6 +200,27 @@ static void send_direct(controller_t *self, engine_t *engine)
     }
 }
 
+/* Asks a host for a part that its engine may not have started. */
+static void recall(part_t *part)
+{
+    tt_buf_t engines;
+    part->recalled = true;
+    tt_buf_init(&engines);
+    tt_ids_pack(&engines, &part->engine_id, 1);
+    tt_message_t message = tt_message(TT_MSG_RECALL, part->task->id);
+    message.as.recall.engines = (tt_span_t){engines.data, engines.len};
+    tt_outbox_send(part->engine->host->outbox, &message, NULL);
+    tt_buf_release(&engines);
+}
+
+void dispatch_engine_stopped(controller_t *self, engine_t *engine)
+{
+    (void)self;
+    for (part_t *part = engine->sent.first; part; part = part->next)
+        if (part->task->balanced && !part->recalled)
+            recall(part);
+}
+
 /* An engine idles while others have work that has not started: asks some of it back. */
 static void recall_for(controller_t *self, engine_t *idle)
 {
@@ -215,14 +236,8 @@ static void recall_for(controller_t *self, engine_t *idle)
         part = part->prev;
     if (part == NULL || part == busiest->sent.first)
         return;
-    part->recalled = idle->recalling = true;
-    tt_buf_t engines;
-    tt_buf_init(&engines);
-    tt_ids_pack(&engines, &busiest->id, 1);
-    tt_message_t message = tt_message(TT_MSG_RECALL, part->task->id);
-    message.as.recall.engines = (tt_span_t){engines.data, engines.len};
-    tt_outbox_send(busiest->host->outbox, &message, NULL);
-    tt_buf_release(&engines);
+    idle->recalling = true;
+    recall(part);
 }
 
 static void send_balanced(controller_t *self)

@@ -280,6 +280,7 @@ static uint64_t missing(const controller_t *self, uint64_t total)
 {
     size_t have = registry_count(&self->registry, TT_ENGINE_READY) +
                   registry_count(&self->registry, TT_ENGINE_STARTING) +
+                  registry_count(&self->registry, TT_ENGINE_STOPPED) +
                   registry_count(&self->registry, TT_ENGINE_RESTARTING);
     return have < total ? total - have : 0;
 }
@@ -353,7 +354,7 @@ static bool adopt_one(controller_t *self, peer_t *host, tt_reader_t *fields)
         engine = registry_add(&self->registry, (int)id);
     engine->host = host;
     engine->pid = (int)pid;
-    engine->state = state <= TT_ENGINE_GONE ? (tt_engine_state_t)state : TT_ENGINE_STARTING;
+    engine->state = state <= TT_ENGINE_STOPPED ? (tt_engine_state_t)state : TT_ENGINE_STARTING;
     engine->text[0] = 0;
     snprintf(engine->host_name, sizeof engine->host_name, "%s", host->host);
     tt_read_text(fields, engine->language, sizeof engine->language);

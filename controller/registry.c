@@ -50,7 +50,7 @@ void registry_remove(registry_t *self, engine_t *engine)
 bool engine_usable(const engine_t *self)
 {
     return self->state == TT_ENGINE_STARTING || self->state == TT_ENGINE_READY ||
-           self->state == TT_ENGINE_RESTARTING;
+           self->state == TT_ENGINE_RESTARTING || self->state == TT_ENGINE_STOPPED;
 }
 
 size_t registry_count(const registry_t *self, tt_engine_state_t state)

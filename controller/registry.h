@@ -24,8 +24,9 @@ typedef struct engine {
     int64_t mean_run_ns;
     uint64_t running_task; /* as of the host's last beat */
     int64_t running_ms;
-    uint64_t done;  /* tasks ended */
-    bool recalling; /* another engine's work was asked back for it */
+    uint64_t ignoring_ms; /* since its task was asked to stop, as of the host's last beat */
+    uint64_t done;        /* tasks ended */
+    bool recalling;       /* another engine's work was asked back for it */
 } engine_t;
 
 typedef struct {

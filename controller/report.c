@@ -5,7 +5,10 @@
 #include "pack.h"
 
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { IGNORES_MS = 5000 }; /* after which an interrupt is taken to be ignored */
 
 static void text(tt_buf_t *out, const char *key, const char *value)
 {
@@ -93,10 +96,39 @@ static void pack_hosts(controller_t *self, tt_buf_t *out)
     }
 }
 
+static bool ignores(const engine_t *engine)
+{
+    return engine->ignoring_ms > IGNORES_MS && engine->sent.count > 0;
+}
+
+/* Tasks that were interrupted and run on. */
+static void pack_ignoring(controller_t *self, tt_buf_t *out)
+{
+    struct timespec t;
+    char words[128];
+    clock_gettime(CLOCK_REALTIME, &t);
+    for (size_t i = 0; i < self->registry.count; i++) {
+        const engine_t *engine = self->registry.engines[i];
+        if (!ignores(engine))
+            continue;
+        double seconds = (double)engine->ignoring_ms / 1e3;
+        snprintf(words, sizeof words, "its task ignores interrupts for %.0f s: %%restart %d",
+                 seconds, engine->id);
+        tt_pack_map(out, 4);
+        real(out, "when", (double)t.tv_sec - seconds);
+        number(out, "engine", (uint64_t)engine->id);
+        text(out, "host", engine->host_name);
+        text(out, "text", words);
+    }
+}
+
 static void pack_reasons(controller_t *self, tt_buf_t *out)
 {
+    size_t ignoring = 0;
+    for (size_t i = 0; i < self->registry.count; i++)
+        ignoring += ignores(self->registry.engines[i]);
     tt_pack_text(out, "why");
-    tt_pack_array(out, self->reasons.count);
+    tt_pack_array(out, self->reasons.count + ignoring);
     for (size_t i = 0; i < self->reasons.count; i++) {
         const reason_t *reason = reasons_get(&self->reasons, i);
         tt_pack_map(out, 4);
@@ -109,6 +141,7 @@ static void pack_reasons(controller_t *self, tt_buf_t *out)
         text(out, "host", reason->host);
         text(out, "text", reason->text);
     }
+    pack_ignoring(self, out);
 }
 
 void report_pack(controller_t *self, tt_buf_t *out)

@@ -56,6 +56,7 @@ static void close_process(engine_t *self)
     self->leave_timer = self->names_timer = 0;
     names_release(&self->names);
     self->names_refused = false;
+    self->stop_signal = 0;
     tt_link_destroy(&self->link);
     for (int i = 0; i < 2; i++) {
         tt_loop_remove_fd(self->loop, self->out[i].fd);
@@ -219,11 +220,24 @@ void engine_started_as(engine_t *self, pid_t pid)
 
 /* ---- telling the controller */
 
+/* The state that others are told. */
+static unsigned told_state(const engine_t *self)
+{
+    return self->stop_signal && self->state == TT_ENGINE_READY ? TT_ENGINE_STOPPED
+                                                               : self->state;
+}
+
 void engine_report(engine_t *self, const char *text)
 {
+    char stopped[128];
+    if (text == NULL && self->stop_signal) {
+        snprintf(stopped, sizeof stopped, "stopped by %s; kill -CONT %d goes on",
+                 tt_signal_name(self->stop_signal), (int)self->pid);
+        text = stopped;
+    }
     tt_message_t message = tt_message(TT_MSG_ENGINE, 0);
     message.as.engine.engine = self->id;
-    message.as.engine.state = self->state;
+    message.as.engine.state = told_state(self);
     message.as.engine.pid = self->pid;
     message.as.engine.language = tt_span(self->spec->language);
     message.as.engine.version = tt_span(self->version);
@@ -237,7 +251,7 @@ void engine_pack(const engine_t *self, tt_buf_t *out)
     tt_pack_array(out, 6);
     tt_pack_int(out, self->id);
     tt_pack_int(out, self->pid);
-    tt_pack_uint(out, self->state);
+    tt_pack_uint(out, told_state(self));
     tt_pack_text(out, self->spec->language);
     tt_pack_text(out, self->version);
     tt_pack_text(out, self->program);
@@ -264,11 +278,14 @@ bool engine_pack_running(const engine_t *self, tt_buf_t *out)
     const part_t *part = engine_running(self);
     if (part == NULL || engine_asked_itself(part))
         return false;
-    tt_pack_array(out, 4);
+    int64_t now = tt_now_ns();
+    bool ignores = part->asked_ns && self->stop_signal == 0;
+    tt_pack_array(out, 5);
     tt_pack_int(out, self->id);
     tt_pack_uint(out, part->task->id);
-    tt_pack_int(out, (tt_now_ns() - part->sent_ns) / 1000000);
+    tt_pack_int(out, (now - part->sent_ns) / 1000000);
     tt_pack_uint(out, self->waiting.count + self->sent.count - 1);
+    tt_pack_int(out, ignores ? (now - part->asked_ns) / 1000000 : 0);
     return true;
 }
 
@@ -355,7 +372,8 @@ void engine_drop_blob(engine_t *self, tt_span_t hash)
 static size_t window(const engine_t *self)
 {
     const part_t *first = self->sent.first;
-    if (self->state != TT_ENGINE_READY || self->sync_due || (first && first->task->now))
+    if (self->state != TT_ENGINE_READY || self->stop_signal || self->sync_due ||
+        (first && first->task->now))
         return 0;
     if (!(self->features & TT_FEATURE_PAGE))
         return 1;
@@ -641,6 +659,16 @@ static void start_again(engine_t *self, bool was_ready)
         engine_start(self);
     }
     self->ending[0] = 0;
+}
+
+void engine_stopped(engine_t *self, int signal)
+{
+    if (self->stop_signal == signal)
+        return;
+    self->stop_signal = signal;
+    engine_report(self, signal ? NULL : "goes on");
+    engine_pump(self);
+    engine_refresh_names(self);
 }
 
 void engine_died(engine_t *self, int wait_status)

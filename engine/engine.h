@@ -57,6 +57,8 @@ void engine_forget_waiting(engine_t *self);
 void engine_kill(engine_t *self, bool for_good, const char *why);
 /* Asks the interpreter to end, for a shutdown. */
 void engine_stop(engine_t *self);
+/* SIGCHLD: a signal has stopped the interpreter; 0: it goes on. */
+void engine_stopped(engine_t *self, int signal);
 /* SIGCHLD: the interpreter has ended. */
 void engine_died(engine_t *self, int wait_status);
 /* A function is no longer wanted. */
@@ -67,7 +69,8 @@ void engine_report(engine_t *self, const char *text);
 /* Appends [id, uuid-less identity ...] for HELLO: [id, pid, state, language, version, program].
  */
 void engine_pack(const engine_t *self, tt_buf_t *out);
-/* Appends [id, task, running ms, queued] when it runs something; returns whether it did. */
+/* Appends [id, task, running ms, queued, ms since it was asked to stop] when it runs something;
+ * returns whether it did. */
 bool engine_pack_running(const engine_t *self, tt_buf_t *out);
 
 #endif

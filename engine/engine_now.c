@@ -14,10 +14,14 @@ bool engine_asked_itself(const part_t *part)
     return part->stray && part->task->now;
 }
 
+static bool takes(const engine_t *self)
+{
+    return self->state == TT_ENGINE_READY && self->leave_timer == 0 && self->stop_signal == 0;
+}
+
 static bool idles(const engine_t *self)
 {
-    return self->state == TT_ENGINE_READY && self->leave_timer == 0 &&
-           self->waiting.first == NULL && self->sent.first == NULL;
+    return takes(self) && self->waiting.first == NULL && self->sent.first == NULL;
 }
 
 void engine_make_way(engine_t *self)
@@ -68,7 +72,7 @@ void engine_ask(engine_t *self, part_t *part)
     engine_make_way(self);
     const part_t *first = self->sent.first;
     bool free = first == NULL || engine_asked_itself(first);
-    if (self->state != TT_ENGINE_READY || self->leave_timer || self->waiting.first || !free) {
+    if (!takes(self) || self->waiting.first || !free) {
         engine_answer_busy(self, part);
         return;
     }

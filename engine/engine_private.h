@@ -41,6 +41,7 @@ struct engine {
     bool names_old;       /* a task may have changed them */
     bool names_refused;   /* its runtime does not complete */
 
+    int stop_signal; /* that has stopped its process; 0: none has */
     int failed_starts;
     bool given_up;    /* do not start it again */
     char ending[256]; /* why it ended, when that was our doing */

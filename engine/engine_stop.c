@@ -43,6 +43,8 @@ static bool try_signal(engine_t *self, part_t *part)
         self->sync_due = true;
     part->signals++;
     part->signalled_ns = tt_now_ns();
+    if (part->asked_ns == 0)
+        part->asked_ns = part->signalled_ns;
     return true;
 }
 

@@ -562,15 +562,35 @@ static void drain_zygotes(host_t *self)
             zygote_drain(spec->zygote);
 }
 
+static void note_stop(host_t *self, const siginfo_t *info)
+{
+    siginfo_t taken = {0};
+    engine_t *engine = find_pid(self, info->si_pid);
+    bool stopped = info->si_code == CLD_STOPPED;
+    waitid(P_PID, (id_t)info->si_pid, &taken, (stopped ? WSTOPPED : WCONTINUED) | WNOHANG);
+    if (engine)
+        engine_stopped(engine, stopped ? info->si_status : 0);
+}
+
+static int next_child(siginfo_t *info)
+{
+    info->si_pid = 0;
+    int what = WEXITED | WSTOPPED | WCONTINUED | WNOHANG | WNOWAIT;
+    return waitid(P_ALL, 0, info, what) == 0 ? info->si_pid : 0;
+}
+
 /* We are a subreaper: whatever ends below us is reaped here. An engine's group is killed before
  * its pid can be used again; what left the group is swept by the parent at the end. */
 static void reap(host_t *self)
 {
-    siginfo_t info = {0};
+    siginfo_t info;
     drain_zygotes(self);
-    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid > 0) {
-        pid_t pid = info.si_pid;
+    for (pid_t pid; (pid = next_child(&info)) > 0;) {
         int status = 0;
+        if (info.si_code == CLD_STOPPED || info.si_code == CLD_CONTINUED) {
+            note_stop(self, &info);
+            continue;
+        }
         engine_t *engine = find_pid(self, pid);
         spec_t *spec = engine ? NULL : find_zygote(self, pid);
         if (engine)
@@ -583,7 +603,6 @@ static void reap(host_t *self)
         } else if (spec) {
             zygote_died(spec->zygote, status);
         }
-        info.si_pid = 0;
     }
     if (self->stopping && !any_alive(self))
         tt_loop_stop(self->loop);

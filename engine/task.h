@@ -32,6 +32,7 @@ typedef struct part {
     stop_t stop;      /* the interrupt that is due */
     unsigned signals; /* interrupts that were sent for it */
     int64_t signalled_ns;
+    int64_t asked_ns; /* when the first of all interrupts was sent for it; 0: none was */
     uint64_t dropped; /* bytes of its output that were cut */
     uint64_t output;  /* bytes of its output so far */
     bool stray;       /* its controller is gone: nobody waits for it any more */

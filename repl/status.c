@@ -154,11 +154,11 @@ static void show_engine(tt_span_t engine, FILE *out)
     show_cell(out, busy && usable ? "busy" : state, 10);
     fprintf(out, " %5lld  ", (long long)whole(engine, "queue"));
     show_duration(out, busy ? real(engine, "running_s") : real(engine, "since_s"));
-    if (busy && *running) {
+    if (!usable) {
+        fprintf(out, "  %s", why);
+    } else if (busy && *running) {
         fprintf(out, "  ");
         show_cut(out, running, 40);
-    } else if (!usable) {
-        fprintf(out, "  %s", why);
     }
     fputc('\n', out);
     free(kind);

@@ -132,7 +132,7 @@ typedef struct {
 /* clang-format off */
 #define TT_ENGINE_STATES(S)                                                                   \
     S(STARTING, 0, "starting") S(READY, 1, "ready") S(RESTARTING, 2, "restarting")            \
-    S(FAILED, 3, "failed") S(LOST, 4, "lost") S(GONE, 5, "gone")
+    S(FAILED, 3, "failed") S(LOST, 4, "lost") S(GONE, 5, "gone") S(STOPPED, 6, "stopped")
 /* clang-format on */
 typedef enum {
 #define TT_STATE_ENUM(name, number, text) TT_ENGINE_##name = number,

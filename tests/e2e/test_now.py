@@ -163,7 +163,8 @@ trap = Trap()
 
 
 def test_an_engine_that_hangs_holds_up_its_own_question_only(cluster):
-    """The client gives up at its own limit: the cancel is met when the engine goes on."""
+    """Its host may not know yet that it is stopped. Then the client gives up at its own limit, and
+    the cancel is met when the engine goes on."""
     cluster.start(2)
     with Peer(cluster) as peer:
         pid = cluster.engine_pids()[0]

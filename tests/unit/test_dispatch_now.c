@@ -1,5 +1,5 @@
-/* Unit test of controller/dispatch: questions that wait for nothing, with hosts and clients
- * played by the test. */
+/* Unit test of controller/dispatch: questions that wait for nothing, and engines that are
+ * stopped; with hosts and clients played by the test. */
 #include "hand_controller.h"
 
 static far_t client, host, other;
@@ -135,6 +135,40 @@ TEST(a_question_is_cancelled_at_its_host_and_ends_with_its_client)
     assert_int_equal(hand->tasks.count, 0);
 }
 
+/* ---- engines that are stopped */
+
+TEST(a_stopped_engine_gets_nothing_and_what_it_has_not_started_is_asked_back)
+{
+    uint64_t tasks[3], flags;
+    engine_t *engine = hand_engine(&host, TT_ENGINE_READY);
+    engine->mean_run_ns = 0; /* quick: work is sent ahead */
+    for (uint64_t id = 1; id <= 3; id++) {
+        submit(&client, BALANCED(id));
+        tasks[id - 1] = next_task(&host, &flags);
+    }
+    submit(&client, DIRECT(4, 0));
+    assert_heard(host, "TASK [0]; ");
+    engine->state = TT_ENGINE_STOPPED;
+    dispatch_engine_stopped(hand, engine);
+    dispatch_engine_stopped(hand, engine);
+    assert_heard(host, "RECALL [0]; RECALL [0]; RECALL [0]; ");
+    submit(&client, DIRECT(5, 0));
+    submit(&client, BALANCED(6));
+    assert_heard(host, "");
+    assert_heard(client, "");
+    hand_engine(&other, TT_ENGINE_READY);
+    tt_buf_t list = {0};
+    tt_ids_pack(&list, (int[]){0}, 1);
+    tt_message_t message = tt_message(TT_MSG_RETURNED, tasks[2]);
+    message.as.returned.engines = span_of(&list);
+    dispatch_returned(hand, host.peer, &message);
+    assert_int_equal(next_task(&other, &flags), tasks[2]);
+    engine->state = TT_ENGINE_READY;
+    dispatch_engine_free(hand, engine);
+    assert_heard(host, "TASK [0]; TASK [0]; "); /* 5 and 6 */
+    tt_buf_release(&list);
+}
+
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -146,6 +180,7 @@ int main(void)
         EACH(other_work_is_told_to_be_no_question),
         EACH(a_question_to_an_engine_that_is_lost_meanwhile_ends),
         EACH(a_question_is_cancelled_at_its_host_and_ends_with_its_client),
+        EACH(a_stopped_engine_gets_nothing_and_what_it_has_not_started_is_asked_back),
     };
     alarm(20);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -349,16 +349,18 @@ TEST(what_runs_and_how_much_waits_is_told_in_beats)
     assert_true(engine_pack_running(host.engine, &packed));
     tt_reader_t reader = tt_reader(span_of(&packed));
     size_t count;
-    int64_t id, task, ms, queued;
+    int64_t id, task, ms, queued, asked;
     assert_int_equal(tt_read_array(&reader, &count), 0);
-    assert_int_equal(count, 4);
+    assert_int_equal(count, 5);
     assert_int_equal(tt_read_int(&reader, &id) | tt_read_int(&reader, &task) |
-                         tt_read_int(&reader, &ms) | tt_read_int(&reader, &queued),
+                         tt_read_int(&reader, &ms) | tt_read_int(&reader, &queued) |
+                         tt_read_int(&reader, &asked),
                      0);
     assert_int_equal(id, 3);
     assert_int_equal(task, 1);
     assert_in_range(ms, 0, 60000);
     assert_int_equal(queued, 2);
+    assert_int_equal(asked, 0);
     tt_buf_release(&packed);
 }
 

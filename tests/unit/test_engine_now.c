@@ -205,6 +205,48 @@ TEST(the_hosts_own_question_dies_with_the_engine)
     assert_null(take_letter(TT_MSG_RESULT));
 }
 
+TEST(an_engine_that_is_stopped_is_busy_and_is_sent_nothing)
+{
+    ready_mock();
+    await_names();
+    kill(engine_pid(host.engine), SIGSTOP);
+    engine_stopped(host.engine, SIGSTOP);
+    await_state(TT_ENGINE_STOPPED);
+    assert_int_equal(engine_state(host.engine), TT_ENGINE_READY); /* its process is there */
+    ask(1, "pri");
+    assert_answer(1, TT_STATUS_OK, "busy", "[0,[\"print\"]]");
+    submit(2, "value 2");
+    submit(3, "value 3");
+    assert_int_equal(host.engine->sent.count, 0);
+    assert_true(engine_recall(host.engine, 3));
+    kill(engine_pid(host.engine), SIGCONT);
+    engine_stopped(host.engine, 0);
+    engine_stopped(host.engine, 0); /* told once */
+    await_state(TT_ENGINE_READY);
+    await_result(2, TT_STATUS_OK);
+    assert_null(take_letter(TT_MSG_ENGINE));
+}
+
+TEST(a_task_that_ignores_interrupts_tells_for_how_long)
+{
+    tt_buf_t packed = {0};
+    size_t count;
+    int64_t asked = -1;
+    ready_mock();
+    submit(1, "spin");
+    await_start(1);
+    kill(engine_pid(host.engine), SIGSTOP); /* as one that hangs in a system call */
+    engine_interrupt(host.engine);
+    host.engine->sent.first->asked_ns -= 7000000000;
+    assert_true(engine_pack_running(host.engine, &packed));
+    tt_reader_t reader = tt_reader(span_of(&packed));
+    tt_read_array(&reader, &count);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(tt_read_int(&reader, &asked), 0);
+    assert_in_range(asked, 7000, 60000);
+    tt_buf_release(&packed);
+}
+
 TEST(without_a_page_it_is_the_same)
 {
     ready_mock_without_page();
@@ -238,6 +280,8 @@ int main(void)
             a_question_that_had_not_started_when_the_engine_died_is_answered_and_not_done_later),
         EACH(the_hosts_own_question_is_nobodys_business),
         EACH(the_hosts_own_question_dies_with_the_engine),
+        EACH(an_engine_that_is_stopped_is_busy_and_is_sent_nothing),
+        EACH(a_task_that_ignores_interrupts_tells_for_how_long),
         EACH(without_a_page_it_is_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

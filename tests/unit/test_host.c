@@ -358,6 +358,31 @@ TEST(beats_tell_what_runs_and_an_interrupt_ends_it)
     await_result(1, 5, TT_STATUS_INTERRUPTED);
 }
 
+TEST(an_engine_that_was_stopped_is_told_and_so_is_that_it_goes_on)
+{
+    int64_t pid = start_with_engine();
+    char want[64];
+    kill((pid_t)pid, SIGSTOP);
+    letter_t *letter = fake_await(&fake, TT_MSG_ENGINE);
+    assert_int_equal(letter->message.as.engine.state, TT_ENGINE_STOPPED);
+    int len =
+        snprintf(want, sizeof want, "stopped by SIGSTOP; kill -CONT %d goes on", (int)pid);
+    assert_int_equal(letter->message.as.engine.text.len, len);
+    assert_memory_equal(letter->message.as.engine.text.data, want, (size_t)len);
+    letter_free(letter);
+    task(1, IDS(5), "value 1");
+    fake_answer(&fake, TT_MSG_WHO, 0); /* a controller that comes later is told the same */
+    await_engine(5, TT_ENGINE_STOPPED);
+    kill((pid_t)pid, SIGCONT);
+    await_engine(5, TT_ENGINE_READY);
+    await_result(1, 5, TT_STATUS_OK);
+    kill((pid_t)pid, SIGSTOP);
+    await_engine(5, TT_ENGINE_STOPPED);
+    act(TT_ACTION_RESTART, IDS(5));
+    await_engine(5, TT_ENGINE_RESTARTING);
+    await_engine(5, TT_ENGINE_READY);
+}
+
 TEST(only_what_was_taken_back_is_told_as_returned)
 {
     start_with_engine();
@@ -530,6 +555,7 @@ int main(void)
         EACH(too_many_engines_for_the_open_files_fail_with_the_numbers),
         EACH(cancel_ends_what_waits_and_what_runs),
         EACH(beats_tell_what_runs_and_an_interrupt_ends_it),
+        EACH(an_engine_that_was_stopped_is_told_and_so_is_that_it_goes_on),
         EACH(only_what_was_taken_back_is_told_as_returned),
         EACH(an_engine_that_is_killed_for_good_is_gone_and_its_number_can_be_used_again),
         EACH(a_spawn_under_the_number_of_a_failed_engine_replaces_it),

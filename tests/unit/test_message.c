@@ -358,7 +358,8 @@ TEST(states_of_engines_have_words)
     assert_string_equal(tt_engine_state_text(TT_ENGINE_STARTING), "starting");
     assert_string_equal(tt_engine_state_text(TT_ENGINE_READY), "ready");
     assert_string_equal(tt_engine_state_text(TT_ENGINE_GONE), "gone");
-    assert_string_equal(tt_engine_state_text(TT_ENGINE_GONE + 1), "?");
+    assert_string_equal(tt_engine_state_text(TT_ENGINE_STOPPED), "stopped");
+    assert_string_equal(tt_engine_state_text(TT_ENGINE_STOPPED + 1), "?");
     assert_string_equal(tt_engine_state_text(UINT32_MAX), "?");
 }
 

@@ -117,6 +117,18 @@ TEST(reasons_are_told_oldest_first_and_of_hosts_without_an_engine)
     assert_reports("\"engine\":null,\"host\":\"web02\",\"text\":\"is \\\"gone\\\"\"}]}");
 }
 
+TEST(a_task_that_was_asked_to_stop_and_runs_on_is_told)
+{
+    far_t client = hand_peer(PEER_CLIENT, "client"), host = hand_peer(PEER_HOST, "web01");
+    engine_t *engine = hand_engine(&host, TT_ENGINE_READY);
+    submit(&client, DIRECT(1, 0));
+    engine->ignoring_ms = 4900;
+    assert_reports("\"why\":[]}");
+    engine->ignoring_ms = 12300;
+    assert_reports("\"engine\":0,\"host\":\"web01\",\"text\":"
+                   "\"its task ignores interrupts for 12 s: %restart 0\"}]}");
+}
+
 TEST(texts_that_are_no_utf8_or_were_cut_within_a_letter_make_a_report_all_the_same)
 {
     far_t client = hand_peer(PEER_CLIENT, "client"), host = hand_peer(PEER_HOST, "\xff\xfe");
@@ -149,6 +161,7 @@ int main(void)
         EACH(an_engine_tells_what_it_runs_and_how_much_waits_for_it),
         EACH(hosts_tell_their_memory_and_how_many_engines_they_have),
         EACH(reasons_are_told_oldest_first_and_of_hosts_without_an_engine),
+        EACH(a_task_that_was_asked_to_stop_and_runs_on_is_told),
         EACH(texts_that_are_no_utf8_or_were_cut_within_a_letter_make_a_report_all_the_same),
         EACH(a_thousand_engines_make_one_report),
     };
