@@ -162,6 +162,7 @@ void tt_packet_release(tt_packet_t *self)
 typedef struct letter {
     struct letter *next;
     size_t bytes;
+    tt_tag_t tag;       /* whose == 0: none */
     tt_frames_t frames; /* header and payload */
 } letter_t;
 
@@ -186,6 +187,7 @@ struct tt_outbox {
 
 enum {
     RETRY_MS = 2,
+    ABSENT_MS = 100,     /* while nobody is there: its end will be told elsewhere */
     LARGE = 64 << 10,    /* frames below it are not counted: 1,000 of them are bounded enough */
     FLIGHT_MAX = 8 << 20 /* more than a socket passes on between two tries */
 };
@@ -269,8 +271,8 @@ void tt_outbox_destroy(tt_outbox_t **self_p)
     *self_p = NULL;
 }
 
-/* Hands the frames to the socket: 1 sent, 0 it takes nothing now, -1 nobody is there. Once the
- * first frame is taken the rest is too. */
+/* Hands the frames to the socket: 1 sent, 0 it takes nothing now, -1 nobody is there (the
+ * frames are as they were). Once the first frame is taken the rest is too. */
 static int hand_over(tt_outbox_t *self, tt_frames_t *frames)
 {
     if (atomic_load(&self->flight->bytes) > FLIGHT_MAX)
@@ -282,7 +284,7 @@ static int hand_over(tt_outbox_t *self, tt_frames_t *frames)
         int flags = ZMQ_DONTWAIT | (i + 1 < frames->count ? ZMQ_SNDMORE : 0);
         count_flight(self->flight, &frames->items[i]);
         if (zmq_msg_send(&frames->items[i], self->socket, flags) < 0)
-            return errno == EAGAIN && i == 0 && self->route.len == 0 ? 0 : -1;
+            return i > 0 || self->route.len > 0 ? 1 : errno == EAGAIN ? 0 : -1;
     }
     return 1;
 }
@@ -290,16 +292,22 @@ static int hand_over(tt_outbox_t *self, tt_frames_t *frames)
 static void on_retry(void *arg)
 {
     tt_outbox_t *self = arg;
+    int rc = 1;
     self->timer = 0;
-    while (self->first && hand_over(self, &self->first->frames) != 0)
+    while (self->first && (rc = hand_over(self, &self->first->frames)) != 0) {
+        if (rc < 0 && self->first->tag.whose)
+            break;
         drop_first(self);
+    }
     if (self->first)
-        self->timer = tt_loop_add_timer(self->loop, RETRY_MS, on_retry, self);
+        self->timer =
+            tt_loop_add_timer(self->loop, rc < 0 ? ABSENT_MS : RETRY_MS, on_retry, self);
 }
 
-static void queue(tt_outbox_t *self, tt_frames_t *frames)
+static void queue(tt_outbox_t *self, tt_frames_t *frames, const tt_tag_t *tag)
 {
     letter_t *letter = tt_alloc(sizeof *letter);
+    letter->tag = tag ? *tag : (tt_tag_t){0, 0};
     letter->frames = *frames;
     letter->bytes = tt_frames_bytes(frames);
     tt_frames_init(frames);
@@ -312,6 +320,12 @@ static void queue(tt_outbox_t *self, tt_frames_t *frames)
 
 void tt_outbox_send(tt_outbox_t *self, const tt_message_t *message, tt_frames_t *payload)
 {
+    tt_outbox_send_tagged(self, message, payload, NULL);
+}
+
+void tt_outbox_send_tagged(tt_outbox_t *self, const tt_message_t *message, tt_frames_t *payload,
+                           const tt_tag_t *tag)
+{
     tt_frames_t frames;
     tt_frames_init(&frames);
     tt_message_pack(&self->header, message);
@@ -320,9 +334,28 @@ void tt_outbox_send(tt_outbox_t *self, const tt_message_t *message, tt_frames_t 
         tt_frames_take(&frames, &payload->items[i]);
     if (payload)
         tt_frames_release(payload);
-    if (self->first || hand_over(self, &frames) == 0)
-        queue(self, &frames);
+    int rc = self->first ? 0 : hand_over(self, &frames);
+    if (rc == 0 || (rc < 0 && tag))
+        queue(self, &frames, tag);
     tt_frames_release(&frames);
+}
+
+void tt_outbox_take_back(tt_outbox_t *self, tt_untaken_fn *fn, void *arg)
+{
+    letter_t **at = &self->first;
+    while (*at) {
+        letter_t *letter = *at;
+        if (letter->tag.whose == 0) {
+            at = &letter->next;
+            continue;
+        }
+        *at = letter->next;
+        self->bytes -= letter->bytes;
+        fn(arg, &letter->tag, &letter->frames);
+        tt_frames_release(&letter->frames);
+        free(letter);
+    }
+    self->end = at;
 }
 
 bool tt_outbox_full(const tt_outbox_t *self)

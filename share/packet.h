@@ -63,6 +63,18 @@ void tt_outbox_destroy(tt_outbox_t **self_p);
  * is empty afterwards. A peer that has gone loses it: the caller learns of that elsewhere. */
 void tt_outbox_send(tt_outbox_t *self, const tt_message_t *message, tt_frames_t *payload);
 
+/* The same for a message that is worth taking back: `tag` (may be NULL) says whose it is. It
+ * waits here even when the peer has gone, until it is taken back or the outbox destroyed. */
+typedef struct {
+    uint64_t whose, which; /* `whose` is not 0 */
+} tt_tag_t;
+void tt_outbox_send_tagged(tt_outbox_t *self, const tt_message_t *message, tt_frames_t *payload,
+                           const tt_tag_t *tag);
+/* Takes out every tagged message that has not been handed to the socket, in order: `fn` gets
+ * header and payload as frames, which it may take from. */
+typedef void tt_untaken_fn(void *arg, const tt_tag_t *tag, tt_frames_t *message);
+void tt_outbox_take_back(tt_outbox_t *self, tt_untaken_fn *fn, void *arg);
+
 /* Whether more waits than the cap: results must then stop being produced, output be cut. */
 bool tt_outbox_full(const tt_outbox_t *self);
 /* Bytes that wait. */

@@ -424,6 +424,64 @@ TEST(a_peer_that_goes_while_messages_wait_loses_them)
     tt_loop_remove_zmq(loop, router);
 }
 
+static void send_tagged(tt_outbox_t *outbox, uint64_t number, uint64_t whose)
+{
+    tt_message_t message = tt_message(TT_MSG_STATUS, number);
+    tt_tag_t tag = {whose, number};
+    tt_frames_copy(&frames, "payload", 7);
+    tt_outbox_send_tagged(outbox, &message, &frames, whose ? &tag : NULL);
+}
+
+static void on_untaken(void *arg, const tt_tag_t *tag, tt_frames_t *message)
+{
+    assert_int_equal(message->count, 2);
+    tt_buf_printf(arg, "%d.%d %.7s;", (int)tag->whose, (int)tag->which,
+                  (const char *)tt_frames_span(message, 1).data);
+}
+
+TEST(tagged_messages_that_were_not_handed_over_are_taken_back_and_the_others_stay)
+{
+    tt_buf_t told;
+    tt_buf_init(&told);
+    meet();
+    tt_outbox_t *outbox = tt_outbox_new(loop, router, route, 1000);
+    uint64_t number = 0;
+    while (tt_outbox_bytes(outbox) == 0)
+        send_number(outbox, ++number, 1000);
+    send_tagged(outbox, 501, 7);
+    send_tagged(outbox, 502, 0);
+    send_tagged(outbox, 503, 8);
+    tt_outbox_take_back(outbox, on_untaken, &told);
+    assert_text(&told, "7.501 payload;8.503 payload;");
+    told.len = 0;
+    send_tagged(outbox, 504, 0);
+    tt_outbox_take_back(outbox, on_untaken, &told);
+    assert_int_equal(told.len, 0);
+    for (uint64_t i = 1; i <= number; i++)
+        assert_comes(loop, (int)read_number(dealer, false) == (int)i);
+    assert_comes(loop, read_number(dealer, false) == 502);
+    assert_comes(loop, read_number(dealer, false) == 504);
+    tt_outbox_destroy(&outbox);
+    tt_buf_release(&told);
+}
+
+TEST(a_tagged_message_waits_even_when_nobody_is_there)
+{
+    tt_buf_t told;
+    tt_buf_init(&told);
+    tt_outbox_t *outbox = tt_outbox_new(loop, router, SPAN("nobody"), 1000);
+    bool never = false;
+    send_tagged(outbox, 1, 0);
+    send_tagged(outbox, 2, 7);
+    send_tagged(outbox, 3, 7);
+    tt_loop_run_until(loop, &never, 20);
+    tt_outbox_take_back(outbox, on_untaken, &told);
+    assert_text(&told, "7.2 payload;7.3 payload;");
+    assert_int_equal(tt_outbox_bytes(outbox), 0);
+    tt_outbox_destroy(&outbox);
+    tt_buf_release(&told);
+}
+
 TEST(one_full_peer_does_not_hold_up_another)
 {
     void *other = new_socket(ZMQ_DEALER, "other");
@@ -537,6 +595,8 @@ int main(void)
         SOCKET(what_comes_later_waits_behind_what_waits_though_the_peer_takes_again),
         SOCKET(a_peer_that_nobody_knows_loses_its_messages_and_holds_nothing),
         SOCKET(a_peer_that_goes_while_messages_wait_loses_them),
+        SOCKET(tagged_messages_that_were_not_handed_over_are_taken_back_and_the_others_stay),
+        SOCKET(a_tagged_message_waits_even_when_nobody_is_there),
         SOCKET(one_full_peer_does_not_hold_up_another),
         SOCKET(few_large_messages_wait_here_too_and_not_all_in_the_socket),
         SOCKET(an_outbox_destroyed_while_messages_wait_leaves_nothing_behind),
