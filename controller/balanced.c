@@ -199,6 +199,18 @@ void balanced_remove(balanced_t *self, part_t *part)
         take_out(self, lane, part);
 }
 
+void balanced_moved(balanced_t *self, const peer_t *from)
+{
+    lane_t *lane = find_lane(self, from);
+    for (part_t *part = lane ? lane->parts.first : NULL, *next; part; part = next) {
+        next = part->next; /* the lane lives while it has one */
+        if (part->task->client == from)
+            continue;
+        take_out(self, lane, part);
+        balanced_push(self, part);
+    }
+}
+
 part_t *balanced_next(balanced_t *self, const registry_t *registry, engine_t **engine)
 {
     lane_t *first = self->lane;

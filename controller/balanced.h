@@ -17,6 +17,8 @@ void balanced_push(balanced_t *self, part_t *part);
 /* Back to the front: it was sent ahead and is wanted sooner elsewhere, or is tried again. */
 void balanced_push_front(balanced_t *self, part_t *part);
 void balanced_remove(balanced_t *self, part_t *part);
+/* Parts that waited for `from` and are another client's now go behind that one's, in order. */
+void balanced_moved(balanced_t *self, const peer_t *from);
 
 /* Takes the next part that can be sent now, and the engine for it. NULL when there is none. */
 part_t *balanced_next(balanced_t *self, const registry_t *registry, engine_t **engine);

@@ -1,5 +1,6 @@
 /* Functions: kept once for all clients that brought them, sent once to each host that needs
- * them, dropped when the last client drops its own. */
+ * them, dropped when the last client drops its own and no task that outlives its client needs
+ * them. */
 #include "controller.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@ typedef struct blob {
     tt_frames_t bytes;
     const peer_t **owners;
     size_t owner_count;
+    size_t holds; /* by tasks that outlive their client */
 } blob_t;
 
 static blob_t *find(const controller_t *self, const uint8_t *hash)
@@ -79,17 +81,42 @@ static void free_blob(blob_t *blob)
     free(blob);
 }
 
+static void free_if_unused(controller_t *self, blob_t **at)
+{
+    blob_t *blob = *at;
+    if (blob->owner_count + blob->holds > 0)
+        return;
+    forget_at_hosts(self, blob);
+    *at = blob->next;
+    free_blob(blob);
+}
+
 static void disown(controller_t *self, blob_t **at, const peer_t *client)
 {
     blob_t *blob = *at;
     for (size_t i = 0; i < blob->owner_count; i++)
         if (blob->owners[i] == client)
             blob->owners[i--] = blob->owners[--blob->owner_count];
-    if (blob->owner_count > 0)
-        return;
-    forget_at_hosts(self, blob);
-    *at = blob->next;
-    free_blob(blob);
+    free_if_unused(self, at);
+}
+
+bool blobs_hold(controller_t *self, const uint8_t hash[16])
+{
+    blob_t *blob = find(self, hash);
+    if (blob)
+        blob->holds++;
+    return blob != NULL;
+}
+
+void blobs_let_go(controller_t *self, const uint8_t hash[16])
+{
+    for (blob_t **at = &self->blobs; *at; at = &(*at)->next) {
+        if (memcmp((*at)->hash, hash, sizeof(*at)->hash) == 0) {
+            (*at)->holds--;
+            free_if_unused(self, at);
+            return;
+        }
+    }
 }
 
 void blobs_drop(controller_t *self, peer_t *client, tt_span_t hash)

@@ -114,7 +114,9 @@ void peers_lost(controller_t *self, peer_t *peer, const char *why)
         close(peer->watch_fd);
     }
     if (peer->role == PEER_CLIENT) {
+        kept_client_goes(self, peer);
         dispatch_client_gone(self, peer);
+        kept_client_gone(self, peer);
         blobs_client_gone(self, peer);
         launches_client_gone(self, peer);
     } else {
@@ -378,7 +380,7 @@ static size_t read_engines(const controller_t *self, tt_span_t any, int **ids)
     return self->registry.count;
 }
 
-static void answer_done(peer_t *peer, uint64_t id, const int *ids, size_t count)
+void peers_done(peer_t *peer, uint64_t id, const int *ids, size_t count)
 {
     tt_buf_t list;
     tt_buf_init(&list);
@@ -396,7 +398,7 @@ static void on_interrupt(controller_t *self, peer_t *peer, tt_message_t *message
     size_t count = read_engines(self, message->as.interrupt.engines, &ids);
     (void)payload;
     forward(self, message, &message->as.interrupt.engines, ids, count);
-    answer_done(peer, message->id, ids, count);
+    peers_done(peer, message->id, ids, count);
     free(ids);
 }
 
@@ -409,7 +411,7 @@ static void on_action(controller_t *self, peer_t *peer, tt_message_t *message,
     forward(self, message, &message->as.action.engines, ids, count);
     if (message->as.action.action == TT_ACTION_RESTART)
         launches_again(self, ids, count);
-    answer_done(peer, message->id, ids, count);
+    peers_done(peer, message->id, ids, count);
     free(ids);
 }
 
@@ -461,6 +463,7 @@ static void on_bye(controller_t *self, peer_t *peer, tt_message_t *message,
     (void)message;
     (void)payload;
     /* A host says it before its parent has swept; the parent's end is what counts. */
+    peer->farewell = !peer->left;
     if (peer->role == PEER_CLIENT)
         peers_lost(self, peer, "left");
 }
@@ -581,6 +584,10 @@ static const struct {
     {TT_MSG_BLOB, FROM_CLIENT, on_blob},
     {TT_MSG_DROP, FROM_CLIENT, on_drop},
     {TT_MSG_CANCEL, FROM_CLIENT, on_cancel},
+    {TT_MSG_KEEP, FROM_CLIENT, kept_keep},
+    {TT_MSG_STORE, FROM_CLIENT, kept_store},
+    {TT_MSG_LEAVE, FROM_CLIENT, kept_leave},
+    {TT_MSG_ADOPT, FROM_CLIENT, kept_adopt},
     {TT_MSG_INTERRUPT, FROM_CLIENT, on_interrupt},
     {TT_MSG_BEAT, FROM_HOST, on_beat},
     {TT_MSG_ENGINE, FROM_HOST, on_engine},
@@ -725,6 +732,7 @@ static void release(controller_t *self)
         for (peer_t *peer; (peer = tt_map_next(&self->peers[role], &walk));) {
             tt_outbox_destroy(&peer->outbox);
             tt_map_release(&peer->tasks);
+            tt_map_release(&peer->keeps);
             tt_buf_release(&peer->blobs);
             if (peer->watch_fd >= 0)
                 close(peer->watch_fd);
@@ -736,6 +744,7 @@ static void release(controller_t *self)
         tt_socket_close(self->sockets[role], 500);
     }
     size_t walk = 0;
+    kept_release(self);
     for (task_t *task; (task = tt_map_next(&self->tasks, &walk));)
         task_destroy(&task);
     tt_map_release(&self->tasks);

@@ -5,6 +5,7 @@
 #define CONTROLLER_H
 
 #include "balanced.h"
+#include "kept.h"
 #include "record.h"
 #include "registry.h"
 #include "rundir.h"
@@ -33,6 +34,7 @@ typedef struct controller {
     balanced_t *balanced;
     uint64_t kick_timer; /* runs while work is held back because a peer takes nothing */
 
+    kept_t kept; /* jobs that outlive their clients */
     struct blob *blobs;
     struct launch *launches;
     uint64_t next_launch;
@@ -62,6 +64,8 @@ void peers_lost(controller_t *self, peer_t *peer, const char *why);
 /* Answers the peer's message `id` with an error. */
 void peers_error(peer_t *peer, uint64_t id, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Answers it with DONE and these engines. */
+void peers_done(peer_t *peer, uint64_t id, const int *ids, size_t count);
 /* Tells all clients that want to know that an engine has changed. */
 void peers_announce(controller_t *self, const engine_t *engine);
 
@@ -83,6 +87,8 @@ void dispatch_engine_lost(controller_t *self, engine_t *engine, const char *caus
 void dispatch_engine_failed(controller_t *self, engine_t *engine, const char *cause);
 /* The engine has been stopped and may go on: what it has not started is asked back. */
 void dispatch_engine_stopped(controller_t *self, engine_t *engine);
+/* The client hears of nothing any more: its kept tasks stay, without it; of the others what
+ * waits ends. */
 void dispatch_client_gone(controller_t *self, peer_t *client);
 
 /* ---- functions (blobs.c) */
@@ -92,6 +98,9 @@ void blobs_drop(controller_t *self, peer_t *client, tt_span_t hash);
 void blobs_client_gone(controller_t *self, peer_t *client);
 /* Sends the function to the host unless it has it. False when nobody brought it. */
 bool blobs_send(controller_t *self, peer_t *host, const uint8_t hash[16]);
+/* The function stays until it is let go, whatever its clients do. False when there is none. */
+bool blobs_hold(controller_t *self, const uint8_t hash[16]);
+void blobs_let_go(controller_t *self, const uint8_t hash[16]);
 size_t blobs_bytes(const controller_t *self);
 void blobs_release(controller_t *self);
 

@@ -48,12 +48,16 @@ static void end_part(controller_t *self, part_t *part, tt_message_t *result,
     if (part->sent_ns)
         result->as.result.queue_ns = (uint64_t)(part->sent_ns - task->submitted_ns);
     result->as.result.dropped_bytes += part->dropped_bytes;
+    tt_tag_t tag;
     if (task->client)
-        tt_outbox_send(task->client->outbox, result, payload);
+        tt_outbox_send_tagged(task->client->outbox, result, payload, kept_tag(task, &tag));
+    else if (task->keep)
+        kept_result(self, task, &result->as.result, payload);
     if (--task->left > 0)
         return;
     if (!task->now)
         record(self, task);
+    kept_ended(self, task);
     if (task->client) {
         task->client->queued_bytes -= task->bytes;
         tt_map_take(&task->client->tasks, task->client_id);
@@ -376,11 +380,22 @@ static void queue_direct(controller_t *self, task_t *task)
     free(batches);
 }
 
+/* What was left behind is everybody's: else each client that dies could leave as much. */
+static size_t queued(const controller_t *self, const peer_t *client)
+{
+    return client->queued_bytes + self->kept.queued_bytes;
+}
+
 void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *message,
                      tt_frames_t *payload)
 {
     const tt_msg_submit_t *submit = &message->as.submit;
     bool balanced = submit->flags & TT_SUBMIT_BALANCED, all;
+    const char *why = kept_objection(client, message);
+    if (why) {
+        peers_error(client, message->id, "%s", why);
+        return;
+    }
     int *ids;
     int count = tt_ids_read(submit->engines, &ids, &all);
     if (count < 0 || (!balanced && count == 0) || tt_map_get(&client->tasks, message->id)) {
@@ -388,7 +403,7 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
         peers_error(client, message->id, "SUBMIT names no engines, or an id that is in use");
         return;
     }
-    if (payload->count == 0 || client->queued_bytes > QUEUED_CAP || self->stopping) {
+    if (payload->count == 0 || queued(self, client) > QUEUED_CAP || self->stopping) {
         free(ids);
         peers_error(client, message->id, "%s",
                     payload->count == 0 ? "SUBMIT without arguments"
@@ -411,6 +426,7 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
     client->queued_bytes += task->bytes;
     tt_map_set(&self->tasks, task->id, task);
     tt_map_set(&client->tasks, task->client_id, task);
+    kept_submitted(self, task, submit);
     if (balanced) {
         task->allowed = all ? NULL : ids;
         task->allowed_count = unique;
@@ -483,7 +499,7 @@ void dispatch_result(controller_t *self, peer_t *host, const tt_message_t *messa
 }
 
 static void send_output(peer_t *client, const tt_message_t *message, tt_frames_t *payload,
-                        uint64_t id, const engine_t *engine)
+                        uint64_t id, const engine_t *engine, const tt_tag_t *tag)
 {
     tt_message_t output = *message;
     tt_frames_t frames;
@@ -491,7 +507,20 @@ static void send_output(peer_t *client, const tt_message_t *message, tt_frames_t
     output.as.output.host = tt_span(engine->host_name);
     tt_frames_init(&frames);
     tt_frames_share_all(&frames, payload);
-    tt_outbox_send(client->outbox, &output, &frames);
+    tt_outbox_send_tagged(client->outbox, &output, &frames, tag);
+}
+
+static void pass_output(controller_t *self, part_t *part, const tt_message_t *message,
+                        tt_frames_t *payload)
+{
+    task_t *task = part->task;
+    tt_tag_t tag;
+    if (task->client && !tt_outbox_full(task->client->outbox))
+        send_output(task->client, message, payload, task->client_id, part->engine,
+                    kept_tag(task, &tag));
+    else if (task->client || !task->keep ||
+             !kept_output(self, task, &message->as.output, payload))
+        part->dropped_bytes += tt_frames_bytes(payload);
 }
 
 void dispatch_output(controller_t *self, peer_t *host, const tt_message_t *message,
@@ -504,18 +533,14 @@ void dispatch_output(controller_t *self, peer_t *host, const tt_message_t *messa
         return;
     if (message->id != 0) {
         part_t *part = find_sent(self, host, message->id, id, &task);
-        if (part == NULL || task->client == NULL)
-            return;
-        if (tt_outbox_full(task->client->outbox))
-            part->dropped_bytes += tt_frames_bytes(payload);
-        else
-            send_output(task->client, message, payload, task->client_id, engine);
+        if (part)
+            pass_output(self, part, message, payload);
         return;
     }
     size_t walk = 0;
     for (peer_t *client; (client = tt_map_next(&self->peers[PEER_CLIENT], &walk));)
         if (client->events && !tt_outbox_full(client->outbox))
-            send_output(client, message, payload, 0, engine);
+            send_output(client, message, payload, 0, engine, NULL);
 }
 
 /* ---- cancelling and losing */
@@ -573,7 +598,7 @@ void dispatch_returned(controller_t *self, const peer_t *host, const tt_message_
             part->engine->host != host)
             continue; /* not asked for, or not of this host */
         part_list_remove(&part->engine->sent, part);
-        if (part->final || task->client == NULL) {
+        if (part->final || (task->client == NULL && task->keep == NULL)) {
             end_without(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
             break; /* it was the task's only part */
         }
@@ -632,21 +657,51 @@ void dispatch_engine_failed(controller_t *self, engine_t *engine, const char *ca
     end_hopeless(self);
 }
 
-/* What was sent runs on (it may have started); what waits is nobody's any more. */
+/* What was set aside for the client waits for nobody any more. */
+static void unhold_client(controller_t *self, const peer_t *client)
+{
+    for (size_t i = 0; i < self->registry.count; i++) {
+        engine_t *engine = self->registry.engines[i];
+        for (part_t *part = engine->held.last, *before; part; part = before) {
+            before = part->prev;
+            if (part->task->client != client)
+                continue;
+            unhold(part);
+            part_list_push_front(&engine->queue, part);
+        }
+    }
+}
+
+static void end_unkept(controller_t *self, task_t *task)
+{
+    uint64_t id = task->id;
+    for (size_t i = 0; tt_map_get(&self->tasks, id) && i < task->part_count; i++)
+        if (task->parts[i].state == PART_WAITING)
+            cancel_part(self, &task->parts[i]);
+    if (tt_map_get(&self->tasks, id))
+        task->client = NULL;
+}
+
+/* What was sent runs on (it may have started); what waits is nobody's any more, unless it is
+ * kept: then it goes on as before. */
 void dispatch_client_gone(controller_t *self, peer_t *client)
 {
     size_t walk = 0, count = 0;
     task_t **tasks = tt_alloc((client->tasks.count + 1) * sizeof *tasks);
     for (task_t *task; (task = tt_map_next(&client->tasks, &walk));)
         tasks[count++] = task;
+    unhold_client(self, client);
     for (size_t i = 0; i < count; i++) {
-        task_t *task = tasks[i];
-        uint64_t id = task->id;
-        for (size_t p = 0; tt_map_get(&self->tasks, id) && p < task->part_count; p++)
-            if (task->parts[p].state == PART_WAITING)
-                cancel_part(self, &task->parts[p]);
-        if (tt_map_get(&self->tasks, id))
-            task->client = NULL;
+        if (tasks[i]->keep)
+            kept_orphaned(self, tasks[i]);
+        else
+            end_unkept(self, tasks[i]);
     }
     free(tasks);
+    tt_map_release(&client->tasks);
+    client->queued_bytes = 0;
+    balanced_moved(self->balanced, client);
+    for (size_t i = 0; i < self->registry.count; i++)
+        send_direct(self, self->registry.engines[i]);
+    send_balanced(self);
 }

@@ -26,6 +26,10 @@ typedef struct peer {
     size_t queued_bytes;
     size_t held;    /* parts that are set aside until it takes results again */
     tt_map_t tasks; /* its tasks by its own ids */
+    tt_map_t keeps; /* jobs that outlive it, by its numbers (kept.h) */
+    bool adopted;   /* has asked for what others left behind */
+    bool left;      /* said LEAVE: results are stored, not sent */
+    bool farewell;  /* said BYE: nothing of it stays */
     /* host */
     uint64_t launch, rss_bytes;
     tt_buf_t blobs; /* hashes it has, 16 bytes each */

@@ -42,7 +42,7 @@ static void pack_controller(controller_t *self, tt_buf_t *out)
     number(out, "tasks", self->tasks.count);
     number(out, "waiting", balanced_count(self->balanced));
     number(out, "tasks_done", self->records.total);
-    number(out, "retained_bytes", self->records.bytes + blobs_bytes(self));
+    number(out, "retained_bytes", self->records.bytes + blobs_bytes(self) + self->kept.bytes);
 }
 
 static void pack_counts(controller_t *self, tt_buf_t *out)
@@ -144,13 +144,27 @@ static void pack_reasons(controller_t *self, tt_buf_t *out)
     pack_ignoring(self, out);
 }
 
+/* What was left behind; `forgotten`: results ever that there was no room for. */
+static void pack_kept(controller_t *self, tt_buf_t *out)
+{
+    kept_counts_t left = kept_left(self);
+    tt_pack_text(out, "kept");
+    tt_pack_map(out, 5);
+    number(out, "jobs", left.jobs);
+    number(out, "tasks", left.tasks);
+    number(out, "results", left.results);
+    number(out, "bytes", left.bytes);
+    number(out, "forgotten", self->kept.forgotten);
+}
+
 void report_pack(controller_t *self, tt_buf_t *out)
 {
-    tt_pack_map(out, 7);
+    tt_pack_map(out, 8);
     number(out, "schema", 1);
     text(out, "cluster", self->options->dir->name);
     pack_controller(self, out);
     pack_counts(self, out);
+    pack_kept(self, out);
     pack_hosts(self, out);
     tt_pack_text(out, "engines");
     tt_pack_array(out, self->registry.count);

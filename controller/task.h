@@ -45,6 +45,10 @@ typedef struct task {
     part_t *parts; /* direct: sorted by engine_id */
     size_t part_count, left;
     int64_t submitted_ns;
+    struct kept_job *keep; /* that outlives the client; NULL: none */
+    uint64_t index;        /* which of its items this is */
+    struct task *next_kept, *prev_kept;
+    bool holds_blob; /* its function stays known until it has ended */
 } task_t;
 
 /* Parts in a row; each part is in at most one list. */

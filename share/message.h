@@ -50,7 +50,6 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     F(UINT, keep) F(UINT, index) F(INT, engine) F(UINT, attempt) F(UINT, status)              \
     F(UINT, queue_ns) F(UINT, wait_ns) F(INT, run_ns) F(UINT, dropped_bytes) F(TEXT, cause)   \
     F(TEXT, host)
-#define TT_ADOPTED_FIELDS(F) F(ANY, keeps)
 #define TT_SPAWN_FIELDS(F)                                                                    \
     F(ANY, engines) F(TEXT, language) F(TEXT, program) F(ANY, args) F(TEXT, directory)        \
     F(ANY, environment)
@@ -91,7 +90,7 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     M(STORE, store, 32, "C>K>C", TT_STORE_FIELDS, "body, stdout, stderr, buffer ...")          \
     M(LEAVE, leave, 33, "C>K", TT_TEXT_FIELDS, "")                                             \
     M(ADOPT, adopt, 34, "C>K", TT_NO_FIELDS, "")                                               \
-    M(ADOPTED, adopted, 35, "K>C", TT_ADOPTED_FIELDS, "")                                      \
+    M(ADOPTED, adopted, 35, "K>C", TT_NO_FIELDS, "job ...")                                    \
     M(SPAWN, spawn, 40, "K>H", TT_SPAWN_FIELDS, "")                                            \
     M(ENGINE, engine, 41, "H>K", TT_ENGINE_FIELDS, "")                                         \
     M(TASK, task, 42, "K>H", TT_TASK_FIELDS, "args, buffer ...")                               \
@@ -147,6 +146,14 @@ enum {
     TT_SUBMIT_NOW = 2       /* waits for nothing: an engine that is busy refuses it, or its host
                                answers for it */
 };
+
+/* Ids of tasks and numbers of kept jobs that the controller has chosen have this bit, so that
+ * they never meet a client's own. */
+#define TT_ID_ADOPTED ((uint64_t)1 << 63)
+
+/* What KEEP and STORE may say. */
+enum { TT_KEEP_META_MAX = 64 << 10 };
+#define TT_KEEP_INDEX_MAX ((uint64_t)UINT32_MAX)
 
 /* Kinds of EVENT. */
 enum { TT_EVENT_ENGINE = 1, TT_EVENT_HOST = 2 };

@@ -13,7 +13,7 @@ from .peer import (BALANCED, EXECUTE, MESSAGES, QUIET, STATES, STATUS, VALUE, Pe
                    status, unpack, value)
 
 FROM_CLIENT = {"SUBMIT", "CANCEL", "INTERRUPT", "BLOB", "DROP", "LAUNCH", "ACTION", "STATUS",
-               "STOP"}
+               "STOP", "KEEP", "STORE", "LEAVE", "ADOPT"}
 FROM_HOST = {"RESULT", "OUTPUT", "BEAT", "ENGINE", "RETURNED"}
 FROM_BOTH = {"HELLO", "BYE", "ERROR"}
 MAY = {"client": FROM_CLIENT | FROM_BOTH, "engine": FROM_HOST | FROM_BOTH}

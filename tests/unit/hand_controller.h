@@ -100,6 +100,7 @@ static inline int hand_end(void)
         for (peer_t *peer; (peer = tt_map_next(&hand->peers[role], &walk));) {
             tt_outbox_destroy(&peer->outbox);
             tt_map_release(&peer->tasks);
+            tt_map_release(&peer->keeps);
             tt_buf_release(&peer->blobs);
             free(peer);
         }
@@ -107,6 +108,7 @@ static inline int hand_end(void)
         tt_socket_close(hand->sockets[role], 0);
     }
     size_t walk = 0;
+    kept_release(hand);
     for (task_t *task; (task = tt_map_next(&hand->tasks, &walk));)
         task_destroy(&task);
     tt_map_release(&hand->tasks);
@@ -165,6 +167,48 @@ static inline void say_ids(tt_buf_t *out, tt_span_t any)
     free(ids);
 }
 
+/* " keep meta: index=id [engines], ...", numbers without the controller's bit. */
+static inline void say_job(tt_buf_t *out, tt_span_t bytes)
+{
+    tt_reader_t reader = tt_reader(bytes);
+    tt_span_t meta, engines;
+    uint64_t keep, index, id;
+    size_t fields, count;
+    assert_int_equal(tt_read_array(&reader, &fields), 0);
+    assert_int_equal(tt_read_uint(&reader, &keep), 0);
+    assert_int_equal(tt_read_bin(&reader, &meta), 0);
+    assert_int_equal(tt_read_array(&reader, &count), 0);
+    assert_true(keep & TT_ID_ADOPTED);
+    tt_buf_printf(out, " %d %.*s:", (int)keep, (int)meta.len, (const char *)meta.data);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(tt_read_array(&reader, &fields), 0);
+        assert_int_equal(tt_read_uint(&reader, &index), 0);
+        assert_int_equal(tt_read_uint(&reader, &id), 0);
+        assert_true(id & TT_ID_ADOPTED);
+        assert_int_equal(tt_read_raw(&reader, &engines), 0);
+        tt_buf_printf(out, " %d=%d", (int)index, (int)id);
+        say_ids(out, *engines.data == 0xc0 ? (tt_span_t){NULL, 0} : engines);
+    }
+    assert_true(tt_reader_done(&reader));
+}
+
+static inline void say_frames(tt_buf_t *out, const tt_frames_t *frames)
+{
+    for (size_t i = 0; i < frames->count; i++)
+        tt_buf_printf(out, "%s%.*s", i ? "|" : " ", (int)tt_frames_span(frames, i).len,
+                      (const char *)tt_frames_span(frames, i).data);
+}
+
+static inline void say_store(tt_buf_t *out, const heard_t *heard)
+{
+    const tt_msg_store_t *store = &heard->message.as.store;
+    tt_buf_printf(out, " %d.%d: %d %s%s%.*s", (int)store->keep, (int)store->index,
+                  (int)store->engine, tt_status_text((unsigned)store->status),
+                  store->cause.len ? ": " : "", (int)store->cause.len,
+                  (const char *)store->cause.data);
+    say_frames(out, &heard->packet.payload);
+}
+
 static inline void say_one(tt_buf_t *out, const heard_t *heard)
 {
     const tt_message_t *message = &heard->message;
@@ -176,6 +220,11 @@ static inline void say_one(tt_buf_t *out, const heard_t *heard)
                       (int)result->cause.len, (const char *)result->cause.data);
     else if (message->type == TT_MSG_TASK)
         say_ids(out, message->as.task.engines);
+    else if (message->type == TT_MSG_STORE)
+        say_store(out, heard);
+    else if (message->type == TT_MSG_ADOPTED)
+        for (size_t i = 0; i < heard->packet.payload.count; i++)
+            say_job(out, tt_frames_span(&heard->packet.payload, i));
     else if (message->type == TT_MSG_CANCEL)
         say_ids(out, message->as.cancel.engines);
     else if (message->type == TT_MSG_RECALL)
@@ -221,6 +270,7 @@ typedef struct {
     uint64_t retries;
     const uint8_t *blob;
     const char *label;
+    uint64_t keep, index;
 } wish_t;
 
 static inline void submit(const far_t *from, wish_t wish)
@@ -239,6 +289,8 @@ static inline void submit(const far_t *from, wish_t wish)
     fields->engines = span_of(&list);
     fields->flags = (wish.balanced ? TT_SUBMIT_BALANCED : 0) | (wish.now ? TT_SUBMIT_NOW : 0);
     fields->retries = wish.retries;
+    fields->keep = wish.keep;
+    fields->index = wish.index;
     fields->label = tt_span(wish.label ? wish.label : "label");
     if (wish.blob)
         fields->blob = (tt_span_t){wish.blob, 16};

@@ -140,6 +140,25 @@ TEST(texts_that_are_no_utf8_or_were_cut_within_a_letter_make_a_report_all_the_sa
     assert_reports("\"host\":\"\xef\xbf\xbd");
 }
 
+TEST(what_was_left_behind_is_told_and_what_is_only_kept_is_not)
+{
+    far_t client = hand_peer(PEER_CLIENT, "client"), host = hand_peer(PEER_HOST, "host");
+    tt_frames_t none;
+    tt_frames_init(&none);
+    tt_message_t message = tt_message(TT_MSG_KEEP, 0);
+    message.as.keep.keep = 1;
+    message.as.keep.meta = tt_span("meta");
+    kept_keep(hand, client.peer, &message, &none);
+    hand_engine(&host, TT_ENGINE_READY);
+    submit(&client, (wish_t){1, (int[]){0}, 1, .keep = 1});
+    assert_reports("\"kept\":{\"jobs\":0,\"tasks\":0,\"results\":0,\"bytes\":0,"
+                   "\"forgotten\":0}");
+    hand_lose(&client);
+    hand->kept.forgotten = 3;
+    assert_reports("\"kept\":{\"jobs\":1,\"tasks\":1,\"results\":0,\"bytes\":4,"
+                   "\"forgotten\":3}");
+}
+
 TEST(a_thousand_engines_make_one_report)
 {
     far_t host = hand_peer(PEER_HOST, "host");
@@ -163,6 +182,7 @@ int main(void)
         EACH(reasons_are_told_oldest_first_and_of_hosts_without_an_engine),
         EACH(a_task_that_was_asked_to_stop_and_runs_on_is_told),
         EACH(texts_that_are_no_utf8_or_were_cut_within_a_letter_make_a_report_all_the_same),
+        EACH(what_was_left_behind_is_told_and_what_is_only_kept_is_not),
         EACH(a_thousand_engines_make_one_report),
     };
     alarm(20);

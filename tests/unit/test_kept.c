@@ -1,0 +1,757 @@
+/* Unit test of controller/kept: jobs that outlive their client, with clients that die, leave,
+ * adopt and lie, and hosts played by the test. */
+#include "hand_controller.h"
+
+#include "log.h"
+#include "pack.h"
+
+#include <stdlib.h>
+
+static far_t client, second, third, host, other;
+
+static int begin(void **unused)
+{
+    (void)unused;
+    setenv("TUTTI_LOG", "error", 1);
+    tt_log_open("test", 2);
+    if (hand_begin() != 0)
+        return -1;
+    client = hand_peer(PEER_CLIENT, "client");
+    second = hand_peer(PEER_CLIENT, "second");
+    third = hand_peer(PEER_CLIENT, "third");
+    host = hand_peer(PEER_HOST, "host");
+    other = hand_peer(PEER_HOST, "other");
+    return 0;
+}
+
+static int end(void **unused)
+{
+    (void)unused;
+    return hand_end();
+}
+
+/* ---- what clients and hosts say */
+
+typedef void handler_fn(controller_t *self, peer_t *client, tt_message_t *message,
+                        tt_frames_t *payload);
+
+static void say(const far_t *from, handler_fn *handler, tt_message_t message)
+{
+    tt_frames_t none;
+    tt_frames_init(&none);
+    handler(hand, from->peer, &message, &none);
+}
+
+static void keep_bytes(const far_t *from, uint64_t number, tt_span_t meta)
+{
+    tt_message_t message = tt_message(TT_MSG_KEEP, 70);
+    message.as.keep.keep = number;
+    message.as.keep.meta = meta;
+    say(from, kept_keep, message);
+}
+
+static void keep(const far_t *from, uint64_t number, const char *meta)
+{
+    keep_bytes(from, number, tt_span(meta));
+}
+
+static void leave(const far_t *from)
+{
+    say(from, kept_leave, tt_message(TT_MSG_LEAVE, 71));
+}
+
+static void adopt(const far_t *from)
+{
+    say(from, kept_adopt, tt_message(TT_MSG_ADOPT, 72));
+}
+
+static void bye(far_t *from)
+{
+    from->peer->farewell = !from->peer->left;
+    hand_lose(from);
+}
+
+static void store_as(const far_t *from, uint64_t number, uint64_t index, int64_t engine,
+                     uint64_t attempt)
+{
+    tt_frames_t payload;
+    tt_message_t message = tt_message(TT_MSG_STORE, 73);
+    message.as.store =
+        (tt_msg_store_t){.keep = number, .index = index, .engine = engine, .attempt = attempt};
+    tt_frames_init(&payload);
+    tt_frames_copy(&payload, attempt ? "old" : "", attempt ? 3 : 0);
+    tt_frames_copy(&payload, "seen,", 5);
+    tt_frames_copy(&payload, "", 0);
+    kept_store(hand, from->peer, &message, &payload);
+    tt_frames_release(&payload);
+}
+
+static void store(const far_t *from, uint64_t number, uint64_t index, int64_t engine)
+{
+    store_as(from, number, index, engine, 1);
+}
+
+static void output_of(const far_t *from, uint64_t task, int engine, const char *text)
+{
+    tt_frames_t payload;
+    tt_frames_init(&payload);
+    tt_frames_copy(&payload, text, strlen(text));
+    tt_message_t message = tt_message(TT_MSG_OUTPUT, task);
+    message.as.output.engine = engine;
+    message.as.output.stream = 1;
+    dispatch_output(hand, from->peer, &message, &payload);
+    tt_frames_release(&payload);
+}
+
+#define KEPT(keep_, id_, index_)                                                               \
+    ((wish_t){.id = (id_), .balanced = true, .keep = (keep_), .index = (index_)})
+
+static void two_engines(void)
+{
+    hand_engine(&host, TT_ENGINE_READY);
+    hand_engine(&host, TT_ENGINE_READY);
+}
+
+static void check_nothing_left(void)
+{
+    assert_int_equal(hand->tasks.count, 0);
+    assert_int_equal(balanced_count(hand->balanced), 0);
+    assert_int_equal(hand->kept.queued_bytes, 0);
+    assert_int_equal(blobs_bytes(hand), 0);
+}
+
+/* ---- what cannot be done */
+
+TEST(a_kept_job_has_a_number_of_its_own_and_little_meta)
+{
+    static uint8_t large[TT_KEEP_META_MAX + 1];
+    keep(&client, 0, "meta");
+    keep(&client, TT_ID_ADOPTED | 5, "meta");
+    keep_bytes(&client, 5, (tt_span_t){large, sizeof large});
+    assert_heard(client, "ERROR 70: KEEP 0: the number of a kept job is above 0; "
+                         "ERROR 70: KEEP 9223372036854775813: numbers from 2^63 on are the "
+                         "controller's own; "
+                         "ERROR 70: KEEP 5: its meta has over 64 KiB; ");
+    keep_bytes(&client, 5, (tt_span_t){large, sizeof large - 1});
+    keep(&client, 6, "");
+    keep(&client, TT_ID_ADOPTED | 5, "");
+    assert_heard(client, "");
+    assert_int_equal(hand->kept.count, 1);
+    assert_int_equal(hand->kept.bytes, TT_KEEP_META_MAX);
+}
+
+TEST(one_client_keeps_a_thousand_jobs_and_all_clients_have_a_bound_too)
+{
+    for (uint64_t i = 1; i <= KEPT_JOBS_MAX + 1; i++)
+        keep(&client, i, "meta");
+    assert_heard(client, "ERROR 70: KEEP 1001: 1000 jobs of this client are kept already; ");
+    keep(&client, 1, "");
+    keep(&client, 1001, "meta");
+    keep(&second, 1, "meta");
+    assert_heard(client, "");
+    hand->kept.count += KEPT_JOBS_ALL;
+    keep(&second, 2, "meta");
+    hand->kept.count -= KEPT_JOBS_ALL;
+    hand->kept.bytes += KEPT_CAP;
+    keep(&second, 1, "longer");
+    keep(&second, 1, "me");
+    hand->kept.bytes -= KEPT_CAP;
+    assert_heard(second, "ERROR 70: KEEP 2: 10000 jobs are kept already; "
+                         "ERROR 70: KEEP 1: what is kept has 256 MiB already; ");
+}
+
+TEST(what_is_stored_belongs_to_a_kept_job_and_only_once)
+{
+    keep(&client, 5, "meta");
+    store(&client, 4, 0, 0);
+    store(&second, 5, 0, 0);
+    store(&client, 5, (uint64_t)1 << 32, 0);
+    store(&client, 5, 0, -2);
+    store(&client, 5, 0, INT64_MAX);
+    store(&client, 5, 0, 0);
+    store(&client, 5, 0, 0);
+    store(&client, 5, 0, 1);
+    store(&client, 5, 0, -1);
+    assert_heard(client, "ERROR 73: STORE 4, 0: no job of this number is kept; "
+                         "ERROR 73: STORE 5, 4294967296: its index is 2^32 or more; "
+                         "ERROR 73: STORE 5, 0: there is no such engine; "
+                         "ERROR 73: STORE 5, 0: there is no such engine; "
+                         "ERROR 73: STORE 5, 0: this result is stored already; ");
+    assert_heard(second, "ERROR 73: STORE 5, 0: no job of this number is kept; ");
+    hand_lose(&client);
+    adopt(&second);
+    assert_heard(second, "ADOPTED 1 meta:; STORE 1.0: 0 ok old|seen,|; "
+                         "STORE 1.0: 1 ok old|seen,|; STORE 1.0: -1 ok old|seen,|; DONE []; ");
+}
+
+TEST(nobody_adopts_twice_and_nothing_is_adopted_where_nothing_was_left)
+{
+    adopt(&client);
+    adopt(&client);
+    assert_heard(client, "ADOPTED; DONE []; ERROR 72: ADOPT was said already; ");
+    keep(&client, 1, "alive");
+    adopt(&second);
+    assert_heard(second, "ADOPTED; DONE []; ");
+}
+
+TEST(work_with_numbers_that_are_the_controllers_is_refused)
+{
+    two_engines();
+    submit(&client, (wish_t){.id = TT_ID_ADOPTED | 1, .balanced = true});
+    submit(&client, KEPT(1, 2, (uint64_t)1 << 32));
+    submit(&client, KEPT(0, 3, (uint64_t)1 << 32)); /* which means nothing */
+    assert_heard(client, "ERROR 1: SUBMIT with an id from 2^63 on: those are the controller's "
+                         "own; ERROR 2: SUBMIT with an index from 2^32 on; ");
+    assert_heard(host, "TASK [1]; ");
+}
+
+TEST(after_leave_nothing_is_begun)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    leave(&client);
+    leave(&client);
+    submit(&client, KEPT(1, 2, 0));
+    keep(&client, 2, "meta");
+    keep(&client, 1, "");
+    adopt(&client);
+    store(&client, 1, 3, 0);
+    assert_heard(client, "DONE []; DONE []; ERROR 2: SUBMIT after LEAVE; "
+                         "ERROR 70: KEEP 2: LEAVE was said already; "
+                         "ERROR 70: KEEP 1: LEAVE was said already; "
+                         "ERROR 72: ADOPT after LEAVE; ");
+    adopt(&second); /* it may still give back */
+    assert_heard(second, "ADOPTED; DONE []; ");
+    bye(&client);
+    adopt(&third);
+    assert_heard(third, "ADOPTED 1 meta:; STORE 1.3: 0 ok old|seen,|; DONE []; ");
+}
+
+/* ---- clients that go */
+
+TEST(a_client_that_dies_leaves_what_it_kept_and_another_takes_it_over)
+{
+    two_engines();
+    hand_engine(&host, TT_ENGINE_STARTING);
+    keep(&client, 7, "a job");
+    keep(&client, 7, "the job");                                              /* newer */
+    submit(&client, (wish_t){1, (int[]){0, 1, 2}, 3, .keep = 7, .index = 4}); /* task 1 */
+    submit(&client, (wish_t){2, (int[]){2}, 1, .keep = 8}); /* 2; of a job nobody named */
+    submit(&client, DIRECT(3, 2));                          /* 3 */
+    submit(&client, DIRECT(4, 0));                          /* 4 */
+    result_of(&host, 1, 1, TT_STATUS_OK);
+    assert_heard(client, "RESULT 1: 1 ok; ");
+    assert_heard(host, "TASK [0,1]; TASK [0]; ");
+    hand_lose(&client);
+    assert_int_equal(hand->tasks.count, 2); /* 1 and what runs of 4 */
+    assert_int_equal(hand->registry.engines[2]->queue.count, 1);
+    result_of(&host, 1, 0, TT_STATUS_ERROR);
+    result_of(&host, 4, 0, TT_STATUS_OK); /* for nobody */
+    kept_counts_t left = kept_left(hand);
+    assert_int_equal(left.jobs, 1);
+    assert_int_equal(left.tasks, 1);
+    assert_int_equal(left.results, 1);
+    assert_int_equal(left.bytes, hand->kept.bytes);
+    adopt(&second);
+    assert_heard(second, "ADOPTED 1 the job: 4=1 [2]; STORE 1.4: 0 error body; DONE []; ");
+    left = kept_left(hand);
+    assert_int_equal(left.jobs + left.tasks + left.results + left.bytes, 0);
+    hand->registry.engines[2]->state = TT_ENGINE_READY;
+    dispatch_engine_free(hand, hand->registry.engines[2]);
+    assert_heard(host, "TASK [2]; ");
+    result_of(&host, 1, 2, TT_STATUS_OK);
+    assert_heard(second, "RESULT 1: 2 ok; ");
+    check_nothing_left();
+    keep(&second, TT_ID_ADOPTED | 1, "");
+    assert_heard(second, "");
+    assert_int_equal(hand->kept.count, 0);
+    assert_int_equal(hand->kept.bytes, 0);
+}
+
+TEST(a_client_that_says_goodbye_leaves_nothing)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    for (uint64_t id = 1; id <= 4; id++)
+        submit(&client, KEPT(1, id, id));
+    store(&client, 1, 9, 0);
+    bye(&client);
+    assert_int_equal(hand->kept.count, 0);
+    assert_int_equal(hand->kept.bytes, 0);
+    assert_int_equal(balanced_count(hand->balanced), 0);
+    result_of(&host, 1, 1, TT_STATUS_OK);
+    result_of(&host, 2, 0, TT_STATUS_OK);
+    adopt(&second);
+    assert_heard(second, "ADOPTED; DONE []; ");
+    check_nothing_left();
+}
+
+TEST(a_job_that_is_not_kept_any_more_ends_with_its_client)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    for (uint64_t id = 1; id <= 3; id++)
+        submit(&client, KEPT(1, id, id));
+    keep(&client, 1, "");
+    hand_lose(&client);
+    result_of(&host, 1, 1, TT_STATUS_OK);
+    result_of(&host, 2, 0, TT_STATUS_OK);
+    adopt(&second);
+    assert_heard(second, "ADOPTED; DONE []; ");
+    check_nothing_left();
+}
+
+TEST(results_come_in_the_order_they_ended_and_jobs_in_the_order_they_were_named)
+{
+    for (int i = 0; i < 4; i++)
+        hand_engine(&host, TT_ENGINE_READY);
+    keep(&client, 9, "first");
+    keep(&second, 3, "second");
+    for (uint64_t id = 1; id <= 3; id++)
+        submit(&client, KEPT(9, id, id));
+    submit(&second, KEPT(3, 1, 1));
+    hand_lose(&second);
+    hand_lose(&client);
+    result_of(&host, 4, 0, TT_STATUS_OK);
+    result_of(&host, 3, 3, TT_STATUS_OK);
+    result_of(&host, 1, 1, TT_STATUS_OK);
+    adopt(&third);
+    assert_heard(third, "ADOPTED 1 first: 2=2 all 2 second:; STORE 1.3: 3 ok body; "
+                        "STORE 1.1: 1 ok body; STORE 2.1: 0 ok body; DONE []; ");
+}
+
+TEST(waiting_work_keeps_its_order_when_its_client_dies_and_when_it_is_adopted)
+{
+    hand_engine(&host, TT_ENGINE_READY);
+    keep(&client, 1, "meta");
+    for (uint64_t id = 1; id <= 5; id++)
+        submit(&client, KEPT(1, id, id));
+    submit(&client, BALANCED(6));
+    hand_lose(&client);
+    assert_int_equal(balanced_count(hand->balanced), 4);
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    result_of(&host, 2, 0, TT_STATUS_OK);
+    adopt(&second);
+    result_of(&host, 3, 0, TT_STATUS_OK);
+    result_of(&host, 4, 0, TT_STATUS_OK);
+    result_of(&host, 5, 0, TT_STATUS_OK);
+    assert_heard(second, "ADOPTED 1 meta: 3=3 all 4=4 all 5=5 all; STORE 1.1: 0 ok body; "
+                         "STORE 1.2: 0 ok body; DONE []; RESULT 3: 0 ok; RESULT 4: 0 ok; "
+                         "RESULT 5: 0 ok; ");
+    check_nothing_left();
+}
+
+TEST(an_adopter_that_dies_leaves_all_of_it_behind_again)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    submit(&client, (wish_t){1, (int[]){0, 1}, 2, .keep = 1});
+    hand_lose(&client);
+    adopt(&second);
+    assert_heard(second, "ADOPTED 1 meta: 0=1 [0,1]; DONE []; ");
+    keep(&second, TT_ID_ADOPTED | 1, "renamed");
+    submit(&second, KEPT(TT_ID_ADOPTED | 1, 1, 5)); /* one more item of it */
+    store(&second, TT_ID_ADOPTED | 1, 6, 0);
+    hand_lose(&second);
+    result_of(&host, 1, 1, TT_STATUS_OK);
+    adopt(&third);
+    assert_heard(third, "ADOPTED 2 renamed: 0=1 [0] 5=2 all; STORE 2.6: 0 ok old|seen,|; "
+                        "STORE 2.0: 1 ok body; DONE []; ");
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    result_of(&host, 2, 1, TT_STATUS_OK);
+    assert_heard(third, "RESULT 1: 0 ok; RESULT 2: 1 ok; ");
+    check_nothing_left();
+}
+
+/* ---- output */
+
+TEST(output_goes_into_the_result_or_ahead_of_it_again)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    submit(&client, (wish_t){1, (int[]){0, 1}, 2, .keep = 1});
+    output_of(&host, 1, 0, "to the dead;");
+    hand_lose(&client);
+    output_of(&host, 1, 0, "a,");
+    output_of(&host, 1, 1, "b,");
+    output_of(&host, 1, 0, "c,");
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    adopt(&second);
+    output_of(&host, 1, 1, "d,");
+    assert_heard(second, "ADOPTED 1 meta: 0=1 [1]; STORE 1.0: 0 ok body|a,c,|; "
+                         "OUTPUT 1: 1.1 b,; DONE []; OUTPUT 1: 1.1 d,; ");
+}
+
+TEST(output_of_an_item_that_is_tried_again_elsewhere_stays_with_it)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    submit(&client, (wish_t){1, .balanced = true, .retries = 1, .keep = 1, .index = 3});
+    hand_lose(&client);
+    output_of(&host, 1, 1, "first,");
+    result_of(&host, 1, 1, TT_STATUS_ERROR);
+    assert_heard(host, "TASK [1]; TASK [0]; ");
+    output_of(&host, 1, 0, "second,");
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    adopt(&second);
+    assert_heard(second, "ADOPTED 1 meta:; STORE 1.3: 0 ok body|first,second,|; DONE []; ");
+}
+
+TEST(output_that_a_client_gives_back_comes_before_what_came_later)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    submit(&client, (wish_t){1, (int[]){0}, 1, .keep = 1});
+    submit(&client, KEPT(1, 2, 1));
+    store_as(&client, 1, 0, 0, 0);
+    store_as(&client, 1, 1, -1, 0);
+    leave(&client);
+    output_of(&host, 1, 0, "then,");
+    output_of(&host, 2, 1, "then,");
+    result_of(&host, 2, 1, TT_STATUS_OK);
+    bye(&client);
+    adopt(&second);
+    assert_heard(second, "ADOPTED 1 meta: 0=1 [0]; STORE 1.1: 1 ok body|seen,then,|; "
+                         "OUTPUT 1: 0.1 seen,then,; DONE []; ");
+}
+
+/* ---- between two messages */
+
+TEST(a_client_that_leaves_gets_nothing_after_the_answer)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    submit(&client, (wish_t){1, (int[]){0, 1}, 2, .keep = 1});
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    leave(&client);
+    output_of(&host, 1, 1, "later,");
+    result_of(&host, 1, 1, TT_STATUS_OK);
+    assert_heard(client, "RESULT 1: 0 ok; DONE []; ");
+    store(&client, 1, 0, 0); /* it gives back what had been on its way */
+    hand_lose(&client);
+    adopt(&second);
+    assert_heard(second, "ADOPTED 1 meta:; STORE 1.0: 1 ok body|later,|; "
+                         "STORE 1.0: 0 ok old|seen,|; DONE []; ");
+    check_nothing_left();
+}
+
+/* A client that reads nothing: whatever is sent to it waits. */
+static void fill(far_t *end)
+{
+    tt_outbox_destroy(&end->peer->outbox);
+    void *nowhere = hand_dealer();
+    end->peer->outbox = tt_outbox_new(hand->loop, nowhere, (tt_span_t){NULL, 0}, 1 << 20);
+}
+
+TEST(what_was_not_handed_to_the_dead_is_taken_back)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    submit(&client, (wish_t){1, (int[]){0, 1}, 2, .keep = 1});
+    submit(&client, (wish_t){2, .balanced = true, .keep = 1, .index = 1});
+    submit(&client, DIRECT(3, 1)); /* not kept */
+    fill(&client);
+    output_of(&host, 1, 0, "a,");
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    output_of(&host, 2, 0, "b,");
+    result_of(&host, 3, 1, TT_STATUS_OK);
+    output_of(&host, 1, 1, "c,");
+    hand_lose(&client);
+    output_of(&host, 2, 0, "d,");
+    adopt(&second);
+    assert_heard(second, "ADOPTED 1 meta: 0=1 [1] 1=2 all; STORE 1.0: 0 ok body|a,|; "
+                         "OUTPUT 1: 1.1 c,; OUTPUT 2: 0.1 b,d,; DONE []; ");
+}
+
+TEST(what_an_adopter_was_not_handed_is_taken_back_too)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    submit(&client, (wish_t){1, (int[]){0, 1}, 2, .keep = 1});
+    hand_lose(&client);
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    output_of(&host, 1, 1, "a,");
+    fill(&second);
+    adopt(&second);
+    output_of(&host, 1, 1, "b,");
+    hand_lose(&second);
+    adopt(&third);
+    assert_heard(third, "ADOPTED 2 meta: 0=1 [1]; STORE 2.0: 0 ok body; "
+                        "OUTPUT 1: 1.1 a,b,; DONE []; ");
+}
+
+TEST(work_that_was_set_aside_for_a_client_that_takes_nothing_goes_on_when_it_dies)
+{
+    engine_t *engine = hand_engine(&host, TT_ENGINE_READY);
+    keep(&client, 1, "meta");
+    fill(&client);
+    tt_message_t message = tt_message(TT_MSG_WHO, 0);
+    tt_frames_t payload;
+    tt_frames_init(&payload);
+    static uint8_t large[2 << 20];
+    tt_frames_copy(&payload, large, sizeof large);
+    tt_outbox_send(client.peer->outbox, &message, &payload);
+    assert_true(tt_outbox_full(client.peer->outbox));
+    for (uint64_t id = 1; id <= 3; id++)
+        submit(&client, (wish_t){id, (int[]){0}, 1, .keep = id == 2 ? 0 : 1, .index = id});
+    assert_int_equal(engine->held.count, 3);
+    hand_lose(&client);
+    assert_int_equal(engine->held.count, 0);
+    assert_heard(host, "TASK [0]; TASK [0]; ");
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    result_of(&host, 3, 0, TT_STATUS_OK);
+    adopt(&second);
+    assert_heard(second, "ADOPTED 1 meta:; STORE 1.1: 0 ok body; STORE 1.3: 0 ok body; "
+                         "DONE []; ");
+    check_nothing_left();
+}
+
+/* ---- what goes on */
+
+TEST(left_behind_work_is_tried_again_asked_back_and_ends_with_its_engines)
+{
+    engine_t *busy = hand_engine(&host, TT_ENGINE_READY);
+    busy->mean_run_ns = 0;
+    keep(&client, 1, "meta");
+    for (uint64_t id = 1; id <= 3; id++)
+        submit(&client, (wish_t){id, .balanced = true, .retries = 1, .keep = 1, .index = id});
+    submit(&client, (wish_t){4, (int[]){0}, 1, .keep = 1, .index = 4});
+    assert_heard(host, "TASK [0]; TASK [0]; TASK [0]; TASK [0]; ");
+    hand_lose(&client);
+    dispatch_engine_free(hand, hand_engine(&other, TT_ENGINE_READY));
+    assert_heard(host, "RECALL [0]; ");
+    tt_message_t message = tt_message(TT_MSG_RETURNED, 3);
+    message.as.returned.engines = (tt_span_t){(const uint8_t *)"\x91\x00", 2};
+    dispatch_returned(hand, host.peer, &message);
+    assert_heard(other, "TASK [1]; ");
+    lose_engine(busy);
+    result_of(&other, 3, 1, TT_STATUS_OK);
+    result_of(&other, 2, 1, TT_STATUS_OK);
+    assert_heard(other, "TASK [1]; TASK [1]; ");
+    result_of(&other, 1, 1, TT_STATUS_ERROR);
+    adopt(&second);
+    assert_heard(second, "ADOPTED 1 meta:; STORE 1.4: 0 may have run: the host is gone; "
+                         "STORE 1.3: 1 ok body; STORE 1.2: 1 ok body; "
+                         "STORE 1.1: 1 error body; DONE []; ");
+    check_nothing_left();
+}
+
+TEST(an_adopter_cancels_what_it_has_adopted)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    for (uint64_t id = 1; id <= 3; id++)
+        submit(&client, (wish_t){id, .balanced = true, .retries = 5, .keep = 1, .index = id});
+    hand_lose(&client);
+    adopt(&second);
+    all_heard(&second);
+    all_heard(&host);
+    cancel(&second, 1, NULL, 0); /* not its number */
+    cancel(&second, TT_ID_ADOPTED | 3, NULL, 0);
+    cancel(&second, TT_ID_ADOPTED | 1, NULL, 0);
+    assert_heard(second, "RESULT 3: -1 cancelled: cancelled before it started; ");
+    assert_heard(host, "CANCEL [1]; ");
+    result_of(&host, 1, 1, TT_STATUS_ERROR);
+    assert_heard(second, "RESULT 1: 1 error; ");
+}
+
+TEST(a_function_stays_until_the_work_that_outlives_its_client_has_ended)
+{
+    static const uint8_t hash[] = "0123456789abcdef";
+    hand_engine(&host, TT_ENGINE_READY);
+    tt_frames_t bytes;
+    tt_frames_init(&bytes);
+    tt_frames_copy(&bytes, "function", 8);
+    blobs_keep(hand, client.peer, (tt_span_t){hash, 16}, &bytes);
+    keep(&client, 1, "meta");
+    for (uint64_t id = 1; id <= 3; id++)
+        submit(&client, (wish_t){id, .balanced = true, .blob = hash, .keep = 1, .index = id});
+    blobs_drop(hand, client.peer, (tt_span_t){hash, 16});
+    hand_lose(&client);
+    hand_engine(&other, TT_ENGINE_READY);
+    dispatch_engine_free(hand, hand->registry.engines[1]);
+    assert_heard(host, "BLOB; TASK [0]; ");
+    assert_heard(other, "BLOB; TASK [1]; ");
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    adopt(&second);
+    result_of(&host, 3, 0, TT_STATUS_OK);
+    assert_int_equal(blobs_bytes(hand), 8);
+    result_of(&other, 2, 1, TT_STATUS_OK);
+    assert_heard(host, "TASK [0]; DROP; ");
+    check_nothing_left();
+}
+
+/* ---- bounds */
+
+TEST(what_was_left_behind_counts_in_everybodys_waiting_work)
+{
+    hand_engine(&host, TT_ENGINE_STARTING);
+    keep(&client, 1, "meta");
+    submit(&client, KEPT(1, 1, 0));
+    size_t bytes = client.peer->queued_bytes;
+    assert_true(bytes > 0);
+    hand_lose(&client);
+    assert_int_equal(hand->kept.queued_bytes, bytes);
+    hand->kept.queued_bytes += (size_t)1 << 30;
+    submit(&second, BALANCED(1));
+    hand->kept.queued_bytes -= (size_t)1 << 30;
+    assert_heard(second, "ERROR 1: more than 1 GiB of tasks wait already: wait for some of "
+                         "them; ");
+    adopt(&second);
+    assert_int_equal(hand->kept.queued_bytes, 0);
+    assert_int_equal(second.peer->queued_bytes, bytes);
+}
+
+TEST(over_the_bounds_output_is_cut_first_then_values_and_then_results)
+{
+    heard_t heard;
+    for (int i = 0; i < 4; i++)
+        hand_engine(&host, TT_ENGINE_READY);
+    keep(&client, 1, "meta");
+    submit(&client, (wish_t){1, (int[]){0, 1, 2, 3}, 4, .keep = 1});
+    hand_lose(&client);
+    output_of(&host, 1, 0, "whole,");
+    hand->kept.bytes += KEPT_OUTPUT_CAP;
+    output_of(&host, 1, 0, "cut");  /* counted with what there is of it */
+    output_of(&host, 1, 1, "cut!"); /* counted with its task */
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    hand->kept.bytes += KEPT_BODIES_CAP - KEPT_OUTPUT_CAP;
+    result_of(&host, 1, 1, TT_STATUS_OK);
+    hand->kept.bytes += KEPT_CAP - KEPT_BODIES_CAP;
+    result_of(&host, 1, 2, TT_STATUS_OK);
+    hand->kept.bytes -= KEPT_CAP;
+    assert_int_equal(hand->kept.forgotten, 1);
+    result_of(&host, 1, 3, TT_STATUS_OK);
+    adopt(&second);
+    assert_true(hear(&second, &heard));
+    forget(&heard);
+    assert_true(hear(&second, &heard));
+    assert_int_equal(heard.message.as.store.dropped_bytes, 3);
+    assert_memory_equal(tt_frames_span(&heard.packet.payload, 1).data, "whole,", 6);
+    forget(&heard);
+    assert_true(hear(&second, &heard));
+    assert_int_equal(heard.message.as.store.engine, 1);
+    assert_int_equal(heard.message.as.store.dropped_bytes, 4);
+    assert_int_equal(heard.packet.payload.count, 0);
+    assert_memory_equal(heard.message.as.store.cause.data, "its value and output were dropped",
+                        33);
+    forget(&heard);
+    assert_heard(second, "STORE 1.0: 3 ok body; DONE []; ");
+    assert_int_equal(hand->kept.bytes, 4);
+}
+
+/* ---- in any order */
+
+enum { ITEMS = 4000, LIVES = 60 };
+
+static struct {
+    int owed[ITEMS]; /* results that are still to come */
+    uint32_t seed;
+} play;
+
+static unsigned any(unsigned below)
+{
+    play.seed = play.seed * 1664525 + 1013904223;
+    return (play.seed >> 8) % below;
+}
+
+/* What a client is told of items; the ids of its tasks are their index plus one. */
+static void read_all(const far_t *from)
+{
+    heard_t heard;
+    while (hear(from, &heard)) {
+        if (heard.message.type == TT_MSG_STORE)
+            play.owed[heard.message.as.store.index]--;
+        else if (heard.message.type == TT_MSG_RESULT)
+            play.owed[(heard.message.id & ~TT_ID_ADOPTED) - 1]--;
+        forget(&heard);
+    }
+}
+
+/* Every task there is may end: hosts answer in no order. */
+static void end_some(unsigned chance)
+{
+    for (size_t i = 0; i < hand->registry.count; i++) {
+        engine_t *engine = hand->registry.engines[i];
+        if (engine->sent.first && any(100) < chance)
+            result_of(&host, engine->sent.first->task->id, engine->id,
+                      any(4) ? TT_STATUS_OK : TT_STATUS_ERROR);
+    }
+}
+
+TEST(no_result_is_lost_or_doubled_whoever_dies_when)
+{
+    int next = 0;
+    play.seed = 1;
+    for (int i = 0; i < 3; i++)
+        hand_engine(&host, TT_ENGINE_READY);
+    far_t now = client;
+    for (int life = 0; life < LIVES; life++) {
+        char name[16];
+        keep(&now, 1, "meta");
+        for (unsigned i = any(40); i > 0 && next < ITEMS; i--, next++) {
+            play.owed[next] = 1; /* ids of tasks count as items do */
+            submit(&now, (wish_t){(uint64_t)next + 1, .balanced = true, .retries = any(2),
+                                  .keep = 1, .index = (uint64_t)next});
+            end_some(30);
+        }
+        if (any(2))
+            adopt(&now);
+        end_some(50);
+        if (any(2))
+            fill(&now); /* from here on it is handed nothing */
+        end_some(50);
+        if (any(3) == 0)
+            leave(&now);
+        end_some(50);
+        read_all(&now); /* what it had been handed is no more of our concern */
+        hand_lose(&now);
+        end_some(50);
+        all_heard(&host);
+        snprintf(name, sizeof name, "life %d", life);
+        now = hand_peer(PEER_CLIENT, name);
+    }
+    while (hand->tasks.count > 0)
+        end_some(100);
+    adopt(&now);
+    read_all(&now);
+    for (int i = 0; i < next; i++)
+        assert_int_equal(play.owed[i], 0);
+    assert_true(next > 100);
+    check_nothing_left();
+}
+
+#define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EACH(a_kept_job_has_a_number_of_its_own_and_little_meta),
+        EACH(one_client_keeps_a_thousand_jobs_and_all_clients_have_a_bound_too),
+        EACH(what_is_stored_belongs_to_a_kept_job_and_only_once),
+        EACH(nobody_adopts_twice_and_nothing_is_adopted_where_nothing_was_left),
+        EACH(work_with_numbers_that_are_the_controllers_is_refused),
+        EACH(after_leave_nothing_is_begun),
+        EACH(a_client_that_dies_leaves_what_it_kept_and_another_takes_it_over),
+        EACH(a_client_that_says_goodbye_leaves_nothing),
+        EACH(a_job_that_is_not_kept_any_more_ends_with_its_client),
+        EACH(results_come_in_the_order_they_ended_and_jobs_in_the_order_they_were_named),
+        EACH(waiting_work_keeps_its_order_when_its_client_dies_and_when_it_is_adopted),
+        EACH(an_adopter_that_dies_leaves_all_of_it_behind_again),
+        EACH(output_goes_into_the_result_or_ahead_of_it_again),
+        EACH(output_of_an_item_that_is_tried_again_elsewhere_stays_with_it),
+        EACH(output_that_a_client_gives_back_comes_before_what_came_later),
+        EACH(a_client_that_leaves_gets_nothing_after_the_answer),
+        EACH(what_was_not_handed_to_the_dead_is_taken_back),
+        EACH(what_an_adopter_was_not_handed_is_taken_back_too),
+        EACH(work_that_was_set_aside_for_a_client_that_takes_nothing_goes_on_when_it_dies),
+        EACH(left_behind_work_is_tried_again_asked_back_and_ends_with_its_engines),
+        EACH(an_adopter_cancels_what_it_has_adopted),
+        EACH(a_function_stays_until_the_work_that_outlives_its_client_has_ended),
+        EACH(what_was_left_behind_counts_in_everybodys_waiting_work),
+        EACH(over_the_bounds_output_is_cut_first_then_values_and_then_results),
+        EACH(no_result_is_lost_or_doubled_whoever_dies_when),
+    };
+    alarm(20);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
