@@ -101,6 +101,19 @@ static void show_controller(tt_span_t report, FILE *out)
     free(host);
 }
 
+/* What a prompt that has gone left behind. */
+static void show_kept(tt_span_t report, FILE *out)
+{
+    tt_span_t kept = raw(report, "kept");
+    long long jobs = (long long)whole(kept, "jobs");
+    if (jobs > 0)
+        fprintf(out,
+                "%lld job%s of an earlier session wait%s (%.1f MiB); the next prompt takes "
+                "%s over\n",
+                jobs, jobs == 1 ? "" : "s", jobs == 1 ? "s" : "",
+                (double)whole(kept, "bytes") / 1048576.0, jobs == 1 ? "it" : "them");
+}
+
 static void show_hosts(tt_span_t report, FILE *out)
 {
     tt_span_t hosts = raw(report, "hosts"), host;
@@ -283,6 +296,7 @@ int status_show(tt_client_t *client, status_form_t form, FILE *out, tt_error_t *
         show_why(report, out);
     } else if (rc == 0) {
         show_controller(report, out);
+        show_kept(report, out);
         show_hosts(report, out);
         show_engines(report, out);
     }

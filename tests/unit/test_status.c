@@ -176,6 +176,30 @@ TEST(the_controller_is_told_in_a_line_without_controls)
                       " · 2 tasks, 9 done · 1.5 KiB kept\n");
 }
 
+static void show_left(int64_t jobs, int64_t bytes)
+{
+    report.len = 0;
+    pack_head(1);
+    tt_pack_text(&report, "kept");
+    tt_pack_map(&report, 2);
+    key_int("jobs", jobs);
+    key_int("bytes", bytes);
+    assert_int_equal(show(STATUS_TEXT), 0);
+}
+
+TEST(jobs_of_an_earlier_session_are_told_when_there_are_some)
+{
+    show_left(2, 1258291);
+    assert_part(
+        text,
+        "\n2 jobs of an earlier session wait (1.2 MiB); the next prompt takes them over\n");
+    show_left(1, 0);
+    assert_part(
+        text, "\n1 job of an earlier session waits (0.0 MiB); the next prompt takes it over\n");
+    show_left(0, 0);
+    assert_null(strstr(text, "earlier session"));
+}
+
 TEST(a_host_is_told_in_a_line_and_its_silence_when_it_is_long)
 {
     pack_head(1);
@@ -302,6 +326,7 @@ int main(void)
         ON(a_report_of_nothing_shows_that_there_is_nothing),
         ON(a_report_that_is_no_map_or_whose_lists_are_none_is_shown_as_empty),
         ON(the_controller_is_told_in_a_line_without_controls),
+        ON(jobs_of_an_earlier_session_are_told_when_there_are_some),
         ON(a_host_is_told_in_a_line_and_its_silence_when_it_is_long),
         ON(an_engine_is_busy_idle_or_out_of_use_with_the_reason),
         ON(columns_stand_below_each_other_whatever_the_letters_of_a_name),
