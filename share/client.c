@@ -13,7 +13,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { OUTBOX_CAP = 256 << 20, BLOBS_MAX = 64, HASH = 16 };
+enum { OUTBOX_CAP = 256 << 20, BLOBS_MAX = 64, HASH = 16, LEAVE_MS = 2000, CLOSE_MS = 500 };
 
 typedef struct {
     uint8_t hash[HASH];
@@ -30,6 +30,8 @@ struct tt_job {
     size_t left;
     int *waiting; /* direct: engines that have not answered */
     size_t waiting_count;
+    uint64_t keep; /* 0: does not outlive us */
+    uint32_t index;
     bool has_blob;
     uint8_t blob[HASH];
     uint64_t end_timer; /* of one that was submitted when the controller was gone */
@@ -62,6 +64,10 @@ struct tt_client {
     uint64_t submissions;
     pending_t *pending; /* at most one: requests wait in turn */
     bool connected;     /* registered or failed: ends the wait of open */
+    bool leaving;       /* results are given back, not told */
+    size_t given_back;
+    const tt_adopt_handlers_t *adopt;
+    void *adopt_arg;
 };
 
 /* ---- jobs */
@@ -136,6 +142,8 @@ static void fail(tt_client_t *self, int code, const char *why)
     snprintf(self->why, sizeof self->why, "%s", why);
     if (self->pending)
         self->pending->done = true;
+    if (self->leaving)
+        return;
     end_all(self, self->why);
     if (self->registered && self->handlers && self->handlers->gone)
         self->handlers->gone(self->arg, self->why);
@@ -154,6 +162,15 @@ static void on_controller_end(void *arg, int fd, uint32_t events)
 }
 
 /* ---- messages */
+
+static void give_back(tt_client_t *self, uint64_t keep, uint32_t index,
+                      const tt_result_t *result)
+{
+    if (keep == 0)
+        return;
+    tt_client_store(self, keep, index, result);
+    self->given_back++;
+}
 
 static void on_welcome(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
 {
@@ -195,36 +212,61 @@ static void say_hello(tt_client_t *self, const char *program)
     tt_outbox_send(self->outbox, &message, NULL);
 }
 
+/* A RESULT and a STORE tell the same of one. */
+#define RESULT_OF(got, payload)                                                                \
+    {                                                                                          \
+        .engine = (int)(got)->engine, .status = (unsigned)(got)->status,                       \
+        .attempt = (unsigned)(got)->attempt, .queue_ns = (int64_t)(got)->queue_ns,             \
+        .wait_ns = (int64_t)(got)->wait_ns, .run_ns = (got)->run_ns,                           \
+        .dropped_bytes = (got)->dropped_bytes, .frames = (payload)                             \
+    }
+
 static void on_result(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
 {
     const tt_msg_result_t *got = &message->as.result;
     tt_job_t *job = tt_map_get(&self->jobs, message->id);
     if (job == NULL)
         return;
-    tt_result_t result = {.engine = (int)got->engine,
-                          .status = (unsigned)got->status,
-                          .attempt = (unsigned)got->attempt,
-                          .queue_ns = (int64_t)got->queue_ns,
-                          .wait_ns = (int64_t)got->wait_ns,
-                          .run_ns = got->run_ns,
-                          .dropped_bytes = got->dropped_bytes,
-                          .frames = &packet->payload};
+    tt_result_t result = RESULT_OF(got, &packet->payload);
     tt_text_copy(got->cause, result.cause, sizeof result.cause);
     tt_text_copy(got->host, result.host, sizeof result.host);
+    if (self->leaving) {
+        give_back(self, job->keep, job->index, &result);
+        return;
+    }
     job->handlers.result(job->arg, job, &result);
     count_result(self, job, result.engine);
+}
+
+static void on_store(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+{
+    const tt_msg_store_t *got = &message->as.store;
+    tt_result_t result = RESULT_OF(got, &packet->payload);
+    tt_text_copy(got->cause, result.cause, sizeof result.cause);
+    tt_text_copy(got->host, result.host, sizeof result.host);
+    if (self->leaving)
+        give_back(self, got->keep, (uint32_t)got->index, &result);
+    else if (self->adopt && self->adopt->result)
+        self->adopt->result(self->adopt_arg, got->keep, (uint32_t)got->index, &result);
 }
 
 static void on_output(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
 {
     const tt_msg_output_t *output = &message->as.output;
-    tt_span_t bytes = tt_frames_span(&packet->payload, 0);
+    tt_span_t bytes = tt_frames_span(&packet->payload, 0), none = {NULL, 0};
     tt_job_t *job = message->id ? tt_map_get(&self->jobs, message->id) : NULL;
     int engine = (int)output->engine, stream = output->stream == 2 ? 2 : 1;
-    if (job && job->handlers.output)
+    if (job && self->leaving && job->keep) {
+        tt_client_store_output(self, job->keep, job->index, job->balanced ? -1 : engine,
+                               stream == 1 ? bytes : none, stream == 2 ? bytes : none);
+        self->given_back++;
+    } else if (self->leaving) {
+        return;
+    } else if (job && job->handlers.output) {
         job->handlers.output(job->arg, job, engine, stream, bytes);
-    else if (message->id == 0 && self->handlers && self->handlers->background)
+    } else if (message->id == 0 && self->handlers && self->handlers->background) {
         self->handlers->background(self->arg, engine, stream, bytes);
+    }
 }
 
 static size_t engine_place(const tt_client_t *self, int id)
@@ -263,8 +305,83 @@ static void on_event(tt_client_t *self, tt_message_t *message, tt_packet_t *pack
         memmove(self->engines + at, self->engines + at + 1,
                 (self->engine_count - at) * sizeof *self->engines);
     }
-    if (self->registered && self->handlers && self->handlers->engine)
+    if (self->registered && !self->leaving && self->handlers && self->handlers->engine)
         self->handlers->engine(self->arg, &engine);
+}
+
+static void ignore_result(void *arg, tt_job_t *job, tt_result_t *result)
+{
+    (void)arg;
+    (void)job;
+    (void)result;
+}
+
+static const tt_job_handlers_t nobody = {ignore_result, NULL, NULL};
+
+/* [index, id, engines left]. Returns -1 when it is none. */
+static int adopt_task(tt_client_t *self, uint64_t keep, tt_reader_t *reader)
+{
+    size_t fields;
+    uint64_t index, id;
+    int *ids = NULL;
+    tt_span_t engines = {NULL, 0};
+    if (tt_read_array(reader, &fields) != 0 || fields != 3 ||
+        tt_read_uint(reader, &index) != 0 || tt_read_uint(reader, &id) != 0 ||
+        index > TT_KEEP_INDEX_MAX || tt_map_get(&self->jobs, id))
+        return -1;
+    bool balanced = tt_read_nil(reader) == 0;
+    if (!balanced && tt_read_raw(reader, &engines) != 0)
+        return -1;
+    int count = balanced ? 1 : tt_ids_read(engines, &ids, NULL);
+    if (count <= 0) {
+        free(ids);
+        return -1;
+    }
+    tt_job_t *job = tt_alloc(sizeof *job);
+    *job = (tt_job_t){.client = self,
+                      .id = id,
+                      .balanced = balanced,
+                      .left = (size_t)count,
+                      .waiting = ids,
+                      .waiting_count = balanced ? 0 : (size_t)count,
+                      .keep = keep,
+                      .index = (uint32_t)index};
+    tt_map_set(&self->jobs, id, job);
+    tt_adopted_t task = {keep, job->index, balanced, ids, job->waiting_count};
+    const tt_job_handlers_t *its = &nobody;
+    if (self->adopt->task)
+        self->adopt->task(self->adopt_arg, &task, job, &its, &job->arg);
+    job->handlers = *its;
+    return 0;
+}
+
+/* [keep, meta, [task, ...]]. Returns -1 when it is none. */
+static int adopt_job(tt_client_t *self, tt_span_t bytes)
+{
+    tt_reader_t reader = tt_reader(bytes);
+    tt_error_t err;
+    tt_span_t meta;
+    uint64_t keep;
+    size_t fields, count;
+    if (tt_validate(bytes, &tt_limits_value, &err) != 0 ||
+        tt_read_array(&reader, &fields) != 0 || fields != 3 ||
+        tt_read_uint(&reader, &keep) != 0 || tt_read_bin(&reader, &meta) != 0 ||
+        tt_read_array(&reader, &count) != 0)
+        return -1;
+    if (self->adopt->job)
+        self->adopt->job(self->adopt_arg, keep, meta);
+    for (size_t i = 0; i < count; i++)
+        if (adopt_task(self, keep, &reader) != 0)
+            return -1;
+    return 0;
+}
+
+static void on_adopted(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+{
+    (void)message;
+    for (size_t i = 0; self->adopt && !self->leaving && i < packet->payload.count; i++)
+        if (adopt_job(self, tt_frames_span(&packet->payload, i)) != 0)
+            tt_log(TT_LOG_WARN, "a job that was left behind cannot be read");
 }
 
 /* The answer of a request, or of a job that was refused as a whole. */
@@ -282,7 +399,7 @@ static void on_answer(tt_client_t *self, tt_message_t *message, tt_packet_t *pac
         zmq_msg_init(&packet->route);
         tt_frames_init(&packet->payload);
         pending->done = true;
-    } else if (job && message->type == TT_MSG_ERROR) {
+    } else if (job && message->type == TT_MSG_ERROR && !self->leaving) {
         end_job(self, job, TT_STATUS_REFUSED, text);
     } else if (message->type == TT_MSG_ERROR) {
         tt_log(TT_LOG_WARN, "the controller says: %s", text);
@@ -293,9 +410,10 @@ static const struct {
     unsigned type;
     void (*handler)(tt_client_t *, tt_message_t *, tt_packet_t *);
 } handlers[] = {
-    {TT_MSG_RESULT, on_result},   {TT_MSG_OUTPUT, on_output}, {TT_MSG_EVENT, on_event},
-    {TT_MSG_WELCOME, on_welcome}, {TT_MSG_REFUSE, on_refuse}, {TT_MSG_REPORT, on_answer},
-    {TT_MSG_DONE, on_answer},     {TT_MSG_ERROR, on_answer},  {TT_MSG_STOPPED, on_answer},
+    {TT_MSG_ADOPTED, on_adopted}, {TT_MSG_STORE, on_store},    {TT_MSG_RESULT, on_result},
+    {TT_MSG_OUTPUT, on_output},   {TT_MSG_EVENT, on_event},    {TT_MSG_WELCOME, on_welcome},
+    {TT_MSG_REFUSE, on_refuse},   {TT_MSG_REPORT, on_answer},  {TT_MSG_DONE, on_answer},
+    {TT_MSG_ERROR, on_answer},    {TT_MSG_STOPPED, on_answer},
 };
 
 /* A short header lives inside its zmq_msg_t, so an answer that outlives the packet needs texts
@@ -365,11 +483,9 @@ tt_client_t *tt_client_open(tt_loop_t *loop, const tt_rundir_t *dir, const char 
     return NULL;
 }
 
-void tt_client_close(tt_client_t **self_p)
+static void close_within(tt_client_t **self_p, int linger_ms)
 {
     tt_client_t *self = *self_p;
-    if (self == NULL)
-        return;
     if (self->registered && !self->failed) {
         tt_message_t bye = tt_message(TT_MSG_BYE, 0);
         tt_outbox_send(self->outbox, &bye, NULL);
@@ -385,12 +501,18 @@ void tt_client_close(tt_client_t **self_p)
     if (self->socket)
         tt_loop_remove_zmq(self->loop, self->socket);
     tt_outbox_destroy(&self->outbox);
-    tt_socket_close(self->socket, self->failed ? 0 : 500);
+    tt_socket_close(self->socket, self->failed ? 0 : linger_ms);
     zmq_ctx_term(self->context);
     free(self->engines);
     free(self->blobs);
     free(self);
     *self_p = NULL;
+}
+
+void tt_client_close(tt_client_t **self_p)
+{
+    if (*self_p)
+        close_within(self_p, CLOSE_MS);
 }
 
 bool tt_client_alive(const tt_client_t *self)
@@ -430,6 +552,8 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
     job->id = ++self->next_id;
     job->handlers = *submit->handlers;
     job->arg = submit->arg;
+    job->keep = submit->keep;
+    job->index = submit->index;
     job->balanced = submit->balanced;
     job->left = submit->balanced ? 1 : submit->engine_count;
     if (!submit->balanced) {
@@ -459,6 +583,8 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
     message.as.submit.timeout_ms = submit->timeout_ms;
     message.as.submit.flags =
         (submit->balanced ? TT_SUBMIT_BALANCED : 0) | (submit->now ? TT_SUBMIT_NOW : 0);
+    message.as.submit.keep = submit->keep;
+    message.as.submit.index = submit->index;
     tt_outbox_send(self->outbox, &message, payload);
     tt_buf_release(&engines);
     /* A controller that is gone: the job ends, but not before its owner has it. */
@@ -544,4 +670,92 @@ int tt_client_request(tt_client_t *self, tt_message_t *message, int timeout_ms,
 void tt_client_send(tt_client_t *self, tt_message_t *message)
 {
     tt_outbox_send(self->outbox, message, NULL);
+}
+
+/* ---- work that outlives us */
+
+void tt_client_keep(tt_client_t *self, uint64_t keep, tt_span_t meta)
+{
+    tt_message_t message = tt_message(TT_MSG_KEEP, 0);
+    message.as.keep.keep = keep;
+    message.as.keep.meta = meta;
+    tt_outbox_send(self->outbox, &message, NULL);
+    size_t walk = 0;
+    for (tt_job_t *job; meta.len == 0 && (job = tt_map_next(&self->jobs, &walk));)
+        if (job->keep == keep)
+            job->keep = 0;
+}
+
+void tt_client_store(tt_client_t *self, uint64_t keep, uint32_t index,
+                     const tt_result_t *result)
+{
+    tt_frames_t frames;
+    tt_message_t message = tt_message(TT_MSG_STORE, 0);
+    message.as.store = (tt_msg_store_t){.keep = keep,
+                                        .index = index,
+                                        .engine = result->engine,
+                                        .attempt = result->attempt ? result->attempt : 1,
+                                        .status = result->status,
+                                        .queue_ns = (uint64_t)result->queue_ns,
+                                        .wait_ns = (uint64_t)result->wait_ns,
+                                        .run_ns = result->run_ns,
+                                        .dropped_bytes = result->dropped_bytes,
+                                        .cause = tt_span(result->cause),
+                                        .host = tt_span(result->host)};
+    tt_frames_init(&frames);
+    if (result->frames)
+        tt_frames_share_all(&frames, result->frames);
+    tt_outbox_send(self->outbox, &message, &frames);
+}
+
+void tt_client_store_output(tt_client_t *self, uint64_t keep, uint32_t index, int engine,
+                            tt_span_t out, tt_span_t err)
+{
+    tt_frames_t frames;
+    tt_message_t message = tt_message(TT_MSG_STORE, 0);
+    message.as.store.keep = keep;
+    message.as.store.index = index;
+    message.as.store.engine = engine;
+    tt_frames_init(&frames);
+    tt_frames_copy(&frames, "", 0);
+    tt_frames_copy(&frames, out.data, out.len);
+    tt_frames_copy(&frames, err.data, err.len);
+    tt_outbox_send(self->outbox, &message, &frames);
+}
+
+/* The controller has everything that was sent before when it answers. What had been on its way
+ * to us then has come, and was given back: that is sent before a second LEAVE. */
+void tt_client_leave(tt_client_t **self_p)
+{
+    tt_client_t *self = *self_p;
+    int64_t end = tt_now_ms() + LEAVE_MS, left = LEAVE_MS;
+    bool again = true;
+    if (self == NULL)
+        return;
+    self->leaving = true;
+    while (again && left > 0 && !self->failed) {
+        tt_message_t leave = tt_message(TT_MSG_LEAVE, 0), answer;
+        tt_packet_t reply;
+        tt_error_t err;
+        self->given_back = 0;
+        again = tt_client_request(self, &leave, (int)left, &answer, &reply, &err) == 0 &&
+                self->given_back > 0;
+        if (answer.type != 0 && answer.type != TT_MSG_ERROR)
+            tt_packet_release(&reply);
+        left = end - tt_now_ms();
+    }
+    close_within(self_p, left > 0 ? (int)left : 0);
+}
+
+int tt_client_adopt(tt_client_t *self, const tt_adopt_handlers_t *adopt, void *arg,
+                    int timeout_ms, tt_error_t *err)
+{
+    tt_message_t message = tt_message(TT_MSG_ADOPT, 0), answer;
+    tt_packet_t reply;
+    self->adopt = adopt;
+    self->adopt_arg = arg;
+    if (tt_client_request(self, &message, timeout_ms, &answer, &reply, err) != 0)
+        return -1;
+    tt_packet_release(&reply);
+    return 0;
 }

@@ -74,6 +74,8 @@ typedef struct {
     const char *label;   /* for `status`; NULL: none */
     unsigned retries;
     uint64_t timeout_ms; /* of its run; 0: none */
+    uint64_t keep;       /* the job that outlives us (tt_client_keep); 0: none */
+    uint32_t index;      /* which of that job's items this is */
     const tt_job_handlers_t *handlers;
     void *arg;
 } tt_submit_t;
@@ -87,6 +89,61 @@ size_t tt_job_left(const tt_job_t *self);
 /* Ends the job's work on its engines: what has not started never will, what runs is interrupted
  * exactly. Results tell. */
 void tt_client_cancel(tt_client_t *self, const tt_job_t *job);
+
+/* ---- work that outlives us
+ *
+ * A job of the caller's is any number of submissions under one number, `keep`. It is named
+ * before the first of them, with what the caller wants to know of it later (`meta`, up to 64
+ * KiB), and may be named again, with other meta. From then on it goes on when this process
+ * ends without tt_client_close: another client adopts it. A job whose results have been seen is
+ * ended by empty meta; its submissions under way are then ordinary ones. Neither is answered:
+ * what the controller refuses (1,000 jobs are kept already) is not kept, but is done. */
+void tt_client_keep(tt_client_t *self, uint64_t keep, tt_span_t meta);
+
+/* Gives back a result that nobody has seen, for whoever adopts the job; its frames are shared,
+ * not taken, and should have all output (what came ahead of the result, too). For what has not
+ * ended: the output that came so far, with engine -1 for a balanced submission. */
+void tt_client_store(tt_client_t *self, uint64_t keep, uint32_t index,
+                     const tt_result_t *result);
+void tt_client_store_output(tt_client_t *self, uint64_t keep, uint32_t index, int engine,
+                            tt_span_t out, tt_span_t err);
+
+/* Closes, and leaves what is kept behind; what is not kept ends as with tt_client_close. Runs
+ * the loop for 2 s at most, until the controller has got everything. Results and output that
+ * come meanwhile are given back by themselves; no handler is called any more. */
+void tt_client_leave(tt_client_t **self_p);
+
+/* A submission of another client that has not ended. */
+typedef struct {
+    uint64_t keep;
+    uint32_t index;
+    bool balanced;
+    const int *engines; /* not balanced: those that have not answered; borrowed */
+    size_t engine_count;
+} tt_adopted_t;
+
+/* What is told of jobs that are adopted. */
+typedef struct {
+    /* First, once for each job: its new number, and the meta it was named with. */
+    void (*job)(void *arg, uint64_t keep, tt_span_t meta);
+    /* Then for each of its submissions that has not ended, in their order: `job` is ours now,
+     * as if tt_client_submit had returned it. `*handlers` and `*job_arg` are to be set to what
+     * hears of it; as they are, nobody does. Output that was written meanwhile comes to them
+     * within tt_client_adopt. */
+    void (*task)(void *arg, const tt_adopted_t *task, tt_job_t *job,
+                 const tt_job_handlers_t **handlers, void **job_arg);
+    /* Then, when all jobs and tasks were told, each result that waited, in the order they
+     * ended; its frames may be taken. Without a tt_job_t: that has ended. */
+    void (*result)(void *arg, uint64_t keep, uint32_t index, tt_result_t *result);
+} tt_adopt_handlers_t;
+
+/* Takes over all jobs that clients have left behind. Runs the loop until everything has been
+ * told; handlers of other jobs may be called meanwhile. Returns 0; or -1 with the reason: the
+ * controller is gone, or `timeout_ms` have passed (what comes later is told later: `handlers`
+ * must live as long as the client). Once for a client. When it returns 0, a part of a job that
+ * was neither in a task nor in a result was handed to the client that died, and is lost. */
+int tt_client_adopt(tt_client_t *self, const tt_adopt_handlers_t *handlers, void *arg,
+                    int timeout_ms, tt_error_t *err);
 
 /* Makes a function known under its hash (16 bytes) before work that names it. `bytes` is one
  * frame and is taken; a function that is known already is not sent again. */
