@@ -1,6 +1,7 @@
 /* `tutti` without a command: the interactive prompt. */
 #include "command.h"
 #include "identity.h"
+#include "keep.h"
 #include "notice.h"
 #include "prompt.h"
 #include "screen.h"
@@ -41,7 +42,11 @@ static int run(stage_t *stage)
     leave_t leave = LEAVE_ALL;
     prompt_wish_t wish = {.own = stage->own};
     char *banner = make_banner(stage), *history = history_path(&stage->dir);
+    tt_buf_t left;
+    tt_buf_init(&left);
+    keep_adopt(&stage->session, &left);
     wish.banner = banner;
+    wish.notice = left.len > 0 ? tt_buf_text(&left) : NULL;
     wish.history_path = history;
     stage->session.colour = screen_has_colour();
     notice_start(&stage->session);
@@ -49,6 +54,9 @@ static int run(stage_t *stage)
     notice_stop();
     if (leave == LEAVE_KEEP)
         stage->own = false;
+    if (leave == LEAVE_KEEP || (!stage->own && keep_any(&stage->session)))
+        keep_leave(&stage->session);
+    tt_buf_release(&left);
     free(banner);
     free(history);
     return status;

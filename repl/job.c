@@ -162,6 +162,38 @@ static void on_item_done(void *arg, tt_job_t *client_job)
 
 const tt_job_handlers_t job_item_handlers = {on_item_result, on_item_output, on_item_done};
 
+void job_take_result(job_t *self, uint32_t index, tt_result_t *result)
+{
+    if (self->map && index < self->part_count)
+        end_part(self, &self->parts[index], result);
+    else if (!self->map)
+        end_part(self, part_of(self, result->engine), result);
+    end_if_done(self);
+}
+
+/* Whether somebody works on the part: of a px all are one submission. */
+static bool is_under_way(const job_t *self, size_t index)
+{
+    const tt_job_t *job = self->client_jobs[self->map ? index : 0];
+    return job && (self->map || tt_job_waits_for(job, self->parts[index].engine));
+}
+
+void job_end_orphans(job_t *self)
+{
+    for (size_t i = 0; i < self->part_count; i++) {
+        if (self->parts[i].done || is_under_way(self, i))
+            continue;
+        tt_frames_t frames;
+        tt_frames_init(&frames);
+        tt_result_t result = {.engine = self->parts[i].engine,
+                              .status = TT_STATUS_UNKNOWN,
+                              .cause = "its answer went to the session that is gone",
+                              .frames = &frames};
+        end_part(self, &self->parts[i], &result);
+    }
+    end_if_done(self);
+}
+
 void job_stop_feeding(job_t *self, const char *cause)
 {
     while (self->submitted < self->part_count) {

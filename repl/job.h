@@ -32,7 +32,9 @@ typedef struct job {
     stream_t *stream; /* owned; NULL: its output is shown when it is done */
     bool shown;       /* its answers have been shown */
     bool cancelled;
-    int *engines; /* that it was sent to, sorted; px only */
+    bool adopted;  /* an earlier session's */
+    uint64_t keep; /* the number under which it outlives the session; 0: it does not */
+    int *engines;  /* that it was sent to, sorted; px only */
     size_t engine_count;
     job_part_t *parts;
     size_t part_count, left;
@@ -62,6 +64,13 @@ typedef struct {
     job_t *job;
     size_t index;
 } job_item_t;
+
+/* A result that came otherwise: of the part `index` of a map, else of result->engine. Its
+ * frames are taken. */
+void job_take_result(job_t *self, uint32_t index, tt_result_t *result);
+/* An adopted job: ends the parts that nobody works on, whose answers went to the session that
+ * is gone. */
+void job_end_orphans(job_t *self);
 
 /* Ends what a map did not submit: its items are CANCELLED. */
 void job_stop_feeding(job_t *self, const char *cause);

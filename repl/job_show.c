@@ -1,6 +1,7 @@
 /* A job's end as the session tells it: answers, what was bound, times. See session.h. */
 #include "session.h"
 
+#include "keep.h"
 #include "pack.h"
 #include "render.h"
 #include "report_json.h"
@@ -144,6 +145,7 @@ int session_finish_job(session_t *self, job_t *job)
     int status = 0;
     size_t failed = show(self, job);
     job->shown = true;
+    keep_end(self, job);
     if (job->map && failed > 0 && (self->json || !job->background))
         tell_parts(job); /* else they are told with the times */
     if (job->name_count > 0 || job->background)

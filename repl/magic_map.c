@@ -1,5 +1,6 @@
 /* %map: a function of the local engine is called for each item, by whichever engine is free.
  * The function travels once; items are handed over a bounded number at a time. */
+#include "keep.h"
 #include "magic.h"
 #include "pack.h"
 
@@ -123,6 +124,8 @@ static void submit_item(job_t *job, feeder_t *feeder, size_t index)
     *item = (job_item_t){job, index};
     tt_submit_t submit = {.op = TT_RT_CALL,
                           .balanced = true,
+                          .keep = job->keep,
+                          .index = (uint32_t)index,
                           .engines = feeder->engines,
                           .engine_count = feeder->engine_count,
                           .blob = feeder->hash,
@@ -238,6 +241,7 @@ int magic_map(session_t *session, const magic_call_t *call)
         job_destroy(&job);
         return status;
     }
+    keep_begin(session, job);
     job->feed = feed;
     job->finished = on_finished;
     feed(job);

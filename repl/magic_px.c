@@ -1,4 +1,5 @@
 /* %px and %%px: code on the engines. */
+#include "keep.h"
 #include "magic.h"
 #include "option.h"
 #include "pack.h"
@@ -85,7 +86,9 @@ int magic_execute(session_t *session, const magic_call_t *call, const char *code
     pack_execute(&args, session, code, call->statement->name_count > 0);
     tt_frames_take_buf(&frames, &args);
     tt_buf_release(&args);
+    keep_begin(session, job);
     tt_submit_t submit = {.op = TT_RT_EXECUTE,
+                          .keep = job->keep,
                           .engines = ids,
                           .engine_count = count,
                           .label = code,

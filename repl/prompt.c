@@ -347,6 +347,8 @@ int prompt_run(session_t *session, const prompt_wish_t *wish, leave_t *leave)
     tt_buf_init(&entry);
     line_open(session->loop, &handlers, wish->history_path);
     printf("%s\n", wish->banner);
+    if (wish->notice)
+        printf("%s\n", wish->notice);
     fflush(stdout);
     session_local(session);
     while (!turn(&entry, leave))

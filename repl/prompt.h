@@ -8,6 +8,7 @@
 typedef struct {
     bool own;           /* the cluster was started for this session */
     const char *banner; /* the first line */
+    const char *notice; /* what waits; NULL: nothing */
     const char *history_path;
 } prompt_wish_t;
 

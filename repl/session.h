@@ -31,18 +31,19 @@ typedef struct session {
     int64_t interrupted_ms;
     double progress_after_s; /* when progress is shown; below 0: never */
     char *asked_name;        /* while a magic within Python runs: where its value goes */
-    bool news;               /* a job has ended since this was last cleared */
-    bool placed;             /* a message has told file and line of the present statement */
-    bool autopx;             /* plain lines go to the targets */
-    bool given_up;           /* the terminal is gone: nothing is waited for any more */
-    bool leave;              /* exit was asked for */
+    uint64_t last_keep;
+    bool news;     /* a job has ended since this was last cleared */
+    bool placed;   /* a message has told file and line of the present statement */
+    bool autopx;   /* plain lines go to the targets */
+    bool given_up; /* the terminal is gone: nothing is waited for any more */
+    bool leave;    /* exit was asked for */
     int exit_status;
 } session_t;
 
 /* Prepares a session on a cluster that is connected; the client becomes the session's. */
 void session_init(session_t *self, tt_loop_t *loop, const tt_rundir_t *dir,
                   tt_client_t *client);
-/* Ends it: the local engine stops, the client says goodbye. */
+/* Ends it: the local engine stops, the client says goodbye, unless it has left before. */
 void session_release(session_t *self);
 
 /* Runs every statement of the source, until one fails. Returns 0, or 1 (user code failed), 2

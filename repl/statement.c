@@ -74,7 +74,7 @@ void session_settle(session_t *self)
 {
     for (job_t *job = self->jobs; job;) {
         job_t *next = job->next;
-        if (job->done && !job->shown)
+        if (job->done && !job->shown && !job->adopted)
             session_finish_job(self, job);
         job = next;
     }

@@ -533,6 +533,14 @@ uint64_t tt_job_id(const tt_job_t *self)
     return self->id;
 }
 
+bool tt_job_waits_for(const tt_job_t *self, int engine)
+{
+    for (size_t i = 0; i < self->waiting_count; i++)
+        if (self->waiting[i] == engine)
+            return true;
+    return false;
+}
+
 size_t tt_job_left(const tt_job_t *self)
 {
     return self->left;

@@ -85,6 +85,8 @@ typedef struct {
 tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_frames_t *payload);
 uint64_t tt_job_id(const tt_job_t *self);
 size_t tt_job_left(const tt_job_t *self);
+/* Whether this engine has yet to answer (never for a balanced one). */
+bool tt_job_waits_for(const tt_job_t *self, int engine);
 
 /* Ends the job's work on its engines: what has not started never will, what runs is interrupted
  * exactly. Results tell. */
