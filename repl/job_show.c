@@ -20,7 +20,8 @@ void session_style(const session_t *self, const job_t *job, render_style_t *styl
         one_each = strcmp(engines[i].host, engines[i - 1].host) != 0;
     *style = (render_style_t){.label = {job->number, job->part_count, one_each, job->map},
                               .engines = job->map ? known : job->engine_count,
-                              .colour = self->colour};
+                              .colour = self->colour,
+                              .terminal = screen_is_terminal()};
 }
 
 /* The name between quotes in a NameError's message; NULL when the answer has none. */

@@ -1,5 +1,6 @@
 /* Jobs that outlive their session. See keep.h. What the next session has to know of a job is
- * its meta, one array: [version, number, source, map, scalar, [engine, ...], parts]. */
+ * its meta, one array: [version, number, source, map, scalar, [engine, ...], parts, seconds
+ * since the epoch when it began]. */
 #include "keep.h"
 
 #include "label.h"
@@ -8,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { META_VERSION = 1, SOURCE_MAX = 8192, ADOPT_MS = 3000, PARTS_MAX = 10 * 1000 * 1000 };
 
@@ -16,7 +18,7 @@ enum { META_VERSION = 1, SOURCE_MAX = 8192, ADOPT_MS = 3000, PARTS_MAX = 10 * 10
 static void pack_meta(tt_buf_t *out, const job_t *job)
 {
     size_t len = strlen(job->source);
-    tt_pack_array(out, 7);
+    tt_pack_array(out, 8);
     tt_pack_uint(out, META_VERSION);
     tt_pack_int(out, job->number);
     tt_pack_str(out, job->source, len < SOURCE_MAX ? len : SOURCE_MAX);
@@ -24,6 +26,7 @@ static void pack_meta(tt_buf_t *out, const job_t *job)
     tt_pack_bool(out, job->scalar);
     tt_ids_pack(out, job->engines, job->engine_count);
     tt_pack_uint(out, job->part_count);
+    tt_pack_double(out, (double)time(NULL));
 }
 
 void keep_begin(session_t *session, job_t *job)
@@ -113,6 +116,7 @@ static job_t *read_meta(tt_span_t meta)
     tt_reader_t reader = tt_reader(meta);
     size_t count;
     uint64_t version = 0, parts = 0;
+    double began = 0;
     int64_t number = 0;
     tt_span_t source = {NULL, 0}, engines = {NULL, 0};
     bool map = false, scalar = false;
@@ -120,8 +124,8 @@ static job_t *read_meta(tt_span_t meta)
         version != META_VERSION || tt_read_int(&reader, &number) != 0 ||
         tt_read_str(&reader, &source) != 0 || tt_read_bool(&reader, &map) != 0 ||
         tt_read_bool(&reader, &scalar) != 0 || tt_read_raw(&reader, &engines) != 0 ||
-        tt_read_uint(&reader, &parts) != 0 || parts > PARTS_MAX || number < 1 ||
-        number > INT32_MAX)
+        tt_read_uint(&reader, &parts) != 0 || tt_read_double(&reader, &began) != 0 ||
+        parts > PARTS_MAX || number < 1 || number > INT32_MAX)
         return NULL;
     char *text = tt_strndup((const char *)source.data, source.len);
     job_t *job = job_new((int)number, text, (size_t)parts);
@@ -129,6 +133,7 @@ static job_t *read_meta(tt_span_t meta)
     job->map = map;
     job->scalar = scalar;
     job->submitted = (size_t)parts;
+    job->started_ns -= (int64_t)(difftime(time(NULL), (time_t)began) * 1e9);
     int got = tt_ids_read(engines, &job->engines, NULL);
     job->engine_count = got > 0 ? (size_t)got : 0;
     for (size_t i = 0; !map && i < job->part_count && i < job->engine_count; i++)
@@ -207,4 +212,6 @@ void keep_adopt(session_t *session, tt_buf_t *line)
     for (job_t *job = session->jobs; job && whole; job = job->next)
         job_end_orphans(job);
     tell(session, line);
+    for (job_t *job = session->jobs; job; job = job->next)
+        job->adopted &= job->done; /* what runs is told like any other of the background */
 }

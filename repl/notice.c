@@ -186,7 +186,8 @@ static void on_output(void *arg)
     if (due == 0) {
         render_style_t style = {.label = {.total = notice.count},
                                 .engines = notice.count,
-                                .colour = notice.session->colour};
+                                .colour = notice.session->colour,
+                                .terminal = true};
         tt_buf_t out, err;
         tt_buf_init(&out);
         tt_buf_init(&err);

@@ -16,6 +16,7 @@ enum {
 void watch_start(watch_t *self, session_t *session, job_t *job)
 {
     *self = (watch_t){.session = session, .job = job};
+    progress_rate_add(&self->rate, 0, 0);
     self->windows = isatty(STDOUT_FILENO) && !session->json;
     self->progress = screen_is_terminal() && session->progress_after_s >= 0;
     if (self->windows && !job->done)
