@@ -486,8 +486,9 @@ void kept_client_gone(controller_t *self, peer_t *client)
 {
     size_t walk = 0, left = client->keeps.count;
     if (left > 0)
-        tt_log(TT_LOG_INFO, "%s (pid %d) left %zu jobs behind; %zu KiB are kept in all",
-               client->program, client->pid, left, self->kept.bytes >> 10);
+        tt_log(TT_LOG_INFO, "%s (pid %d) leaves %zu job%s behind; %zu KiB are kept in all",
+               client->program, client->pid, left, left == 1 ? "" : "s",
+               self->kept.bytes >> 10);
     for (kept_job_t *job; (job = tt_map_next(&client->keeps, &walk));)
         job->client = NULL;
     tt_map_release(&client->keeps);
@@ -593,7 +594,7 @@ static void send_written(controller_t *self, kept_job_t *job)
 
 void kept_adopt(controller_t *self, peer_t *client, tt_message_t *message, tt_frames_t *payload)
 {
-    uint64_t before = self->kept.last_number;
+    uint64_t before = self->kept.last_number | TT_ID_ADOPTED;
     tt_frames_t jobs;
     (void)payload;
     if (client->left || client->adopted) {
@@ -617,8 +618,8 @@ void kept_adopt(controller_t *self, peer_t *client, tt_message_t *message, tt_fr
     tt_message_t adopted = tt_message(TT_MSG_ADOPTED, message->id);
     tt_outbox_send(client->outbox, &adopted, &jobs);
     for (kept_job_t *job = self->kept.first; job; job = job->next) {
-        if (job->client != client || (job->number & ~TT_ID_ADOPTED) <= before)
-            continue;
+        if (job->client != client || job->number <= before)
+            continue; /* among them its own: those are below TT_ID_ADOPTED */
         send_results(self, job);
         send_written(self, job);
     }

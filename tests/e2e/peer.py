@@ -141,10 +141,11 @@ class Peer:
     """One DEALER on `client.sock` (role "client") or `engine.sock` (role "engine"). What it does
     not read is taken all the same, up to `hwm` frames (0: all).
 
-    A peer of the role "engine" gives the controller a `sleep` of its own as the process to watch:
-    it may be killed in place of the test."""
+    A peer of the role "engine", or one that is mortal, gives the controller a `sleep` of its own as
+    the process to watch: it may be killed in place of the test (`die`)."""
 
-    def __init__(self, cluster, role="client", hello=True, name="default", hwm=0, **fields):
+    def __init__(self, cluster, role="client", hello=True, name="default", hwm=0, mortal=False,
+                 **fields):
         self.role, self.path = role, f"{cluster.runtime_dir}/{name}/{role}.sock"
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER)
@@ -153,7 +154,7 @@ class Peer:
         self.socket.setsockopt(zmq.RCVHWM, hwm)
         self.socket.connect("ipc://" + self.path)
         self.kept, self.next_id, self.process = [], 0, None
-        if role == "engine":
+        if role == "engine" or mortal:
             self.process = subprocess.Popen(["sleep", "1000"], env=cluster.env)
         if hello:
             self.hello(**fields)
@@ -165,12 +166,15 @@ class Peer:
         self.send("HELLO", **{"major": 1, "uuid": os.urandom(16), "epoch": 1, "program": "peer.py",
                               "host": "peer", "boot": boot, "pid": pid, "watch_pid": pid, **fields})
 
+    def die(self):
+        self.process.kill()
+        self.process.wait(10)
+
     def close(self):
         self.socket.close()
         self.context.term()
         if self.process:
-            self.process.kill()
-            self.process.wait(10)
+            self.die()
 
     def __enter__(self):
         return self

@@ -1,7 +1,8 @@
 /* libFuzzer target: what clients and engine hosts may make of a controller. The input is a row
  * of messages, each with the peer that it comes from and its fields as one byte each; lists are
  * numbers or any bytes (fuzz_message reads whole headers). They meet a controller with two
- * hosts and two clients that nobody reads. At the end everybody goes, and nothing may be left.
+ * hosts and two clients that nobody reads; clients go, with and without goodbye, and come
+ * again. At the end everybody goes, and nothing may be left.
  */
 #include "controller/controller.h"
 #include "pack.h"
@@ -104,6 +105,50 @@ static void on_hello(controller_t *self, peer_t *peer, input_t *input)
     tt_buf_release(&list);
 }
 
+/* A number of a kept job: small, or of one that was adopted. */
+static uint64_t take_keep(const controller_t *self, input_t *input)
+{
+    unsigned byte = take(input);
+    if (byte % 4 == 3)
+        return TT_ID_ADOPTED | (self->kept.last_number - byte / 4 % 4);
+    return byte % 4;
+}
+
+/* KEEP, STORE, LEAVE and ADOPT; and the client's end, after which another takes its place. */
+static void on_kept(controller_t *self, peer_t **peer, input_t *input)
+{
+    static const uint8_t meta[TT_KEEP_META_MAX + 1];
+    unsigned kind = take(input) % 8;
+    tt_frames_t payload;
+    tt_message_t message = tt_message(TT_MSG_LEAVE, take(input) % 2);
+    tt_frames_init(&payload);
+    if (kind < 2) {
+        message.as.keep.keep = take_keep(self, input);
+        message.as.keep.meta = (tt_span_t){meta, take(input) ? take(input) : sizeof meta};
+        kept_keep(self, *peer, &message, &payload);
+    } else if (kind < 4) {
+        message.as.store = (tt_msg_store_t){.keep = take_keep(self, input),
+                                            .index = take_number(input),
+                                            .engine = (int64_t)(take_number(input) - 1),
+                                            .attempt = take(input) % 2,
+                                            .cause = {meta, take(input) * 8u},
+                                            .host = {meta, take(input) * 8u}};
+        for (unsigned i = take(input) % 5; i > 0; i--)
+            tt_frames_copy(&payload, "bytes", i % 2 ? 5 : 0);
+        kept_store(self, *peer, &message, &payload);
+    } else if (kind == 4) {
+        kept_leave(self, *peer, &message, &payload);
+    } else if (kind == 5) {
+        kept_adopt(self, *peer, &message, &payload);
+    } else {
+        uint64_t key = (*peer)->key;
+        (*peer)->farewell = kind == 7 && !(*peer)->left;
+        peers_lost(self, *peer, "ended");
+        *peer = new_peer(self, PEER_CLIENT, key);
+    }
+    tt_frames_release(&payload);
+}
+
 static void on_submit(controller_t *self, peer_t *peer, input_t *input, tt_span_t list)
 {
     static const uint8_t hash[16];
@@ -115,6 +160,8 @@ static void on_submit(controller_t *self, peer_t *peer, input_t *input, tt_span_
     submit->retries = take_number(input);
     submit->timeout_ms = take_number(input);
     submit->engines = list;
+    submit->keep = take_keep(self, input);
+    submit->index = take_number(input);
     submit->blob = (tt_span_t){hash, take(input) % 20 < 17 ? 16 : 3};
     tt_frames_init(&payload);
     for (unsigned i = take(input) % 3; i > 0; i--)
@@ -200,15 +247,17 @@ static void on_engine(controller_t *self, peer_t *peer, input_t *input)
         dispatch_engine_failed(self, engine, "failed");
 }
 
-static void from_client(controller_t *self, peer_t *peer, input_t *input, tt_span_t list)
+static void from_client(controller_t *self, peer_t **peer, input_t *input, tt_span_t list)
 {
-    unsigned kind = take(input) % 4;
+    unsigned kind = take(input) % 6;
     if (kind == 0)
-        on_blob(self, peer, input);
+        on_blob(self, *peer, input);
     else if (kind == 1)
-        on_cancel(self, peer, input, list);
+        on_cancel(self, *peer, input, list);
+    else if (kind < 4)
+        on_submit(self, *peer, input, list);
     else
-        on_submit(self, peer, input, list);
+        on_kept(self, peer, input);
 }
 
 static void from_host(controller_t *self, peer_t *peer, input_t *input, tt_span_t list)
@@ -238,6 +287,9 @@ static void release(controller_t *self)
         if (self->registry.engines[i]->sent.count + self->registry.engines[i]->queue.count > 0)
             abort();
     if (self->tasks.count > 0 || balanced_count(self->balanced) > 0 || blobs_bytes(self) > 0)
+        abort();
+    kept_release(self);
+    if (self->kept.count > 0 || self->kept.bytes > 0 || self->kept.queued_bytes > 0)
         abort();
     tt_map_release(&self->tasks);
     balanced_destroy(&self->balanced);
@@ -270,13 +322,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tt_buf_t list;
     tt_buf_init(&list);
     while (input.left > 0) {
-        peer_t *peer = peers[take(&input) % PEERS];
+        peer_t **peer = &peers[take(&input) % PEERS];
         take_list(&input, &list);
         tt_span_t span = {list.data, list.len};
-        if (peer->role == PEER_CLIENT)
+        if ((*peer)->role == PEER_CLIENT)
             from_client(self, peer, &input, span);
         else
-            from_host(self, peer, &input, span);
+            from_host(self, *peer, &input, span);
     }
     tt_buf_release(&list);
     release(self);

@@ -190,8 +190,11 @@ TEST(nobody_adopts_twice_and_nothing_is_adopted_where_nothing_was_left)
     adopt(&client);
     assert_heard(client, "ADOPTED; DONE []; ERROR 72: ADOPT was said already; ");
     keep(&client, 1, "alive");
+    keep(&second, 1, "its own");
+    store(&second, 1, 0, 0);
     adopt(&second);
     assert_heard(second, "ADOPTED; DONE []; ");
+    assert_int_equal(hand->kept.first->next->result_count, 1);
 }
 
 TEST(work_with_numbers_that_are_the_controllers_is_refused)
