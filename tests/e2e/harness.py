@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SLOW = float(os.environ.get("TUTTI_TEST_SLOW", "1"))
 LEFT_S = 5  # seconds that a stopped cluster's processes have to be gone
 SANITIZER_WORDS = ("AddressSanitizer", "LeakSanitizer", "runtime error:")
+PLACES = ("VERSION", "PYTHON", "PKGLIBDIR", "PKGLIBEXECDIR")  # for what is compiled here: no matter
 DROPPED = ("VIRTUAL_ENV", "CONDA_PREFIX", "TUTTI_LOG")  # and PYTHON..., COLUMNS
 
 Outcome = collections.namedtuple("Outcome", "stdout stderr code")
@@ -79,6 +80,16 @@ def processes_with(setting):
         except OSError:
             continue  # it ended while we looked
     return found
+
+
+def compiled(name, directory):
+    """tests/e2e/NAME.c with our client library, compiled into `directory`: its path."""
+    path = directory / name
+    subprocess.run(["cc", "-std=c11", "-O1", "-g", "-D_GNU_SOURCE", "-iquote", "share",
+                    *(f'-DTT_{place}="none"' for place in PLACES), "-o", path,
+                    f"tests/e2e/{name}.c", *(ROOT / "share").glob("*.c"), "-lzmq"],
+                   cwd=ROOT, check=True, timeout=100)
+    return path
 
 
 class Process:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from .harness import wait_until
+from .harness import Process, compiled, wait_until
 from .peer import BALANCED, Peer, status, unpack, value
 
 OURS = 1 << 63  # in numbers that the controller has chosen
@@ -248,6 +248,32 @@ def test_goodbye_leaves_nothing_and_leave_leaves_what_is_kept(cluster):
         wait_until(lambda: cluster.status()["controller"]["tasks"] == 0)
         assert left(cluster)["results"] == (2 if goodbye == "LEAVE" else 0)
     cluster.ok("px", "1")
+
+
+@pytest.fixture(scope="module")
+def heir(tmp_path_factory):
+    return compiled("heir", tmp_path_factory.mktemp("heir"))
+
+
+def test_our_client_library_leaves_and_adopts_every_item_once(cluster, heir):
+    cluster.start(2)
+    count = 3000
+
+    def run(*args):
+        process = Process([str(heir), *args], cluster.env, cluster.work_dir)
+        cluster.started.append(process)
+        outcome = process.wait(60)
+        assert outcome.code == 0, outcome
+        return [tuple(map(int, line.split())) for line in outcome.stdout.splitlines()], outcome
+
+    seen, _ = run("leave", str(count))
+    wait_left(cluster, jobs=1)
+    more, outcome = run("adopt")
+    assert outcome.stderr == "adopts squares\n"
+    assert len(seen) == 5, "it has left in the middle"
+    assert sorted(seen + more) == sorted([(i, i * i) for i in range(count)] + [(100000, -5)])
+    assert left(cluster)["jobs"] == 0
+    assert set(cluster.status()["counts"].values()) == {0}
 
 
 # ---- too much, and nonsense

@@ -4,29 +4,18 @@ other; output belongs to the task that wrote it, with many tasks sent ahead."""
 import collections
 import json
 import os
-import pathlib
 import signal
-import subprocess
 import time
 
 import pytest
 
-from .harness import Process, wait_until
+from .harness import Process, compiled, wait_until
 from .peer import Peer, status, value
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PLACES = ("VERSION", "PYTHON", "PKGLIBDIR", "PKGLIBEXECDIR")  # defined by the build; no matter here
 
 
 @pytest.fixture(scope="module")
 def race(tmp_path_factory):
-    """race.c with our client library, compiled."""
-    path = tmp_path_factory.mktemp("race") / "race"
-    subprocess.run(["cc", "-std=c11", "-O1", "-g", "-D_GNU_SOURCE", "-iquote", "share",
-                    *(f'-DTT_{name}="none"' for name in PLACES), "-o", path,
-                    "tests/e2e/race.c", *(ROOT / "share").glob("*.c"), "-lzmq"],
-                   cwd=ROOT, check=True, timeout=100)
-    return path
+    return compiled("race", tmp_path_factory.mktemp("race"))
 
 
 @pytest.mark.deadline(200)
