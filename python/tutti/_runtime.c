@@ -2,8 +2,9 @@
  * share/language.h over a session object (session.py), and the codec of values.
  *
  * Python's own SIGINT handler stays. A KeyboardInterrupt can therefore arise at every bytecode:
- * so no bytecode of ours runs outside of `handle`, except for flushes, and whatever leaves
- * `handle` is the answer of that task. Nothing here lets an exception reach the loop. */
+ * so no bytecode of ours runs outside of `handle`, except for flushes and the giving back of a
+ * terminal, which are tried again, and whatever leaves `handle` is the answer of that task.
+ * Nothing here lets an exception reach the loop. */
 #include "codec.h"
 
 #include "../../share/language.h"

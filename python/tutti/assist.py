@@ -3,29 +3,48 @@
 import ast
 import codeop
 import inspect
+import itertools
 import keyword
 import pkgutil
 import re
 import sys
 import warnings
 
+from . import cells
+
 _AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _ENDS_BLOCK = re.compile(r"\s*(return|raise|pass|break|continue)\b")
 _IMPORT = re.compile(r"^\s*(?:import\s+(?:.*,\s*)?|from\s+)([\w.]*)$")
 _FROM = re.compile(r"^\s*from\s+([\w.]+)\s+import\s+(?:\(?\s*)(?:.*,\s*)?(\w*)$")
 _DOTTED = re.compile(r"((?:[^\W\d]\w*\.)*)([^\W\d]\w*|)$")
+_HOLDER_OF_CALL = re.compile(r"(?<![\w.)\]])([^\W\d]\w*(?:\.[^\W\d]\w*)*)$")
+_HOLDER = re.compile(_HOLDER_OF_CALL.pattern[:-1] + r"\[\s*$")
+KEYS_LIMIT = 10000
 _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*$")
 
 
 # ---- check
 
-def check(code):
+def check(code, may_hold_magics=False):
     """check(code) -> (state, indent): "whole", "more" or "invalid"; for "more", how many blanks the
-    next line begins with. Blocks end with an empty line, as at the Python prompt."""
+    next line begins with. Blocks end with an empty line, as at the Python prompt; so do cells that
+    start with %%time or %%timeit."""
+    if may_hold_magics:
+        cell = cells.CELL.match(code)
+        if cell:
+            return _check_cell(code[cell.end():], ended=code.endswith("\n"))
+        code = cells.transform(code)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         state = _state(code)
     return state, next_indent(code) if state == "more" else 0
+
+
+def _check_cell(body, ended):
+    state, indent = check(body, may_hold_magics=True)
+    if state == "whole" and not ended:
+        return "more", next_indent(body)
+    return state, indent
 
 
 def _state(code):
@@ -67,12 +86,12 @@ def complete(code, position, namespace):
     """complete(code, position, namespace) -> (start, [name, ...]): what may replace the characters
     from start to position. Never raises, but for an interrupt."""
     try:
-        return _complete(code[:position], namespace)
+        return _complete(code[:position], code[position:], namespace)
     except Exception:
         return min(position, len(code)), []
 
 
-def _complete(before, namespace):
+def _complete(before, behind, namespace):
     line = before.rsplit("\n", 1)[-1]
     found = _FROM.match(line)
     if found:
@@ -82,12 +101,74 @@ def _complete(before, namespace):
         package, _, prefix = found.group(1).rpartition(".")
         names = _submodules(package) if package else _modules()
         return len(before) - len(prefix), _pick(names, prefix)
+    scanner = _scan(before)
+    if scanner.quote:
+        return _complete_key(before, behind, scanner, namespace)
     base, prefix = _DOTTED.search(before).groups()
     start = len(before) - len(prefix)
     if before[:start - len(base)].endswith("."):  # an attribute of a call or an index
         return start, []
-    names = _attributes(base[:-1], namespace) if base else _names(namespace)
-    return start, _pick(names, prefix)
+    if base:
+        return start, _pick(_attributes(base[:-1], namespace), prefix)
+    arguments = _arguments(before[:start], scanner, namespace)
+    return start, _pick([*_names(namespace), *arguments], prefix)
+
+
+def _scan(before):
+    """What is open at the end of the text."""
+    scanner = cells.Scanner()
+    *lines, last = before.split("\n")
+    for line in lines:
+        scanner.feed(line)
+        scanner.end_line(line)
+    scanner.feed(last)
+    return scanner
+
+
+def _complete_key(before, behind, scanner, namespace):
+    """Keys for the string in `d["ab`, with what closes it; nothing within other strings."""
+    start = scanner.quote_at + len(scanner.quote)
+    holder = _HOLDER.search(before[:scanner.quote_at])
+    if not holder:
+        return len(before), []
+    prefix, end = before[start:], "" if behind.startswith(scanner.quote) else scanner.quote + "]"
+    keys = _keys(lookup(holder.group(1), namespace))
+    return start, sorted(key + end for key in keys
+                         if key.startswith(prefix) and key.isprintable()
+                         and not set(key) & {"\\", scanner.quote[0]})
+
+
+def _keys(value):
+    """The keys of a dict, the columns of a table, the fields of an array: those that are str, and
+    KEYS_LIMIT at most. No method of the user's is called for them."""
+    kind = type(value)
+    if isinstance(value, dict):
+        keys = dict.keys(value)
+    elif kind.__module__.split(".")[0] in ("pandas", "polars") and hasattr(value, "columns"):
+        keys = value.columns
+    elif kind.__module__.split(".")[0] == "numpy":
+        keys = value.dtype.names or ()
+    else:
+        keys = ()
+    return {key for key in itertools.islice(keys, KEYS_LIMIT) if type(key) is str}
+
+
+def _arguments(before, scanner, namespace):
+    """`name=` for the arguments of the call that is open at the end of the text, but for those that
+    it has already."""
+    if not scanner.open or before[scanner.open[-1]] != "(":
+        return []
+    inside = before[scanner.open[-1] + 1:]
+    called = _HOLDER_OF_CALL.search(before[:scanner.open[-1]])
+    if not called or inside.strip() and not inside.rstrip().endswith(","):
+        return []
+    try:
+        parameters = inspect.signature(lookup(called.group(1), namespace)).parameters.values()
+    except Exception:  # nothing by that name, or no signature
+        return []
+    given = set(re.findall(r"([^\W\d]\w*)\s*=(?!=)", inside))
+    return [p.name + "=" for p in parameters if p.name not in given
+            and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
 def _pick(names, prefix):

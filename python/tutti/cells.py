@@ -10,25 +10,31 @@ _TARGET = r"[^\W\d][\w.]*"
 _MAGIC = re.compile(
     r"(?P<indent>\s*)(?P<names>(?:%s\s*,\s*)*%s\s*=(?!=)\s*)?"
     r"(?P<magic>%%{1,2}[^\W\d]|!|@[^\s()]+:\s)" % (_TARGET, _TARGET))
+CELL = re.compile(r"(?P<before>\s*)%%(?P<name>time|timeit)\b(?P<line>[^\n]*)(?:\n|$)")
 _OPEN, _CLOSE = "([{", ")]}"
 
 
-class _Scanner:
-    """Follows strings, brackets and continuations from line to line."""
+class Scanner:
+    """Follows strings, brackets and continuations from line to line: feed(), then end_line()."""
 
     def __init__(self):
-        self.quote = ""  # of the string that the line ends in
-        self.depth = 0
+        self.quote = ""  # of the string that the text ends in, which begins at quote_at
+        self.quote_at = 0
+        self.open = []   # where the brackets are that are open
         self.joined = False
+        self.fed = 0     # characters before this line
 
     def at_start(self):
-        return not self.quote and self.depth == 0 and not self.joined
+        return not self.quote and not self.open and not self.joined
 
-    def line(self, text):
+    def feed(self, text):
         at = 0
         while at < len(text):
             at = self.string(text, at) if self.quote else self.code(text, at)
         self.joined = text.endswith("\\")
+
+    def end_line(self, text):
+        self.fed += len(text) + 1
         if len(self.quote) == 1 and not self.joined:
             self.quote = ""  # an error of the user's, told by Python
 
@@ -47,11 +53,12 @@ class _Scanner:
             return len(text)
         if char in "\"'":
             self.quote = char * 3 if text.startswith(char * 3, at) else char
+            self.quote_at = self.fed + at
             return at + len(self.quote)
         if char in _OPEN:
-            self.depth += 1
+            self.open.append(self.fed + at)
         elif char in _CLOSE:
-            self.depth = max(0, self.depth - 1)
+            del self.open[-1:]
         return at + 1
 
 
@@ -66,7 +73,7 @@ def transform(code):
     given as it was typed, with its `NAME =`."""
     if not any(mark in code for mark in "%!@"):
         return code
-    scanner = _Scanner()
+    scanner = Scanner()
     lines = code.split("\n")
     for i, line in enumerate(lines):
         found = _MAGIC.match(line) if scanner.at_start() else None
@@ -74,5 +81,6 @@ def transform(code):
             call = "__tutti_magic__(%r)" % line.strip()
             lines[i] = found.group("indent") + (found.group("names") or "") + call
         else:
-            scanner.line(line)
+            scanner.feed(line)
+            scanner.end_line(line)
     return "\n".join(lines)

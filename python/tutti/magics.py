@@ -21,7 +21,6 @@ from . import cells, errors, shell
 from .errors import ExitStatus, UsageError
 
 _WORD = re.compile(r"(!!?|%{1,2}[^\W\d]\w*)\s*")
-_CELL = re.compile(r"(?P<before>\s*)%%(?P<name>time|timeit)\b(?P<line>[^\n]*)(?:\n|$)")
 _TIMEIT_OPTION = re.compile(r"\s*-(?:(?P<name>[nr])\s*(?P<number>\d+)|[qto])(?=\s|$)")
 _RUN_OPTION = re.compile(r"\s*-(?P<flags>[inte]+)(?=\s)")
 _COMMENT = re.compile(r"(^|\s)#.*$")
@@ -75,7 +74,7 @@ def describe(text):
 def cell(code, session, file):
     """What runs a cell that starts with %%time or %%timeit, else None. Its lines keep their
     numbers."""
-    found = _CELL.match(code)
+    found = cells.CELL.match(code)
     if not found:
         return None
     body = "\n" * code.count("\n", 0, found.end()) + code[found.end():]

@@ -369,7 +369,7 @@ class Session:
 
     def check(self, args):
         (code,) = _check(args, str)
-        return self.reply(value=list(assist.check(cells.transform(code) if self.local else code)))
+        return self.reply(value=list(assist.check(code, may_hold_magics=self.local)))
 
     def complete(self, args):
         code, position = _check(args, str, int)

@@ -128,8 +128,9 @@ class Terminal:
         """Threads that wait for a line of the terminal would take the next one that is typed at the
         prompt. A signal makes them read again, and 0 is /dev/null now: they meet its end.
 
-        This reaches Python's threads that read from descriptor 0. A thread of C code, or one that
-        opened /dev/tty itself, gets the line it waits for, and EIO then."""
+        This reaches Python's threads that read from descriptor 0. A thread of C code, one that
+        opened /dev/tty itself, or a child still gets the line it waits for; with its next read a
+        thread fails (EIO), a child stops."""
         waiting = [t for t in threading.enumerate()
                    if t is not threading.main_thread() and _reads_zero(t.native_id)]
         if not waiting or signal.getsignal(signal.SIGURG) not in (signal.SIG_DFL, _nothing):

@@ -365,6 +365,56 @@ def test_the_local_check_knows_magics(local):
     assert value(local, CHECK, "for i in range(3):\n    %px f(i)\n") == ["whole", 0]
 
 
+@pytest.mark.parametrize("code, state", [
+    ("%%time", ["more", 0]), ("%%time\nx = 1", ["more", 0]), ("%%time\nx = 1\n", ["whole", 0]),
+    ("%%timeit -n 3\nfor i in x:", ["more", 4]), ("%%time\nfor i in x:\n    %px i\n", ["whole", 0]),
+    ("%%time\nx = (1,\n", ["more", 0]), ("%%time\nx y", ["invalid", 0]), ("%%px", ["whole", 0]),
+    ("!ls 'it", ["whole", 0]), ("x = !ls (", ["whole", 0]), ("@0-3: f(", ["whole", 0]),
+    ("%time f(", ["whole", 0]), ("!!ls", ["whole", 0]), ("if a:\n    !ls\n", ["whole", 0])])
+def test_the_local_check_knows_cells_and_lines_of_magics(local, code, state):
+    assert value(local, CHECK, code) == state
+
+
+KEYS = """
+import collections
+d = {'alpha': 1, 'beta two': 2, 3: 4, 'it"s': 5, 'b\\n': 6}
+class Own(dict):
+    def __getitem__(self, key): raise SystemError
+    def keys(self): raise SystemError
+    __iter__ = keys
+class ns: own = Own(gamma=1)
+def f(value, array=1, *args, only=2, **more): pass
+"""
+
+
+@pytest.mark.parametrize("code, start, names", [
+    ("d['al", 3, ["alpha']"]), ('x = d["', 7, ['alpha"]', 'beta two"]']),
+    ("d['", 3, ["alpha']", "beta two']", "it\"s']"]), ("d['beta t", 3, ["beta two']"]),
+    ("ns.own[ 'g", 9, ["gamma']"]), ("f(d['al", 5, ["alpha']"]), ("d[3]['", 6, []),
+    ("nothing['", 9, []), ("f()['", 5, []), ("'ns.", 4, []), ("# it's\nd['al", 10, ["alpha']"]),
+    ("f(ar", 2, ["array="]), ("f(1, on", 5, ["only="]), ("f(array=1, ar", 11, []),
+    ("f(\n  only=2,\n  val", 15, ["value="]), ("f(array=val", 8, []), ("f(g(1), [2], arra", 13,
+                                                                     ["array="]),
+    ("[ar", 1, []), ("(arr", 1, []), ("f(1)(arr", 5, []), ("nothing(arr", 8, []),
+    ("f(1 + arr", 6, []), ("x = collections.namedtuple(rena", 27, ["rename="])])
+def test_complete_knows_keys_and_arguments(engine, code, start, names):
+    assert engine.execute(KEYS).status == OK
+    assert value(engine, COMPLETE, code, len(code)) == [start, names]
+
+
+def test_a_string_that_is_closed_behind_is_not_closed_again(engine):
+    engine.execute("d = {'alpha': 1}")
+    assert value(engine, COMPLETE, "d['al']", 5) == [3, ["alpha"]]
+
+
+def test_columns_and_fields_are_completed_where_there_are_some(engine):
+    code = "import numpy\narray = numpy.zeros(3, [('height', 'f8')])"
+    if engine.execute(code).status == OK:
+        assert value(engine, COMPLETE, "array['h", 8) == [7, ["height']"]]
+    if engine.execute("import pandas\ntable = pandas.DataFrame({'width': [1]})").status == OK:
+        assert value(engine, COMPLETE, "table['w", 8) == [7, ["width']"]]
+
+
 @pytest.mark.parametrize("code, start, name", [
     ("import o", 7, "os"), ("import json.de", 12, "decoder"), ("from os import getp", 15, "getpid"),
     ("hist", 0, "history"), ("x = hist", 4, "history"), ("obj.al", 4, "alpha"),

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import socket
 import sys
 import time
@@ -173,6 +174,19 @@ def test_ctrl_c_around_the_end_of_lines_leaves_descriptors_in_order(person):
         assert person.end()["status"] in (OK, INTERRUPTED)
         assert person.do("import os; os.isatty(1)", 0)["text"] in ("False", None)
     assert person.do("import os; os.isatty(1)", 0)["text"] == "False"
+
+
+def test_ctrl_z_stops_the_engine_and_the_line_goes_on_afterwards(person):
+    pid = int(person.do("import os, time\nos.getpid()")["text"])
+    person.begin("print('o' + 'n')\nwhile not input(): pass\n'went on'")
+    person.screen.expect("on\r\n")
+    person.screen.send("\x1a")
+    until = time.monotonic() + harness.DEADLINE
+    while pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()[0] != "T":
+        assert time.monotonic() < until, "it does not stop"
+    os.killpg(pid, signal.SIGCONT)
+    person.screen.sendline("word")
+    assert person.end()["text"] == "'went on'"
 
 
 def test_children_have_the_terminal(person):
