@@ -4,6 +4,7 @@
 #include "runtime.h"
 #include "text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -281,8 +282,24 @@ static void write_exit(tt_buf_t *out, const answer_t *answer)
     tt_buf_text(out);
 }
 
+/* The cause without the engine, when the label names it: so equal ends fold. */
+static tt_span_t short_cause(const answer_t *answer, const render_style_t *style)
+{
+    char engine[32];
+    tt_span_t cause = answer->cause;
+    const char *parts[] = {engine, "was "};
+    snprintf(engine, sizeof engine, "engine %d ", answer->engine);
+    for (size_t i = 0; i < 2 && !style->label.items; i++) {
+        size_t len = strlen(parts[i]);
+        if (cause.len < len || memcmp(cause.data, parts[i], len) != 0)
+            break;
+        cause = (tt_span_t){cause.data + len, cause.len - len};
+    }
+    return cause;
+}
+
 /* `exit 3`, `lost: killed by SIGKILL`, `interrupted at f:3`. */
-static char *failure_text(const answer_t *answer)
+static char *failure_text(const answer_t *answer, const render_style_t *style)
 {
     tt_buf_t text;
     tt_buf_init(&text);
@@ -293,7 +310,7 @@ static char *failure_text(const answer_t *answer)
     tt_buf_printf(&text, "%s", tt_status_text(answer->status));
     if (answer->cause.len) {
         tt_buf_printf(&text, ": ");
-        escape(&text, answer->cause);
+        escape(&text, short_cause(answer, style));
     } else if (answer->status == TT_STATUS_REFUSED && answer->error.message.len) {
         tt_buf_printf(&text, ": ");
         escape(&text, answer->error.message);
@@ -310,7 +327,7 @@ static void show_others(const answer_t *answers, size_t count, const render_styl
     notes_t notes = notes_new(count, style);
     for (size_t i = 0; i < count; i++)
         if (render_failed(&answers[i]) && !is_error(&answers[i]))
-            notes_add(&notes, &answers[i], failure_text(&answers[i]));
+            notes_add(&notes, &answers[i], failure_text(&answers[i], style));
     notes_show(&notes, choose(style, red), err);
 }
 

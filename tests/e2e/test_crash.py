@@ -94,8 +94,7 @@ def test_output_before_a_death_is_shown_as_text_too(cluster):
                          "os._exit(7)")
     assert outcome.stdout == "[0-1] last words\n"
     assert outcome.stderr.splitlines() == ["[0-1 err] err",
-                                           "[0] lost: engine 0 exited with status 7",
-                                           "[1] lost: engine 1 exited with status 7"]
+                                           "[0-1] lost: exited with status 7"]
 
 
 def test_the_death_is_in_why_and_in_the_logs(cluster):

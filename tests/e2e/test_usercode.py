@@ -191,7 +191,7 @@ def test_code_that_restores_the_default_action_ends_its_engine(fresh):
     process = interrupted(fresh, "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)")
     process.send(signal.SIGINT)
     outcome = process.wait(10)
-    assert outcome.code == 1 and "engine 0 was killed by SIGINT" in outcome.stderr, outcome
+    assert outcome.code == 1 and "lost: killed by SIGINT" in outcome.stderr, outcome
     assert fresh.ok("px", "6*7") == "Out[0-1:1]: 42\n"
 
 
