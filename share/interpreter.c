@@ -27,6 +27,7 @@
 
 const tt_interpreter_t tt_interpreters[] = {
     {"python", "Python 3.8 or newer, by its own python3", true},
+    {"sh", "bash 4.4 or newer: one shell that keeps its variables", false},
     {"mock", "a toy language for tests", false},
     {NULL, NULL, false},
 };
@@ -104,12 +105,16 @@ int tt_interpreter_argv(const char *language, const char *program, const char *m
         count = add_own(argv, count, python_directory());
     } else if (strcmp(language, "mock") == 0) {
         count = add_own(argv, count, tt_program_path("tutti-mock"));
+    } else if (strcmp(language, "sh") == 0) {
+        count = add_own(argv, count, tt_program_path("tutti-shell"));
+        count = add(argv, count, mode);
+        count = add(argv, count, *program ? program : "bash");
     } else if (*program) {
         count = add(argv, count, program);
     } else {
         return tt_error_set(
             err,
-            "no language '%s': there are python, mock; another one needs the path "
+            "no language '%s': there are python, sh, mock; another one needs the path "
             "of its runtime (--program)",
             language);
     }

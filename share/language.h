@@ -25,7 +25,7 @@ typedef struct {
 
 typedef struct {
     tt_status_t status; /* OK, ERROR or INTERRUPTED */
-    tt_buf_t body;      /* [repr, has_value, value, displays, error]; tt_reply_* fill it */
+    tt_buf_t body; /* [repr, has_value, value, displays, error, note]; tt_reply_* fill it */
     tt_reply_buffer_t *buffers;
     size_t buffer_count, buffer_cap;
     bool leave; /* end the runtime after this result, with exit_status */
@@ -37,6 +37,10 @@ typedef struct {
 void tt_reply_value(tt_reply_t *self, const char *repr, tt_span_t value);
 void tt_reply_error(tt_reply_t *self, tt_status_t status, const char *type, const char *message,
                     const char *traceback);
+/* A command of the shell that failed with this exit status. */
+void tt_reply_exit(tt_reply_t *self, int exit_status, const char *message);
+/* Adds a note to the body that stands there: something a person should know. */
+void tt_reply_note(tt_reply_t *self, const char *note);
 /* Adds a buffer and returns its index among the reply's buffers. */
 size_t tt_reply_buffer(tt_reply_t *self, tt_span_t bytes, void *owner);
 void tt_reply_release(tt_reply_t *self);

@@ -66,20 +66,42 @@ void tt_reply_value(tt_reply_t *self, const char *repr, tt_span_t value)
     tt_pack_nil(&self->body);
 }
 
-void tt_reply_error(tt_reply_t *self, tt_status_t status, const char *type, const char *message,
-                    const char *traceback)
+static void begin_error(tt_reply_t *self, tt_status_t status, size_t more, const char *type,
+                        const char *message, const char *traceback)
 {
     self->status = status;
     begin_body(self, NULL, false);
     tt_pack_nil(&self->body);
     tt_pack_array(&self->body, 0);
-    tt_pack_map(&self->body, 3);
+    tt_pack_map(&self->body, 3 + more);
     tt_pack_text(&self->body, "type");
     tt_pack_text(&self->body, type);
     tt_pack_text(&self->body, "message");
     tt_pack_text(&self->body, message);
     tt_pack_text(&self->body, "traceback");
     tt_pack_text(&self->body, traceback);
+}
+
+void tt_reply_error(tt_reply_t *self, tt_status_t status, const char *type, const char *message,
+                    const char *traceback)
+{
+    begin_error(self, status, 0, type, message, traceback);
+}
+
+void tt_reply_exit(tt_reply_t *self, int exit_status, const char *message)
+{
+    begin_error(self, TT_STATUS_ERROR, 1, "ExitStatus", message, NULL);
+    tt_pack_text(&self->body, "status");
+    tt_pack_int(&self->body, exit_status);
+}
+
+void tt_reply_note(tt_reply_t *self, const char *note)
+{
+    enum { ARRAY_OF_5 = 0x95, ARRAY_OF_6 = 0x96 };
+    if (self->body.len > 0 && self->body.data[0] == ARRAY_OF_5) {
+        self->body.data[0] = ARRAY_OF_6;
+        tt_pack_text(&self->body, note);
+    }
 }
 
 size_t tt_reply_buffer(tt_reply_t *self, tt_span_t bytes, void *owner)
