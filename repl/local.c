@@ -21,7 +21,9 @@
 
 enum {
     START_LIMIT_MS = 20000,
-    INTERRUPT_MS = 100 /* what a question has to end in after its limit */
+    INTERRUPT_MS = 100, /* what a question has to end in after its limit */
+    PIECE_MS = 100,     /* until a line without its end is told */
+    PIECE_LIMIT = 64 << 10
 };
 
 /* Tasks may nest: one that asks is answered by doing others. */
@@ -42,7 +44,9 @@ struct local {
     void *arg;
     pid_t pid, group; /* the group is what the terminal is given to */
     int out;          /* with a terminal: what it writes while it does not own that; -1 */
-    bool stopped;     /* it wanted the terminal when it was not its */
+    tt_buf_t piece;   /* the unfinished line of that */
+    uint64_t piece_timer;
+    bool stopped; /* it wanted the terminal when it was not its */
     tt_link_t *link;
     tt_page_t *page;
     bool ready, failed;
@@ -60,6 +64,32 @@ static const tt_link_handlers_t link_handlers = {on_message, on_link_end};
 
 /* ---- start and end */
 
+/* Tells the first bytes of what was held. */
+static void tell(local_t *self, size_t len)
+{
+    if (len > 0)
+        self->output(self->arg, (tt_span_t){self->piece.data, len});
+    tt_buf_consume(&self->piece, len);
+}
+
+static void tell_rest(void *arg)
+{
+    local_t *self = arg;
+    self->piece_timer = 0;
+    tell(self, self->piece.len);
+}
+
+/* A pipe may cut a line anywhere: its pieces are told together, or after a moment. */
+static void tell_lines(local_t *self, const uint8_t *bytes, size_t len)
+{
+    const uint8_t *newline = memrchr(bytes, '\n', len);
+    size_t whole = newline ? self->piece.len + (size_t)(newline + 1 - bytes) : 0;
+    tt_buf_append(&self->piece, bytes, len);
+    tell(self, self->piece.len > PIECE_LIMIT ? self->piece.len : whole);
+    if (self->piece.len > 0 && self->piece_timer == 0)
+        self->piece_timer = tt_loop_add_timer(self->loop, PIECE_MS, tell_rest, self);
+}
+
 static void on_output(void *arg, int fd, uint32_t events)
 {
     local_t *self = arg;
@@ -67,7 +97,7 @@ static void on_output(void *arg, int fd, uint32_t events)
     ssize_t got = read(fd, bytes, sizeof bytes);
     (void)events;
     if (got > 0) {
-        self->output(self->arg, (tt_span_t){bytes, (size_t)got});
+        tell_lines(self, bytes, (size_t)got);
     } else if (got == 0) {
         tt_loop_remove_fd(self->loop, fd);
         close(fd);
@@ -85,6 +115,8 @@ static void take_down(local_t *self)
         if (self->out >= 0)
             close(self->out);
     }
+    tt_loop_cancel_timer(self->loop, self->piece_timer);
+    tell_rest(self);
     self->out = -1;
     self->pid = self->group = 0;
     self->stopped = false;
@@ -181,6 +213,7 @@ local_t *local_new(tt_loop_t *loop, const local_wish_t *wish, tt_error_t *err)
     self->output = wish->output;
     self->arg = wish->arg;
     self->out = -1;
+    tt_buf_init(&self->piece);
     if (start(self, err) != 0)
         local_destroy(&self);
     return self;
@@ -202,6 +235,7 @@ void local_destroy(local_t **self_p)
             continue;
     }
     take_down(self);
+    tt_buf_release(&self->piece);
     free(self->wanted);
     free(self->interpreter);
     free(self);
