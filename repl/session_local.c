@@ -52,7 +52,9 @@ static int show_local_failure(session_t *self, const local_result_t *result)
     const answer_error_t *error = &answer.error;
     if (self->terminal && result->status == TT_STATUS_INTERRUPTED)
         tt_buf_append(&text, "\n", 1); /* behind the ^C that the terminal shows */
-    if (error->traceback.len > 0)
+    if (answer.exit_status > 0)
+        tt_buf_append(&text, error->message.data, error->message.len); /* `exit 3` */
+    else if (error->traceback.len > 0)
         tt_buf_append(&text, error->traceback.data, error->traceback.len);
     else
         tt_buf_printf(&text, "%.*s: %.*s", (int)error->type.len, (const char *)error->type.data,

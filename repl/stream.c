@@ -254,12 +254,13 @@ static tt_span_t first_line(tt_span_t text)
     return newline ? (tt_span_t){text.data, (size_t)(newline + 1 - text.data)} : text;
 }
 
-/* Nothing new is in the rest of a line of which a part has been shown. */
+/* Nothing new is in the rest of a line of which a part has been shown, or nothing at all in an
+ * unfinished one. */
 static bool is_stale(const pipe_t *pipe, tt_span_t line)
 {
     tt_span_t now = visible(line);
     if (!pipe->midline)
-        return false;
+        return now.len == 0 && !has(line, '\n');
     return now.len == 0 || (has(line, '\r') && now.len == pipe->last.len &&
                             memcmp(now.data, pipe->last.data, now.len) == 0);
 }
@@ -283,19 +284,22 @@ static tt_span_t last_lines(tt_span_t text, size_t count)
     return (tt_span_t){text.data + at, text.len - at};
 }
 
+/* Whether the unfinished line has waited long enough. */
+static bool is_old(const stream_t *self, const pipe_t *pipe, int64_t now_ms)
+{
+    return self->ending || now_ms >= pipe->since_ms + (pipe->has_return ? STATE_MS : TAIL_MS);
+}
+
 /* The unfinished line if it is to be shown now, without a character that is still to come. */
 static tt_span_t due_tail(const stream_t *self, pipe_t *pipe, tt_span_t tail, int64_t now_ms)
 {
-    const tt_span_t none = {NULL, 0};
-    int64_t wait_ms = pipe->has_return ? STATE_MS : TAIL_MS;
-    if (tail.len == 0 || (!self->ending && now_ms < pipe->since_ms + wait_ms))
-        return none;
+    if (tail.len == 0 || !is_old(self, pipe, now_ms))
+        return (tt_span_t){NULL, 0};
     if (!self->ending)
         tail.len -= tt_text_partial((const char *)tail.data, tail.len);
-    if (visible(tail).len > 0)
-        return tail;
-    pipe->since_ms = now_ms; /* there is nothing to see yet */
-    return none;
+    if (tail.len == 0)
+        pipe->since_ms = now_ms; /* there is nothing to see yet */
+    return tail;
 }
 
 /* A pipe of which nothing was dropped. */
@@ -353,21 +357,30 @@ static void limit_lines(pipe_t *pipe)
         lines - count_lines(pipe->window.first) - count_lines(pipe->window.second);
 }
 
+/* What is left of a line may be in the end alone when its middle was dropped. */
+static void skip_stale(pipe_t *pipe)
+{
+    tt_span_t *text = pipe->window.first.len ? &pipe->window.first : &pipe->window.second;
+    tt_span_t line = first_line(*text);
+    if (line.len == 0 || !is_stale(pipe, line))
+        return;
+    if (text == &pipe->window.second && has(line, '\n'))
+        return;
+    text->data += line.len;
+    text->len -= line.len;
+}
+
 /* Decides what this window has of the pipe. */
 static void gather(const stream_t *self, pipe_t *pipe, int64_t now_ms)
 {
     memset(&pipe->window, 0, sizeof pipe->window);
-    if (is_bare(pipe))
+    if (is_bare(pipe) || (!pipe->has_line && !is_old(self, pipe, now_ms)))
         return;
     if (pipe->dropped_bytes == 0)
         gather_whole(self, pipe, now_ms);
     else
         gather_flood(self, pipe, now_ms);
-    tt_span_t line = first_line(pipe->window.first);
-    if (line.len > 0 && is_stale(pipe, line)) {
-        pipe->window.first.data += line.len;
-        pipe->window.first.len -= line.len;
-    }
+    skip_stale(pipe);
     limit_lines(pipe);
 }
 

@@ -251,8 +251,7 @@ def test_ctrl_c_binds_the_name_with_what_is_finished(cluster):
     cluster.start(1)
     command = cluster.popen("-c", "def f(x):\n    import time\n    if x == 2:\n"
                             "        open('runs', 'w').close(); time.sleep(600)\n    return x",
-                            "-c", "r = %map f range(5) &", "-c", "%wait",
-                            "-c", "never")
+                            "-c", "r = %map f range(5)", "-c", "never")
     cluster.wait_file("runs")
     command.send(signal.SIGINT)
     outcome = command.wait(10)

@@ -332,7 +332,7 @@ def test_target_sets(shared_four, targets, ids):
 
 
 JSON_KEYS = ("schema job engine host source status repr value stdout stderr dropped_bytes displays "
-             "exit_status cause error timing").split()
+             "exit_status cause note error timing").split()
 
 
 def test_json_of_px_has_all_keys(shared_four):

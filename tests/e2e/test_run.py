@@ -226,7 +226,7 @@ def test_shell_lines_and_help(cluster):
     assert outcome.stdout.startswith("here\n%px [-t SET]")
     assert "Return the number of items in a container" in outcome.stdout
     assert "calls a function for each item" in outcome.stdout
-    assert outcome.stderr == "!: exit 3\n"
+    assert outcome.stderr == "exit 3\n"
 
 
 def test_help_lists_every_magic(cluster):

@@ -324,6 +324,26 @@ TEST(a_line_without_end_is_bounded)
     assert_string_equal(take(3100), "[0] y\n");
 }
 
+/* Others' windows pass meanwhile. */
+TEST(an_unfinished_line_is_bounded_whatever_else_is_shown)
+{
+    static char part[16 << 10];
+    for (int unseen = 0; unseen < 2; unseen++) {
+        size_t most = 0;
+        stream_destroy(&stream);
+        stream = stream_new(0);
+        memset(part, unseen ? '\r' : 'x', sizeof part);
+        for (int64_t now = 1000; now < 5000; now += 10) {
+            add_bytes(0, false, part, sizeof part, now);
+            add(3, "tick\n", now);
+            size_t len = strlen(take(now));
+            most = len > most ? len : most;
+        }
+        assert_true(unseen ? most == strlen("[3] tick\n") * 10 : most < STREAM_BYTES);
+        assert_true(stream_given(stream, 0, false) > 100 * sizeof part);
+    }
+}
+
 TEST(a_flood_of_one_overwritten_line_is_its_last_state)
 {
     for (int i = 0; i < 100000; i++) {
@@ -412,6 +432,7 @@ int main(void)
         ON(a_flood_names_hosts_or_items_as_labels_do),
         ON(a_long_flood_costs_little_and_nothing_of_it_is_lost_count_of),
         ON(a_line_without_end_is_bounded),
+        ON(an_unfinished_line_is_bounded_whatever_else_is_shown),
         ON(a_flood_of_one_overwritten_line_is_its_last_state),
         ON(lines_and_bytes_of_a_flood_survive_an_end_in_the_midst_of_a_line),
         ON(colours_do_not_leave_their_window),
