@@ -32,6 +32,7 @@ struct zygote {
     host_t *host;
     zygote_find_fn *find;
     void *arg;
+    char *program; /* for messages; owned */
     pid_t pid;
     int fd;
     int err_fd; /* its stderr, for the reason when it fails */
@@ -85,8 +86,14 @@ zygote_t *zygote_new(host_t *host, const spec_t *spec, zygote_find_fn *find, voi
         return NULL;
     }
     zygote_t *self = tt_alloc(sizeof *self);
-    *self =
-        (zygote_t){host, find, arg, pid, socket_fd[0], err_fd[0], ASKED, NULL, 0, NULL, 0, {0}};
+    *self = (zygote_t){.host = host,
+                       .find = find,
+                       .arg = arg,
+                       .program = tt_strdup(spec->program ? spec->program : ""),
+                       .pid = pid,
+                       .fd = socket_fd[0],
+                       .err_fd = err_fd[0],
+                       .mode = ASKED};
     fcntl(self->fd, F_SETFL, O_NONBLOCK);
     fcntl(self->err_fd, F_SETFL, O_NONBLOCK);
     tt_loop_add_fd(host_loop(host), self->fd, EPOLLIN, on_readable, self);
@@ -103,6 +110,7 @@ void zygote_destroy(zygote_t **self_p)
     tt_loop_remove_fd(host_loop(self->host), self->err_fd);
     close(self->fd);
     close(self->err_fd);
+    free(self->program);
     free(self->asked);
     free(self->waiting);
     tt_buf_release(&self->last_words);
@@ -290,9 +298,12 @@ static void fail_all(zygote_t *self, const int *ids, size_t *count, const char *
 void zygote_died(zygote_t *self, int wait_status)
 {
     char why[400];
-    const char *words = last_line(self);
-    snprintf(why, sizeof why, "%s%s%s", *words ? words : "its interpreter ",
-             *words ? "" : tt_child_ending(wait_status), "");
+    const char *words = last_line(self), *program = self->program;
+    if (*words)
+        snprintf(why, sizeof why, "%s", words);
+    else
+        snprintf(why, sizeof why, "its interpreter %s%.200s%s%s", *program ? "'" : "", program,
+                 *program ? "' " : "", tt_child_ending(wait_status));
     zygote_drain(self);
     bool never_ready = self->mode == ASKED;
     self->mode = EXECS;

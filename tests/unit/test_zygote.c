@@ -472,7 +472,8 @@ TEST(without_words_its_ending_is_the_reason)
     start("dies without a word");
     assert_true(request(1));
     zygote_died(zygote, wait_end());
-    assert_string_equal(engines[1].why, "its interpreter was killed by SIGKILL");
+    assert_ptr_equal(strstr(engines[1].why, "its interpreter '/"), engines[1].why);
+    assert_non_null(strstr(engines[1].why, "test_zygote' was killed by SIGKILL"));
 }
 
 TEST(what_it_answered_before_it_died_holds)
