@@ -1,7 +1,6 @@
 /* What the local engine asks of the prompt while its code runs: magics, and the results that
  * handles wait for. See session.h. */
-#include "session.h"
-
+#include "magic.h"
 #include "pack.h"
 #include "value.h"
 
@@ -45,6 +44,21 @@ static void answer_ask(session_t *self, uint32_t seq, const char *name, const ch
     tt_buf_release(&value);
 }
 
+/* Runs it, with what the session complained of last in `complaint`. What the local engine asks
+ * for and should do itself would come back to it for ever. */
+static int run_asked_statement(session_t *self, const statement_t *statement, const char *text)
+{
+    const magic_t *magic = statement->magic ? magic_find(statement->magic) : NULL;
+    free(self->complaint);
+    self->complaint = NULL;
+    bool captures =
+        statement->kind == STATEMENT_SHELL && (statement->capture || statement->name_count > 0);
+    if (statement->kind == STATEMENT_PLAIN || captures ||
+        (magic && magic->flags & GRAMMAR_LOCAL))
+        return session_complain(self, NULL, 2, "the local engine does not know '%s'", text);
+    return session_statement(self, statement, text);
+}
+
 /* A magic within Python code: its value is bound to a name of ours, which the answer tells. */
 static void run_asked_magic(session_t *self, uint32_t seq, const char *text)
 {
@@ -60,12 +74,15 @@ static void run_asked_magic(session_t *self, uint32_t seq, const char *text)
     statement_t renamed = statement;
     renamed.names = names;
     renamed.name_count = statement.name_count > 0;
-    int status = session_statement(self, &renamed, text);
+    int status = run_asked_statement(self, &renamed, text);
     grammar_release(&statement);
     session_trim_jobs(self);
     char why[64];
     snprintf(why, sizeof why, "failed (exit status %d)", status);
-    answer_ask(self, seq, status == 0 && renamed.name_count ? name : NULL, status ? why : NULL);
+    answer_ask(self, seq, status == 0 && renamed.name_count ? name : NULL,
+               status == 0       ? NULL
+               : self->complaint ? self->complaint
+                                 : why);
 }
 
 /* handle.get(): the job ends, is bound to its handle, and the runtime finds it fulfilled. */

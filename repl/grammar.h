@@ -41,7 +41,8 @@ typedef struct {
 enum {
     GRAMMAR_KNOWN = 1, /* there is a magic of this name */
     GRAMMAR_CODE = 2,  /* its rest ends in code or a command: ` #` is no comment there */
-    GRAMMAR_CELL = 4   /* it may open a cell with %% */
+    GRAMMAR_CELL = 4,  /* it may open a cell with %% */
+    GRAMMAR_LOCAL = 8  /* the local language does it, with all that stands behind it */
 };
 
 typedef struct {

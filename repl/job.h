@@ -27,6 +27,7 @@ typedef struct job {
     int number;   /* its In number */
     char *source; /* what was typed */
     bool map;     /* parts are items of a map */
+    bool px;      /* code of %px or %sh */
     bool scalar;  /* one integer target: its value is no list */
     bool background;
     stream_t *stream; /* owned; NULL: its output is shown when it is done */

@@ -4,56 +4,139 @@
 #include <string.h>
 
 #define COUNT(table) (sizeof table / sizeof *table)
+#define OPTIONS(t)   t, COUNT(t)
 #define NO_OPTIONS   NULL, 0
 
+#define TARGETS                                                                                \
+    {                                                                                          \
+        't', "targets", true, "which engines: 0-3, web1, @python"                              \
+    }
+#define EXCLUDE                                                                                \
+    {                                                                                          \
+        'x', "exclude", true, "but not these"                                                  \
+    }
+#define TIMEOUT                                                                                \
+    {                                                                                          \
+        0, "timeout", true, "interrupt it after so many seconds"                               \
+    }
+#define NOBLOCK                                                                                \
+    {                                                                                          \
+        'a', "noblock", false, "in the background, as with a trailing &"                       \
+    }
+#define BLOCK                                                                                  \
+    {                                                                                          \
+        'b', "block", false, "wait for it"                                                     \
+    }
+
 static const words_option_t px_options[] = {
-    {'t', "targets", true},  {'x', "exclude", true}, {0, "timeout", true},
-    {'a', "noblock", false}, {'b', "block", false},
+    TARGETS,
+    EXCLUDE,
+    TIMEOUT,
+    NOBLOCK,
+    BLOCK,
+    {'o', "out", true, "the name that the values go to"},
+    {0, "local", false, "run it here as well"},
+    {0, "verbose", false, "tell on which engines it runs"},
 };
+static const words_option_t sh_options[] = {TARGETS, EXCLUDE, TIMEOUT, NOBLOCK, BLOCK};
 
 static const words_option_t map_options[] = {
-    {'t', "targets", true},  {'x', "exclude", true}, {0, "timeout", true},
-    {'a', "noblock", false}, {'b', "block", false},  {0, "retries", true},
+    TARGETS,
+    EXCLUDE,
+    TIMEOUT,
+    NOBLOCK,
+    BLOCK,
+    {0, "retries", true, "try failed items so often again"},
+    {0, "direct", false, "deal the items out beforehand, in order"},
+    {0, "lb", false, "whichever engine is free does it (so it is)"},
 };
 
-static const words_option_t value_options[] = {
-    {'t', "targets", true},
-    {'x', "exclude", true},
+static const words_option_t value_options[] = {TARGETS, EXCLUDE};
+
+static const words_option_t targets_options[] = {
+    EXCLUDE,
+    {0, "failed", false, "those that failed in the last job"},
 };
 
-static const words_option_t targets_options[] = {{'x', "exclude", true}};
-static const words_option_t wait_options[] = {{0, "timeout", true}};
+static const words_option_t pxconfig_options[] = {
+    TARGETS,
+    EXCLUDE,
+    BLOCK,
+    NOBLOCK,
+    {0, "verbose", false, "tell on which engines it runs"},
+    {0, "noverbose", false, "do not"},
+    {0, "timeout", true, "interrupt it after so many seconds; 0: never"},
+    {0, "progress-after", true, "seconds until progress is shown; -1: never"},
+};
+
+static const words_option_t wait_options[] = {
+    {0, "timeout", true, "wait no longer than so many seconds"},
+};
+
+#define IPYTHON "As in IPython: here, and behind %px on the engines"
+
+enum { CODE = GRAMMAR_KNOWN | GRAMMAR_CODE, LOCAL = CODE | GRAMMAR_LOCAL };
 
 const magic_t magics[] = {
-    {"px", "[-t SET] [--noblock] CODE", "runs code on the engines", "Most used",
-     GRAMMAR_KNOWN | GRAMMAR_CODE | GRAMMAR_CELL, px_options, COUNT(px_options), magic_px},
+    {"px", "[-t SET] [--noblock] CODE", "runs code on the engines",
+     "%px import os; os.getpid()", "Most used", CODE | GRAMMAR_CELL, OPTIONS(px_options),
+     magic_px},
     {"map", "[-t SET] [--retries N] FUNC ITEMS [ITEMS ...]",
-     "calls a function for each item, balanced over the engines", "Most used",
-     GRAMMAR_KNOWN | GRAMMAR_CODE, map_options, COUNT(map_options), magic_map},
-    {"push", "[-t SET] NAME [NAME ...]", "sends values of yours to the engines", "Most used",
-     GRAMMAR_KNOWN, value_options, COUNT(value_options), magic_push},
-    {"pull", "[-t SET] NAME [NAME ...]", "brings values of the engines here", "Most used",
-     GRAMMAR_KNOWN, value_options, COUNT(value_options), magic_pull},
+     "calls a function for each item, on whichever engine is free",
+     "y = %map (lambda x: x**2) range(32)", "Most used", CODE, OPTIONS(map_options), magic_map},
+    {"push", "[-t SET] NAME [NAME ...]", "sends values of yours to the engines", "%push x y",
+     "Most used", GRAMMAR_KNOWN, OPTIONS(value_options), magic_push},
+    {"pull", "[-t SET] NAME [NAME ...]", "brings values of the engines here",
+     "a, b = %pull x y", "Most used", GRAMMAR_KNOWN, OPTIONS(value_options), magic_pull},
     {"targets", "[-x SET] [SET]", "shows or sets which engines are meant from here on",
-     "Most used", GRAMMAR_KNOWN, targets_options, COUNT(targets_options), magic_targets},
-    {"jobs", "", "lists the jobs of this session", "Most used", GRAMMAR_KNOWN, NO_OPTIONS,
-     magic_jobs},
-    {"status", "", "shows the engines and what they do", "Most used", GRAMMAR_KNOWN, NO_OPTIONS,
-     magic_status},
-    {"help", "[NAME]", "this list, or one magic's help", "Most used", GRAMMAR_KNOWN, NO_OPTIONS,
-     magic_help},
-    {"result", "[N]", "shows a job's answers again, waiting for them", "Jobs", GRAMMAR_KNOWN,
-     NO_OPTIONS, magic_result},
-    {"wait", "[--timeout S] [N ...]", "waits for jobs in the background", "Jobs", GRAMMAR_KNOWN,
-     wait_options, COUNT(wait_options), magic_wait},
+     "%targets 0-3", "Most used", GRAMMAR_KNOWN, OPTIONS(targets_options), magic_targets},
+    {"jobs", "", "lists the jobs of this session", "%jobs", "Most used", GRAMMAR_KNOWN,
+     NO_OPTIONS, magic_jobs},
+    {"status", "", "shows the engines and what they do", "%status", "Most used", GRAMMAR_KNOWN,
+     NO_OPTIONS, magic_status},
+    {"help", "[NAME]", "this list, or one magic's help", "%help map", "Most used",
+     GRAMMAR_KNOWN, NO_OPTIONS, magic_help},
+
+    {"sh", "[-t SET] [--noblock] COMMAND",
+     "runs a command of the shell on engines of any language", "%sh df -h /data | tail -1",
+     "On the engines", CODE | GRAMMAR_CELL, OPTIONS(sh_options), magic_sh},
+    {"autopx", "", "plain lines go to the engines, until it is said again", "%autopx",
+     "On the engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_autopx},
+    {"pxconfig", "[-t SET] [--noblock] [--timeout S]", "shows or sets what holds for every %px",
+     "%pxconfig --targets 1 --noblock", "On the engines", GRAMMAR_KNOWN,
+     OPTIONS(pxconfig_options), magic_pxconfig},
+
+    {"result", "[N ...]", "shows the answers of jobs again, waiting for them", "%result 5",
+     "Jobs", GRAMMAR_KNOWN, NO_OPTIONS, magic_result},
+    {"pxresult", "[N ...]", "the same, of the last %px if no job is named", "%pxresult", "Jobs",
+     GRAMMAR_KNOWN, NO_OPTIONS, magic_pxresult},
+    {"wait", "[--timeout S] [N ...]", "waits for jobs in the background", "%wait 5", "Jobs",
+     GRAMMAR_KNOWN, OPTIONS(wait_options), magic_wait},
     {"cancel", "N [N ...]", "ends jobs: what waits never starts, what runs is interrupted",
-     "Jobs", GRAMMAR_KNOWN, NO_OPTIONS, magic_cancel},
-    {"interrupt", "[SET]", "interrupts whatever runs on engines", "Engines", GRAMMAR_KNOWN,
-     NO_OPTIONS, magic_interrupt},
-    {"restart", "[SET]", "starts engines again, with empty namespaces", "Engines",
+     "%cancel 5", "Jobs", GRAMMAR_KNOWN, NO_OPTIONS, magic_cancel},
+
+    {"interrupt", "[SET]", "interrupts whatever runs on engines", "%interrupt 0", "Engines",
+     GRAMMAR_KNOWN, NO_OPTIONS, magic_interrupt},
+    {"restart", "[SET]", "starts engines again, with empty namespaces", "%restart 0", "Engines",
      GRAMMAR_KNOWN, NO_OPTIONS, magic_restart},
-    {"why", "", "tells why engines are missing", "Engines", GRAMMAR_KNOWN, NO_OPTIONS,
+    {"why", "", "tells why engines are missing", "%why", "Engines", GRAMMAR_KNOWN, NO_OPTIONS,
      magic_why},
+
+    {"time", "CODE", "runs code here and tells how long it took", "%time f(10)", IPYTHON,
+     LOCAL | GRAMMAR_CELL, NO_OPTIONS, magic_local},
+    {"timeit", "CODE", "the same, of many runs", "%timeit f(10)", IPYTHON, LOCAL | GRAMMAR_CELL,
+     NO_OPTIONS, magic_local},
+    {"run", "FILE [ARG ...]", "runs a file of code", "%run fit.py 10", IPYTHON, LOCAL,
+     NO_OPTIONS, magic_local},
+    {"cd", "[DIR]", "changes the working directory", "%px %cd /data", IPYTHON, LOCAL,
+     NO_OPTIONS, magic_local},
+    {"pwd", "", "tells the working directory", "%pwd", IPYTHON, LOCAL, NO_OPTIONS, magic_local},
+    {"who", "", "lists the names that there are", "%px %who", IPYTHON, LOCAL, NO_OPTIONS,
+     magic_local},
+    {"whos", "", "lists them with types and values", "%whos", IPYTHON, LOCAL, NO_OPTIONS,
+     magic_local},
+    {"reset", "", "empties the namespace", "%px %reset", IPYTHON, LOCAL, NO_OPTIONS,
+     magic_local},
     {0},
 };
 
@@ -69,4 +152,15 @@ unsigned magic_about(const char *name)
 {
     const magic_t *row = magic_find(name);
     return row ? row->flags : 0;
+}
+
+unsigned magic_about_shell(const char *name)
+{
+    unsigned flags = magic_about(name);
+    return flags & GRAMMAR_LOCAL ? 0 : flags;
+}
+
+const magic_t *magic_find_for(const session_t *session, const char *name)
+{
+    return session_rules(session).about(name) ? magic_find(name) : NULL;
 }

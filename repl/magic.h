@@ -19,6 +19,7 @@ typedef struct magic {
     const char *name;
     const char *usage;   /* behind the name */
     const char *summary; /* one sentence */
+    const char *example; /* a line of it */
     const char *group;   /* heading in %help */
     unsigned flags;      /* GRAMMAR_... */
     const words_option_t *options;
@@ -32,16 +33,23 @@ typedef struct magic {
 extern const magic_t magics[];
 
 const magic_t *magic_find(const char *name);
+/* The same, NULL also for a magic that the session's language has not. */
+const magic_t *magic_find_for(const session_t *session, const char *name);
 
-/* For grammar_rules_t. */
+/* For grammar_rules_t: of all magics, and of those that a shell has. */
 unsigned magic_about(const char *name);
+unsigned magic_about_shell(const char *name);
 
 /* The functions behind the rows. */
 int magic_px(session_t *session, const magic_call_t *call);
+int magic_sh(session_t *session, const magic_call_t *call);
 int magic_map(session_t *session, const magic_call_t *call);
 int magic_push(session_t *session, const magic_call_t *call);
 int magic_pull(session_t *session, const magic_call_t *call);
 int magic_targets(session_t *session, const magic_call_t *call);
+int magic_autopx(session_t *session, const magic_call_t *call);
+int magic_pxconfig(session_t *session, const magic_call_t *call);
+int magic_pxresult(session_t *session, const magic_call_t *call);
 int magic_jobs(session_t *session, const magic_call_t *call);
 int magic_result(session_t *session, const magic_call_t *call);
 int magic_wait(session_t *session, const magic_call_t *call);
@@ -51,6 +59,50 @@ int magic_restart(session_t *session, const magic_call_t *call);
 int magic_status(session_t *session, const magic_call_t *call);
 int magic_why(session_t *session, const magic_call_t *call);
 int magic_help(session_t *session, const magic_call_t *call);
+/* What the local engine does by itself: all of GRAMMAR_LOCAL. */
+int magic_local(session_t *session, const magic_call_t *call);
+
+/* What was typed, with %autopx on: it is done on the targets, as behind %px. */
+int magic_px_typed(session_t *session, const char *text);
+
+/* ---- which engines are meant (magic_execute.c) */
+
+typedef struct {
+    int *ids; /* owned */
+    size_t count;
+    bool scalar; /* one plain number: values are no list */
+    bool bare;   /* no set was named, by an option, @SET: or %targets */
+} magic_targets_t;
+
+/* The call's targets, of all languages. Returns 0, or 2 after a message. */
+int magic_get_targets(session_t *session, const magic_call_t *call, magic_targets_t *targets);
+void magic_free_targets(magic_targets_t *self);
+/* Of targets that nobody named, keeps those of the local language, if there are any; what is
+ * left out is told once in a session. */
+void magic_keep_ours(session_t *session, magic_targets_t *targets);
+/* Whether these targets, narrowed so, all speak the shell. */
+bool magic_all_shell(const session_t *session, const magic_targets_t *targets);
+
+/* Makes `set` (without the engines of `exclude`, which may be NULL) what is meant from here on.
+ * Returns 0, or 2 after a message. */
+int magic_set_targets(session_t *session, const char *set, const char *exclude);
+/* Appends who is meant: `all: 0-3 (python on web1)`. */
+int magic_tell_targets(session_t *session, tt_buf_t *out);
+
+/* ---- jobs (magic_execute.c) */
+
+/* Sends a task to each target, as a job that is not the session's yet. `args` is one packed
+ * array; `frames` (may be NULL) are taken. */
+typedef struct {
+    unsigned op; /* TT_RT_... */
+    const tt_buf_t *args;
+    tt_frames_t *frames;
+    const char *label;
+    uint64_t timeout_ms;
+    bool keep; /* it outlives the session */
+} magic_task_t;
+job_t *magic_submit(session_t *session, const magic_targets_t *targets,
+                    const magic_task_t *task);
 
 /* For magics that make a job: hands it to the session with the statement's names, and waits for
  * it unless it is for the background. Returns the exit status. */
@@ -59,8 +111,20 @@ int magic_start_job(session_t *session, const magic_call_t *call, job_t *job);
 /* Reads --timeout as milliseconds (0: none). Returns 0, or 2 after a message. */
 int magic_timeout(session_t *session, const magic_call_t *call, uint64_t *timeout_ms);
 
-/* Sends code to engines as the statement's job, and waits for it unless it is for the
+/* Code for engines. */
+typedef struct {
+    const char *code;
+    unsigned flags;          /* TT_EXECUTE_SHELL, _MAGIC */
+    bool px;                 /* what %pxconfig has set holds */
+    const statement_t *here; /* is run here as well, meanwhile; NULL: nothing is */
+} magic_code_t;
+
+/* Sends it to the targets as the statement's job, and waits for it unless it is for the
  * background. */
-int magic_execute(session_t *session, const magic_call_t *call, const char *code);
+int magic_execute(session_t *session, const magic_call_t *call, const magic_targets_t *targets,
+                  const magic_code_t *code);
+/* Asks the targets what a name is, and shows their answers; equal ones once. */
+int magic_inspect(session_t *session, const magic_targets_t *targets, const char *name,
+                  unsigned detail);
 
 #endif

@@ -1,6 +1,8 @@
-/* Engines: %targets, %interrupt, %restart, %status, %why; and %help. */
+/* Engines: %targets, %interrupt, %restart, %status, %why. */
 #include "magic.h"
 #include "pack.h"
+#include "render.h"
+#include "screen.h"
 #include "status.h"
 #include "target.h"
 
@@ -10,33 +12,84 @@
 
 enum { REQUEST_MS = 10000, RESTART_MS = 30000 };
 
+static int by_number(const void *a, const void *b)
+{
+    int left = *(const int *)a, right = *(const int *)b;
+    return (left > right) - (left < right);
+}
+
+/* Returns how many are left. */
+static size_t sort_unique(int *ids, size_t count)
+{
+    size_t kept = 0;
+    qsort(ids, count, sizeof *ids, by_number);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || ids[i] != ids[kept - 1])
+            ids[kept++] = ids[i];
+    return kept;
+}
+
+/* The engines of the last job that failed, as a target set; the caller's to free. NULL after a
+ * message. */
+static char *failed_set(session_t *session)
+{
+    const job_t *last = session->jobs;
+    size_t count, failed = 0;
+    while (last && last->next)
+        last = last->next;
+    if (last == NULL || !last->done)
+        return session_complain(session, "%targets", 2, "%s",
+                                last ? "the last job still runs" : "there is no job yet"),
+               NULL;
+    job_answer_t *answers = job_answers(last, JOB_WHOLE, &count);
+    int *ids = tt_alloc((count + 1) * sizeof *ids);
+    for (size_t i = 0; i < count; i++)
+        if (render_failed(&answers[i].answer) && answers[i].answer.engine >= 0)
+            ids[failed++] = answers[i].answer.engine;
+    job_answers_release(&answers, count);
+    failed = sort_unique(ids, failed);
+    tt_buf_t set;
+    tt_buf_init(&set);
+    tt_target_format(&set, ids, failed);
+    free(ids);
+    if (failed > 0)
+        return tt_buf_text(&set), (char *)set.data;
+    tt_buf_release(&set);
+    return session_complain(session, "%targets", 2, "nothing failed in job %d", last->number),
+           NULL;
+}
+
+static int set_failed(session_t *session, const char *rest, const char *exclude)
+{
+    if (*rest)
+        return session_complain(session, "%targets", 2, "takes --failed or a set, not both");
+    char *set = failed_set(session);
+    int status = set ? magic_set_targets(session, set, exclude) : 2;
+    free(set);
+    return status;
+}
+
 int magic_targets(session_t *session, const magic_call_t *call)
 {
-    int *ids;
-    size_t count;
     const char *exclude = words_value(&call->words, "exclude");
-    char *set = tt_strdup(call->rest);
-    set[strcspn(set, "\n")] = 0;
-    for (size_t len = strlen(set); len > 0 && set[len - 1] == ' ';)
-        set[--len] = 0;
-    bool tell = *set == 0 && exclude == NULL;
-    const char *wanted = *set ? set : exclude ? "all" : NULL;
-    int status = session_targets(session, wanted, exclude, &ids, &count, NULL);
-    if (status == 0 && tell) {
-        tt_buf_t text;
-        tt_buf_init(&text);
-        tt_target_format(&text, ids, count);
-        printf("%s: %s\n", session->targets, tt_buf_text(&text));
-        tt_buf_release(&text);
-    } else if (status == 0) {
-        free(session->targets);
-        free(session->exclude);
-        session->targets = tt_strdup(wanted);
-        session->exclude = exclude ? tt_strdup(exclude) : NULL;
+    const char *rest = call->rest + strspn(call->rest, " \t\n");
+    size_t len = strlen(rest);
+    while (len > 0 && strchr(" \t\n", rest[len - 1]))
+        len--;
+    if (words_has(&call->words, "failed"))
+        return set_failed(session, rest, exclude);
+    if (len > 0 || exclude) {
+        char *set = len > 0 ? tt_strndup(rest, len) : tt_strdup("all");
+        int status = magic_set_targets(session, set, exclude);
+        free(set);
+        return status;
     }
-    if (status == 0)
-        free(ids);
-    free(set);
+    tt_buf_t text;
+    tt_buf_init(&text);
+    int status = magic_tell_targets(session, &text);
+    tt_buf_append(&text, "\n", status == 0);
+    screen_write(1, (tt_span_t){text.data, text.len});
+    tt_buf_release(&text);
     return status;
 }
 
@@ -156,46 +209,4 @@ int magic_why(session_t *session, const magic_call_t *call)
     if (status_show(session->client, STATUS_WHY, stdout, &err) == 0)
         return 0;
     return session_complain(session, "%why", 3, "%s", err.text);
-}
-
-/* ---- help */
-
-static void help_of(const magic_t *magic)
-{
-    printf("%%%s %s\n    %s\n", magic->name, magic->usage, magic->summary);
-    for (size_t i = 0; i < magic->option_count; i++) {
-        const words_option_t *option = &magic->options[i];
-        char letter[8] = "";
-        if (option->letter)
-            snprintf(letter, sizeof letter, "-%c, ", option->letter);
-        printf("    %s--%s%s\n", letter, option->name, option->takes_value ? " VALUE" : "");
-    }
-}
-
-int magic_help(session_t *session, const magic_call_t *call)
-{
-    const char *name = call->rest + strspn(call->rest, " \t%");
-    size_t len = strcspn(name, " \t\n");
-    const char *group = "";
-    if (len > 0) {
-        char *copy = tt_strndup(name, len);
-        const magic_t *magic = magic_find(copy);
-        free(copy);
-        if (magic == NULL)
-            return session_complain(session, "%help", 2, "no magic '%.*s'; %%help lists them",
-                                    (int)len, name);
-        help_of(magic);
-        return 0;
-    }
-    for (const magic_t *row = magics; row->name; row++) {
-        if (strcmp(row->group, group) != 0)
-            printf("%s%s\n", *group ? "\n" : "", row->group);
-        group = row->group;
-        printf("  %%%-10s %s\n", row->name, row->summary);
-    }
-    printf(
-        "\nPlain lines are Python, here; %%px runs them on the engines; %%%%px opens a cell.\n"
-        "A trailing & puts a magic into the background. @SET: CODE is %%px -t SET CODE.\n");
-    fflush(stdout);
-    return 0;
 }

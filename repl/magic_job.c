@@ -1,4 +1,4 @@
-/* Jobs of the session: %jobs, %result, %wait, %cancel. */
+/* Jobs of the session: %jobs, %result, %pxresult, %wait, %cancel. */
 #include "magic.h"
 #include "option.h"
 
@@ -50,19 +50,6 @@ static job_t *find(session_t *session, const char *magic, const char *text)
     return job;
 }
 
-int magic_result(session_t *session, const magic_call_t *call)
-{
-    job_t *job = find(session, "%result", call->rest);
-    if (job == NULL)
-        return 2;
-    if (!session_wait_only(session, job, -1))
-        return session_complain(session, "%result", 1, "job %d still runs", job->number);
-    int status = session_finish_job(session, job);
-    if (status == 0 && job->name_count > 0 && !session->json)
-        status = session_show_job(session, job); /* they were assigned, not shown */
-    return status;
-}
-
 /* Whether every word of the text names a job. */
 static bool all_known(session_t *session, const char *magic, const char *text)
 {
@@ -72,6 +59,56 @@ static bool all_known(session_t *session, const char *magic, const char *text)
         text += strcspn(text, ", \t\n");
     }
     return true;
+}
+
+/* Waits for a job and shows its answers, again if need be. */
+static int show_one(session_t *session, const char *magic, job_t *job)
+{
+    if (!session_wait_only(session, job, -1))
+        return session_complain(session, magic, 1, "job %d still runs", job->number);
+    int status = session_finish_job(session, job);
+    if (status == 0 && job->name_count > 0 && !session->json)
+        status = session_show_job(session, job); /* they were assigned, not shown */
+    return status;
+}
+
+/* The jobs that the text names, all of them though one failed. */
+static int show_named(session_t *session, const char *magic, const char *text)
+{
+    int status = 0;
+    if (!all_known(session, magic, text))
+        return 2;
+    for (text += strspn(text, ", \t\n"); *text; text += strspn(text, ", \t\n")) {
+        int ended = show_one(session, magic, find(session, magic, text));
+        status = status ? status : ended;
+        text += strcspn(text, ", \t\n");
+    }
+    return status;
+}
+
+static bool names_none(const char *text)
+{
+    return text[strspn(text, ", \t\n")] == 0;
+}
+
+int magic_result(session_t *session, const magic_call_t *call)
+{
+    if (!names_none(call->rest))
+        return show_named(session, "%result", call->rest);
+    job_t *job = find(session, "%result", "");
+    return job ? show_one(session, "%result", job) : 2;
+}
+
+int magic_pxresult(session_t *session, const magic_call_t *call)
+{
+    job_t *last = NULL;
+    if (!names_none(call->rest))
+        return show_named(session, "%pxresult", call->rest);
+    for (job_t *job = session->jobs; job; job = job->next)
+        last = job->px ? job : last;
+    if (last == NULL)
+        return session_complain(session, "%pxresult", 2, "there is no %%px yet");
+    return show_one(session, "%pxresult", last);
 }
 
 /* Waits for one job until then (-1: however long) and shows it. */

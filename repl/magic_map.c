@@ -18,6 +18,7 @@ typedef struct {
     uint8_t hash[HASH];
     int *engines; /* NULL: any */
     size_t engine_count;
+    bool direct; /* each item has its engine beforehand */
     unsigned retries;
     uint64_t timeout_ms;
     size_t outstanding;
@@ -105,6 +106,17 @@ static int read_items(session_t *session, char **exprs, size_t expr_count, feede
 
 /* ---- handing items over */
 
+/* The engine of an item that is dealt out: contiguous parts in the order of the engines, the
+ * first ones longer by one item where they cannot be equal. */
+static const int *dealt_to(const feeder_t *feeder, size_t index, size_t count)
+{
+    size_t least = count / feeder->engine_count, longer = count % feeder->engine_count;
+    size_t in_longer = longer * (least + 1);
+    if (index < in_longer)
+        return &feeder->engines[index / (least + 1)];
+    return &feeder->engines[longer + (index - in_longer) / least];
+}
+
 static void submit_item(job_t *job, feeder_t *feeder, size_t index)
 {
     tt_buf_t args;
@@ -134,6 +146,11 @@ static void submit_item(job_t *job, feeder_t *feeder, size_t index)
                           .timeout_ms = feeder->timeout_ms,
                           .handlers = &job_item_handlers,
                           .arg = item};
+    if (feeder->direct) {
+        submit.balanced = false;
+        submit.engines = dealt_to(feeder, index, job->part_count);
+        submit.engine_count = 1;
+    }
     job->client_jobs[index] = tt_client_submit(feeder->session->client, &submit, &frames);
 }
 
@@ -141,7 +158,9 @@ static void feed(job_t *job)
 {
     feeder_t *feeder = job->feeder;
     size_t done = job->part_count - job->left;
-    while (job->submitted < job->part_count && job->submitted - done < OUTSTANDING_MAX) {
+    /* What is dealt out goes at once: else the last engines would wait for the first ones. */
+    while (job->submitted < job->part_count &&
+           (feeder->direct || job->submitted - done < OUTSTANDING_MAX)) {
         submit_item(job, feeder, job->submitted);
         job->submitted++;
     }
@@ -166,27 +185,41 @@ static void on_finished(job_t *job, void *arg)
 
 /* ---- the magic */
 
-/* The engines that may do it: those of the local language among the targets; NULL when that is
- * any. */
+/* The engines that may do it: those of the local language among the targets. */
 static int choose_engines(session_t *session, const magic_call_t *call, feeder_t *feeder)
 {
-    size_t known, count, kept = 0;
-    int *ids;
-    int status = session_targets(session, words_value(&call->words, "targets"),
-                                 words_value(&call->words, "exclude"), &ids, &count, NULL);
+    magic_targets_t targets;
+    size_t known, kept = 0;
+    int status = magic_get_targets(session, call, &targets);
     if (status != 0)
         return status;
+    magic_keep_ours(session, &targets);
     const tt_engine_t *engines = tt_client_engines(session->client, &known);
     const char *language = local_language(session->local);
-    for (size_t i = 0; i < count; i++)
-        for (size_t e = 0; e < known; e++)
-            if (engines[e].id == ids[i] && strcmp(engines[e].language, language) == 0)
-                ids[kept++] = ids[i];
-    feeder->engines = ids;
+    for (size_t i = 0, e = 0; i < targets.count; i++) {
+        while (e < known && engines[e].id < targets.ids[i])
+            e++;
+        if (e < known && engines[e].id == targets.ids[i] &&
+            strcmp(engines[e].language, language) == 0)
+            targets.ids[kept++] = targets.ids[i];
+    }
+    feeder->engines = targets.ids;
     feeder->engine_count = kept;
     if (kept == 0)
         return session_complain(session, "%map", 2, "none of the targets is a %s engine",
                                 language);
+    return 0;
+}
+
+/* How the items find their engines. */
+static int read_way(session_t *session, const magic_call_t *call, feeder_t *feeder)
+{
+    feeder->direct = words_has(&call->words, "direct");
+    if (feeder->direct && words_has(&call->words, "lb"))
+        return session_complain(session, "%map", 2, "takes --direct or --lb, not both");
+    if (feeder->direct && words_has(&call->words, "retries"))
+        return session_complain(session, "%map", 2,
+                                "--retries is for items that any engine may do, not --direct");
     return 0;
 }
 
@@ -205,6 +238,8 @@ static int prepare(session_t *session, const magic_call_t *call, const words_lis
                    feeder_t *feeder, size_t *count)
 {
     int status = magic_timeout(session, call, &feeder->timeout_ms);
+    if (status == 0)
+        status = read_way(session, call, feeder);
     if (status == 0)
         status = read_retries(session, call, &feeder->retries);
     if (status == 0)

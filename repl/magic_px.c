@@ -1,113 +1,351 @@
-/* %px and %%px: code on the engines. */
-#include "keep.h"
+/* %px, %%px, @SET: and %sh: code and commands on the engines. What stands behind %px may be
+ * anything that can be typed without it: `!uptime`, `%cd DIR` and `obj?` are done on the
+ * targets. Also %autopx and %pxconfig, which say how. */
 #include "magic.h"
 #include "option.h"
-#include "pack.h"
+#include "screen.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Gives the call's names to the job. */
-static void take_names(job_t *job, const statement_t *statement)
+/* ---- what is to be done */
+
+/* A call of %px on its way: `inner` is what stands behind the options. */
+typedef struct {
+    session_t *session;
+    const magic_call_t *call;
+    magic_targets_t targets;
+    const char *code;
+    const statement_t *inner;
+} px_t;
+
+/* As code of the targets' language. */
+static int run_code(px_t *self, const char *code, unsigned flags)
 {
-    job->names = tt_alloc((statement->name_count + 1) * sizeof *job->names);
-    job->name_count = statement->name_count;
-    for (size_t i = 0; i < statement->name_count; i++)
-        job->names[i] = tt_strdup(statement->names[i]);
+    bool here = words_has(&self->call->words, "local");
+    magic_code_t work = {code, flags, true, here ? self->inner : NULL};
+    if (!(flags & TT_EXECUTE_SHELL))
+        magic_keep_ours(self->session, &self->targets);
+    return magic_execute(self->session, self->call, &self->targets, &work);
 }
 
-int magic_start_job(session_t *session, const magic_call_t *call, job_t *job)
+static int run_plain(px_t *self)
 {
-    take_names(job, call->statement);
-    job->background = call->statement->background || words_has(&call->words, "noblock");
-    session_add_job(session, job);
-    if (job->background) {
-        fprintf(stderr, "[%d] running\n", job->number);
-        return session_bind_handle(session, job);
-    }
-    if (!session_wait(session, job, -1)) {
-        job->background = true;
-        fprintf(stderr, "[%d] goes on in the background\n", job->number);
-        return 1;
-    }
-    return session_finish_job(session, job);
+    return run_code(self, self->code, 0);
 }
 
-/* Reads --timeout. Returns 0 or 2 after a message. */
-int magic_timeout(session_t *session, const magic_call_t *call, uint64_t *timeout_ms)
+/* `!!ls` and `files = !ls` are the language's own. */
+static int run_shell(px_t *self)
 {
-    const char *text = words_value(&call->words, "timeout");
-    double seconds = 0;
-    *timeout_ms = 0;
-    if (text && (tt_seconds(text, &seconds) != 0 || seconds <= 0))
-        return session_complain(session, NULL, 2, "--timeout takes seconds above 0, not '%s'",
-                                text);
-    *timeout_ms = (uint64_t)(seconds * 1000);
+    const statement_t *inner = self->inner;
+    if (inner->capture || inner->name_count > 0)
+        return run_code(self, self->code, TT_EXECUTE_MAGIC);
+    return run_code(self, inner->rest, TT_EXECUTE_SHELL);
+}
+
+/* The magics that engines do by themselves: `%time, %timeit, ...`. */
+static void list_local(tt_buf_t *out)
+{
+    for (const magic_t *row = magics; row->name; row++)
+        if (row->flags & GRAMMAR_LOCAL)
+            tt_buf_printf(out, "%s%%%s", out->len ? ", " : "", row->name);
+}
+
+static int run_inner_magic(px_t *self)
+{
+    const char *name = self->inner->magic;
+    const magic_t *magic = magic_find(name);
+    tt_buf_t list;
+    if (magic_all_shell(self->session, &self->targets))
+        return session_complain(self->session, "%px", 2,
+                                "a shell has no %%%s: write it as the shell does", name);
+    if (magic && magic->flags & GRAMMAR_LOCAL)
+        return run_code(self, self->code, TT_EXECUTE_MAGIC);
+    if (magic)
+        return session_complain(self->session, "%px", 2,
+                                "%%%s is for the prompt: type it without %%px", name);
+    tt_buf_init(&list);
+    list_local(&list);
+    int status = session_complain(self->session, "%px", 2, "engines have no %%%s; they have %s",
+                                  name, tt_buf_text(&list));
+    tt_buf_release(&list);
+    return status;
+}
+
+static int refuse_cell(px_t *self)
+{
+    return session_complain(self->session, "%px", 2,
+                            "takes one line; for '%%%%%s' open a cell with %%%%px",
+                            self->inner->magic);
+}
+
+static int refuse_at(px_t *self)
+{
+    return session_complain(self->session, "%px", 2,
+                            "has its targets already: '@%s:' stands alone, without %%px",
+                            self->inner->targets);
+}
+
+static int run_question(px_t *self)
+{
+    const statement_t *inner = self->inner;
+    if (inner->rest[0] == 0 || inner->rest[0] == '%')
+        return session_complain(self->session, "%px", 2,
+                                "help on magics is at the prompt: %s? without %%px",
+                                inner->rest[0] ? inner->rest : "");
+    if (self->call->statement->name_count > 0)
+        return session_complain(self->session, "%px", 2, "%s? is shown, it has no value",
+                                inner->rest);
+    magic_keep_ours(self->session, &self->targets);
+    return magic_inspect(self->session, &self->targets, inner->rest, inner->detail);
+}
+
+static int (*const runners[])(px_t *) = {
+    [STATEMENT_EMPTY] = run_plain,       [STATEMENT_PLAIN] = run_plain,
+    [STATEMENT_MAGIC] = run_inner_magic, [STATEMENT_CELL] = refuse_cell,
+    [STATEMENT_SHELL] = run_shell,       [STATEMENT_AT] = refuse_at,
+    [STATEMENT_HELP] = run_question,
+};
+
+/* Whether a line of several is a magic or a shell command. */
+static bool has_magics(const char *code)
+{
+    for (size_t len; *code; code += len + (code[len] == '\n')) {
+        len = strcspn(code, "\n");
+        statement_kind_t kind = grammar_look(code, len, NULL);
+        if (kind == STATEMENT_MAGIC || kind == STATEMENT_CELL || kind == STATEMENT_SHELL)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the code is more than one logical line. */
+static bool is_block(const char *code)
+{
+    size_t len = strlen(code);
+    while (len > 0 && strchr(" \t\r\n", code[len - 1]))
+        len--;
+    return grammar_line(code, len) < len;
+}
+
+static int run_block(px_t *self)
+{
+    statement_t here = {.kind = STATEMENT_PLAIN, .rest = (char *)(uintptr_t)self->code};
+    self->inner = &here;
+    return run_code(self, self->code, has_magics(self->code) ? TT_EXECUTE_MAGIC : 0);
+}
+
+static int run_line(px_t *self)
+{
+    statement_t inner;
+    tt_error_t err;
+    bool shell = magic_all_shell(self->session, &self->targets);
+    grammar_rules_t rules = {shell, magic_about};
+    if (grammar_parse(&inner, self->code, strlen(self->code), &rules, &err) != 0)
+        return session_complain(self->session, "%px", 2, "%s", err.text);
+    self->inner = &inner;
+    int status = runners[inner.kind](self);
+    grammar_release(&inner);
+    return status;
+}
+
+static int run(session_t *session, const magic_call_t *call, const char *code)
+{
+    px_t self = {.session = session, .call = call, .code = code};
+    int status = magic_get_targets(session, call, &self.targets);
+    if (status == 0)
+        status = call->statement->body || is_block(code) ? run_block(&self) : run_line(&self);
+    magic_free_targets(&self.targets);
+    return status;
+}
+
+/* The code of a line or a cell; NULL after a message. */
+static const char *code_of(session_t *session, const magic_call_t *call, const char *hint)
+{
+    const char *body = call->statement->body, *code = body ? body : call->rest;
+    char name[32];
+    snprintf(name, sizeof name, "%s%s", body ? "%%" : "%", call->magic->name);
+    if (body && call->rest[strspn(call->rest, " \t\n")])
+        return session_complain(session, name, 2, "takes its code on the lines below"), NULL;
+    if (code[strspn(code, " \t\n")] == 0)
+        return session_complain(session, name, 2, "takes %s", hint), NULL;
+    return code;
+}
+
+/* --out NAME is `NAME =` in front. */
+int magic_px(session_t *session, const magic_call_t *call)
+{
+    const char *code = code_of(session, call, "code, as in %px import os; os.getpid()");
+    const char *out = words_value(&call->words, "out");
+    char *names[] = {(char *)(uintptr_t)out};
+    statement_t statement = *call->statement;
+    magic_call_t named = *call;
+    uint64_t unused;
+    if (code == NULL || magic_timeout(session, call, &unused) != 0)
+        return 2;
+    if (out == NULL)
+        return run(session, call, code);
+    if (statement.name_count > 0)
+        return session_complain(session, "%px", 2, "takes NAME = or --out NAME, not both");
+    statement.names = names;
+    statement.name_count = 1;
+    named.statement = &statement;
+    return run(session, &named, code);
+}
+
+int magic_px_typed(session_t *session, const char *text)
+{
+    statement_t statement = {.kind = STATEMENT_MAGIC};
+    magic_call_t call = {
+        .statement = &statement, .text = text, .rest = text, .magic = magic_find("px")};
+    return run(session, &call, text);
+}
+
+/* ---- %sh */
+
+int magic_sh(session_t *session, const magic_call_t *call)
+{
+    const char *code = code_of(session, call, "a command, as in %sh uptime");
+    magic_code_t work = {code, TT_EXECUTE_SHELL, true, NULL};
+    magic_targets_t targets;
+    if (code == NULL)
+        return 2;
+    int status = magic_get_targets(session, call, &targets);
+    if (status == 0)
+        status = magic_execute(session, call, &targets, &work);
+    magic_free_targets(&targets);
+    return status;
+}
+
+/* ---- how */
+
+int magic_autopx(session_t *session, const magic_call_t *call)
+{
+    if (call->rest[strspn(call->rest, " \t\n")])
+        return session_complain(session, "%autopx", 2, "takes nothing: it is on or off");
+    session->autopx = !session->autopx;
+    screen_note("%%autopx %s\n", session->autopx ? "enabled" : "disabled");
     return 0;
 }
 
-static void pack_execute(tt_buf_t *args, const session_t *session, const char *code, bool value)
+/* What is set, before it holds. */
+typedef struct {
+    px_config_t px;
+    double progress_after_s;
+} config_t;
+
+static int set_block(config_t *config, const char *value)
 {
-    char name[32];
-    snprintf(name, sizeof name, "In [%d]", session->number);
-    tt_pack_array(args, 3);
-    tt_pack_text(args, code);
-    tt_pack_text(args, name);
-    tt_pack_uint(args, value ? TT_EXECUTE_VALUE | TT_EXECUTE_QUIET : 0);
+    (void)value;
+    config->px.noblock = false;
+    return 0;
 }
 
-int magic_execute(session_t *session, const magic_call_t *call, const char *code)
+static int set_noblock(config_t *config, const char *value)
 {
-    const char *set = words_value(&call->words, "targets");
-    const char *exclude = words_value(&call->words, "exclude");
-    if (call->statement->targets)
-        set = call->statement->targets;
-    int *ids;
-    size_t count;
-    bool scalar;
-    uint64_t timeout_ms;
-    int status = magic_timeout(session, call, &timeout_ms);
-    if (status == 0)
-        status = session_targets(session, set, exclude, &ids, &count, &scalar);
-    if (status != 0)
-        return status;
-    job_t *job = job_new(session->number, code, count);
-    job->engines = ids;
-    job->engine_count = count;
-    job->scalar = scalar;
-    for (size_t i = 0; i < count; i++)
-        job->parts[i].engine = ids[i];
-    tt_buf_t args;
-    tt_frames_t frames;
-    tt_buf_init(&args);
-    tt_frames_init(&frames);
-    /* Values travel only when they are assigned; otherwise their repr does. */
-    pack_execute(&args, session, code, call->statement->name_count > 0);
-    tt_frames_take_buf(&frames, &args);
-    tt_buf_release(&args);
-    keep_begin(session, job);
-    tt_submit_t submit = {.op = TT_RT_EXECUTE,
-                          .keep = job->keep,
-                          .engines = ids,
-                          .engine_count = count,
-                          .label = code,
-                          .timeout_ms = timeout_ms,
-                          .handlers = &job_px_handlers,
-                          .arg = job};
-    job->client_jobs[0] = tt_client_submit(session->client, &submit, &frames);
-    return magic_start_job(session, call, job);
+    (void)value;
+    config->px.noblock = true;
+    return 0;
 }
 
-int magic_px(session_t *session, const magic_call_t *call)
+static int set_verbose(config_t *config, const char *value)
 {
-    const char *code = call->statement->body;
-    if (code && call->rest[strspn(call->rest, " \t\n")])
-        return session_complain(session, "%%px", 2, "takes its code on the lines below");
-    if (code == NULL)
-        code = call->rest;
-    if (code[strspn(code, " \t\n")] == 0)
-        return session_complain(session, "%px", 2,
-                                "takes code, as in %%px import os; os.getpid()");
-    return magic_execute(session, call, code);
+    (void)value;
+    config->px.verbose = true;
+    return 0;
+}
+
+static int set_noverbose(config_t *config, const char *value)
+{
+    (void)value;
+    config->px.verbose = false;
+    return 0;
+}
+
+static int set_timeout(config_t *config, const char *value)
+{
+    double seconds;
+    if (tt_seconds(value, &seconds) != 0)
+        return -1;
+    config->px.timeout_ms = (uint64_t)(seconds * 1000);
+    return 0;
+}
+
+static int set_progress_after(config_t *config, const char *value)
+{
+    double seconds = -1;
+    if (strcmp(value, "-1") != 0 && tt_seconds(value, &seconds) != 0)
+        return -1;
+    config->progress_after_s = seconds;
+    return 0;
+}
+
+static const struct {
+    const char *option;
+    int (*set)(config_t *config, const char *value);
+} setters[] = {
+    {"block", set_block},     {"noblock", set_noblock},
+    {"verbose", set_verbose}, {"noverbose", set_noverbose},
+    {"timeout", set_timeout}, {"progress-after", set_progress_after},
+};
+
+static int apply(session_t *session, config_t *config, const words_choice_t *choice)
+{
+    const char *name = choice->option->name;
+    for (size_t i = 0; i < sizeof setters / sizeof *setters; i++)
+        if (strcmp(setters[i].option, name) == 0 && setters[i].set(config, choice->value) != 0)
+            return session_complain(session, "%pxconfig", 2, "--%s takes seconds, not '%s'",
+                                    name, choice->value);
+    return 0;
+}
+
+/* What holds, as it could be typed. */
+static int tell_config(const session_t *session)
+{
+    const px_config_t *config = &session->px;
+    tt_buf_t line;
+    tt_buf_init(&line);
+    tt_buf_printf(&line, "%%pxconfig --targets %s", session->targets);
+    if (session->exclude)
+        tt_buf_printf(&line, " --exclude %s", session->exclude);
+    tt_buf_printf(&line, " --%s --%s --timeout %g --progress-after %g\n",
+                  config->noblock ? "noblock" : "block",
+                  config->verbose ? "verbose" : "noverbose", (double)config->timeout_ms / 1000,
+                  session->progress_after_s);
+    screen_write(1, (tt_span_t){line.data, line.len});
+    tt_buf_release(&line);
+    return 0;
+}
+
+int magic_pxconfig(session_t *session, const magic_call_t *call)
+{
+    const words_t *words = &call->words;
+    const char *set = words_value(words, "targets"), *exclude = words_value(words, "exclude");
+    config_t config = {session->px, session->progress_after_s};
+    int status = 0;
+    if (call->rest[strspn(call->rest, " \t\n")])
+        return session_complain(session, "%pxconfig", 2, "takes options only, not '%s'",
+                                call->rest);
+    if (words->count == 0)
+        return tell_config(session);
+    for (size_t i = 0; i < words->count && status == 0; i++)
+        status = apply(session, &config, &words->choices[i]);
+    if (status == 0 && (set || exclude))
+        status = magic_set_targets(session, set ? set : "all", exclude);
+    if (status == 0) {
+        session->px = config.px;
+        session->progress_after_s = config.progress_after_s;
+    }
+    return status;
+}
+
+/* ---- what stays here */
+
+int magic_local(session_t *session, const magic_call_t *call)
+{
+    if (call->statement->background)
+        return session_complain(session, NULL, 2, "%%%s runs here, not in the background",
+                                call->magic->name);
+    return session_run_plain(session, call->text);
 }

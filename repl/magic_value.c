@@ -66,94 +66,78 @@ static int get_local(session_t *session, const char *name, tt_frames_t *group)
 
 /* One job for each name: SET on every target. */
 static int push_one(session_t *session, const magic_call_t *call, const char *name,
-                    const int *ids, size_t count)
+                    const magic_targets_t *targets)
 {
-    tt_frames_t group, frames;
+    tt_frames_t group;
     tt_buf_t args;
+    magic_task_t task = {TT_RT_SET, &args, &group, call->text, 0, false};
     int status = get_local(session, name, &group);
     if (status != 0)
         return status;
     tt_buf_init(&args);
-    tt_frames_init(&frames);
     tt_pack_array(&args, 4);
     tt_pack_text(&args, name);
     tt_pack_text(&args, "value");
     tt_pack_array(&args, 1);
     tt_pack_uint(&args, group.count);
     tt_pack_nil(&args);
-    tt_frames_take_buf(&frames, &args);
-    tt_frames_share_all(&frames, &group);
-    tt_frames_release(&group);
+    job_t *job = magic_submit(session, targets, &task);
     tt_buf_release(&args);
-    job_t *job = job_new(session->number, call->text, count);
-    job->engine_count = count;
-    job->engines = tt_alloc((count + 1) * sizeof *job->engines);
-    memcpy(job->engines, ids, count * sizeof *ids);
-    for (size_t i = 0; i < count; i++)
-        job->parts[i].engine = ids[i];
-    tt_submit_t submit = {.op = TT_RT_SET,
-                          .engines = ids,
-                          .engine_count = count,
-                          .label = call->text,
-                          .handlers = &job_px_handlers,
-                          .arg = job};
-    job->client_jobs[0] = tt_client_submit(session->client, &submit, &frames);
+    job->scalar = false;
     return magic_start_job(session, call, job);
-}
-
-static int targets_of(session_t *session, const magic_call_t *call, int **ids, size_t *count,
-                      bool *scalar)
-{
-    return session_targets(session, words_value(&call->words, "targets"),
-                           words_value(&call->words, "exclude"), ids, count, scalar);
 }
 
 int magic_push(session_t *session, const magic_call_t *call)
 {
-    size_t name_count, count;
-    int *ids;
+    size_t name_count;
+    magic_targets_t targets;
     char **names = split_names(call->rest, &name_count);
     if (name_count == 0 || call->statement->name_count > 0) {
         free_names(names, name_count);
         return session_complain(session, "%push", 2, "takes names, as in %%push x y");
     }
-    int status = targets_of(session, call, &ids, &count, NULL);
-    if (status != 0) {
-        free_names(names, name_count);
-        return status;
-    }
+    int status = magic_get_targets(session, call, &targets);
+    if (status == 0)
+        magic_keep_ours(session, &targets);
     for (size_t i = 0; i < name_count && status == 0; i++)
-        status = push_one(session, call, names[i], ids, count);
+        status = push_one(session, call, names[i], &targets);
     free_names(names, name_count);
-    free(ids);
+    magic_free_targets(&targets);
     return status;
 }
 
 /* Execute with the value wanted: an expression may be pulled as well as a name. */
-static int pull_one(session_t *session, const magic_call_t *call, const char *expression,
-                    const char *name)
+static int pull_one(session_t *session, const magic_call_t *call,
+                    const magic_targets_t *targets, const char *expression, const char *name)
 {
+    magic_code_t code = {expression, 0, false, NULL};
     statement_t statement = *call->statement;
     char *names[] = {(char *)(uintptr_t)name};
     magic_call_t inner = *call;
     statement.names = names;
     statement.name_count = 1;
     inner.statement = &statement;
-    return magic_execute(session, &inner, expression);
+    return magic_execute(session, &inner, targets, &code);
 }
 
 int magic_pull(session_t *session, const magic_call_t *call)
 {
     size_t count;
-    int status = 0;
+    magic_targets_t targets = {0};
+    int status;
     char **names = split_names(call->rest, &count);
     const statement_t *statement = call->statement;
     if (count == 0 || (statement->name_count > 0 && statement->name_count != count))
         status = session_complain(session, "%pull", 2,
                                   "takes names, as in %%pull x y or a, b = %%pull x y");
+    else
+        status = magic_get_targets(session, call, &targets);
+    if (status == 0)
+        magic_keep_ours(session, &targets);
     for (size_t i = 0; i < count && status == 0; i++)
-        status = pull_one(session, call, names[i],
+        status = pull_one(session, call, &targets, names[i],
                           statement->name_count ? statement->names[i] : names[i]);
+    magic_free_targets(&targets);
     free_names(names, count);
     return status;
 }

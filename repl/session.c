@@ -41,6 +41,7 @@ void session_release(session_t *self)
     }
     free(self->targets);
     free(self->exclude);
+    free(self->complaint);
 }
 
 int session_complain(session_t *self, const char *what, int status, const char *format, ...)
@@ -52,6 +53,8 @@ int session_complain(session_t *self, const char *what, int status, const char *
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
     tt_buf_init(&text);
+    free(self->complaint);
+    self->complaint = what ? tt_printf("%s: %s", what, line) : tt_strdup(line);
     if (*self->file)
         tt_buf_printf(&text, "%s:%u: ", self->file, self->line);
     self->placed = true;

@@ -9,6 +9,14 @@
 #include "local.h"
 #include "source.h"
 
+/* What %pxconfig sets for every %px and %sh. */
+typedef struct {
+    bool noblock;            /* they go into the background */
+    bool verbose;            /* and tell on which engines they run */
+    uint64_t timeout_ms;     /* of their run; 0: none */
+    double progress_after_s; /* until progress is shown; below 0: it never is */
+} px_config_t;
+
 typedef struct session {
     tt_loop_t *loop;
     const tt_rundir_t *dir;
@@ -32,11 +40,15 @@ typedef struct session {
     double progress_after_s; /* when progress is shown; below 0: never */
     char *asked_name;        /* while a magic within Python runs: where its value goes */
     uint64_t last_keep;
-    bool news;     /* a job has ended since this was last cleared */
-    bool placed;   /* a message has told file and line of the present statement */
-    bool autopx;   /* plain lines go to the targets */
-    bool given_up; /* the terminal is gone: nothing is waited for any more */
-    bool leave;    /* exit was asked for */
+    bool news;   /* a job has ended since this was last cleared */
+    bool placed; /* a message has told file and line of the present statement */
+    bool autopx; /* plain lines go to the targets */
+    px_config_t px;
+    bool left_out;   /* it was told that engines of other languages are left out */
+    bool behind;     /* a job of the background has failed and was shown between statements */
+    char *complaint; /* the last message; NULL: none since this was cleared */
+    bool given_up;   /* the terminal is gone: nothing is waited for any more */
+    bool leave;      /* exit was asked for */
     int exit_status;
 } session_t;
 

@@ -8,7 +8,7 @@
 
 static int run_magic(session_t *self, const statement_t *statement, const char *text)
 {
-    const magic_t *magic = magic_find(statement->magic);
+    const magic_t *magic = magic_find_for(self, statement->magic);
     char shown[80];
     tt_error_t err;
     magic_call_t call = {.statement = statement, .text = text, .magic = magic};
@@ -17,7 +17,8 @@ static int run_magic(session_t *self, const statement_t *statement, const char *
         const char *names[64];
         size_t count = 0;
         for (const magic_t *row = magics; row->name && count < 64; row++)
-            names[count++] = row->name;
+            if (magic_find_for(self, row->name))
+                names[count++] = row->name;
         const char *closest = tt_closest(statement->magic, names, count);
         return session_complain(self, NULL, 2, "no magic '%s'%s%s%s; %%help lists them", shown,
                                 closest ? ": did you mean '%" : "", closest ? closest : "",
@@ -25,6 +26,8 @@ static int run_magic(session_t *self, const statement_t *statement, const char *
     }
     if (statement->body && !(magic->flags & GRAMMAR_CELL))
         return session_complain(self, shown, 2, "is no cell: one %% and one line");
+    if (magic->flags & GRAMMAR_LOCAL) /* its options are its own */
+        return magic->run(self, &call);
     if (words_options(&call.words, shown, statement->rest, magic->options, magic->option_count,
                       &err) != 0)
         return session_complain(self, NULL, 2, "%s", err.text);
@@ -49,8 +52,20 @@ static int run_help(session_t *self, const statement_t *statement)
     return session_inspect(self, statement->rest, statement->detail);
 }
 
+/* What the local engine would do, so that %autopx takes it to the targets. */
+static bool is_local(const session_t *self, const statement_t *statement)
+{
+    const magic_t *magic = statement->magic ? magic_find_for(self, statement->magic) : NULL;
+    return statement->kind == STATEMENT_PLAIN || statement->kind == STATEMENT_SHELL ||
+           (statement->kind == STATEMENT_HELP && statement->rest[0] &&
+            statement->rest[0] != '%') ||
+           (magic && magic->flags & GRAMMAR_LOCAL);
+}
+
 int session_statement(session_t *self, const statement_t *statement, const char *text)
 {
+    if (self->autopx && is_local(self, statement))
+        return magic_px_typed(self, text);
     switch (statement->kind) {
     case STATEMENT_EMPTY:
         return 0;
@@ -67,7 +82,8 @@ int session_statement(session_t *self, const statement_t *statement, const char 
 
 grammar_rules_t session_rules(const session_t *self)
 {
-    return (grammar_rules_t){strcmp(self->language, "sh") == 0, magic_about};
+    bool shell = strcmp(self->language, "sh") == 0;
+    return (grammar_rules_t){shell, shell ? magic_about_shell : magic_about};
 }
 
 void session_settle(session_t *self)
@@ -75,7 +91,7 @@ void session_settle(session_t *self)
     for (job_t *job = self->jobs; job;) {
         job_t *next = job->next;
         if (job->done && !job->shown && !job->adopted)
-            session_finish_job(self, job);
+            self->behind |= session_finish_job(self, job) != 0;
         job = next;
     }
     session_trim_jobs(self);

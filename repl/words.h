@@ -12,6 +12,7 @@ typedef struct {
     char letter;      /* -t; 0 when there is none */
     const char *name; /* --targets, without the dashes */
     bool takes_value; /* -t 0-3, -t0-3, --targets 0-3, --targets=0-3 */
+    const char *help; /* a few words */
 } words_option_t;
 
 typedef struct {

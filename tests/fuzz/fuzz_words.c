@@ -9,7 +9,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const words_option_t table[] = {
-    {'t', "targets", true}, {0, "noblock", false}, {'v', "verbose", false}};
+    {'t', "targets", true, NULL}, {0, "noblock", false, NULL}, {'v', "verbose", false, NULL}};
 
 static void options(const char *text)
 {

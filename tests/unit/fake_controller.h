@@ -50,20 +50,35 @@ static inline void fake_send(fake_t *self, const tt_message_t *message, tt_frame
     tt_buf_release(&header);
 }
 
-static inline void fake_engine(fake_t *self, int id, unsigned state, const char *text)
+static inline void fake_tell_engine(fake_t *self, tt_msg_event_t *told)
 {
     tt_message_t message = tt_message(TT_MSG_EVENT, 0);
-    tt_msg_event_t *event = &message.as.event;
-    event->kind = TT_EVENT_ENGINE;
-    event->engine = id;
-    event->state = state;
-    event->host = tt_span("here");
-    event->language = tt_span("python");
-    event->version = tt_span("3.11.2");
-    event->program = tt_span("/usr/bin/python3");
-    event->pid = 1000 + id;
-    event->text = tt_span(text);
+    told->kind = TT_EVENT_ENGINE;
+    told->host = tt_span("here");
+    told->pid = 1000 + told->engine;
+    message.as.event = *told;
     fake_send(self, &message, NULL);
+}
+
+static inline void fake_engine(fake_t *self, int id, unsigned state, const char *text)
+{
+    tt_msg_event_t told = {.engine = id, .state = state};
+    told.language = tt_span("python");
+    told.version = tt_span("3.11.2");
+    told.program = tt_span("/usr/bin/python3");
+    told.text = tt_span(text);
+    fake_tell_engine(self, &told);
+}
+
+/* One that is ready, of another language. */
+static inline void fake_engine_of(fake_t *self, int id, const char *language,
+                                  const char *version, const char *program)
+{
+    tt_msg_event_t told = {.engine = id, .state = TT_ENGINE_READY};
+    told.language = tt_span(language);
+    told.version = tt_span(version);
+    told.program = tt_span(program);
+    fake_tell_engine(self, &told);
 }
 
 static inline void fake_hello(fake_t *self, uint64_t id)

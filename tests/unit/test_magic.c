@@ -1,9 +1,7 @@
 /* Unit test of repl/magic and magic_*: the table is whole; what is typed wrong costs a message
  * and status 2 and sends nothing; what is right becomes the right message. Deeper behaviour is
  * covered end to end. */
-#include "prompt.h"
-
-#include "magic.h"
+#include "magic_calls.h"
 
 static int begin(void **unused)
 {
@@ -17,41 +15,6 @@ static int end(void **unused)
     return prompt_end();
 }
 
-/* Wrong use: status 2, one line on stderr, and no work for anybody. */
-#define assert_wrong(line, message)                                                            \
-    do {                                                                                       \
-        assert_int_equal(run(line), 2);                                                        \
-        assert_err(message "\n");                                                              \
-        assert_out("");                                                                        \
-        assert_null(fake_take(&fake, TT_MSG_SUBMIT));                                          \
-        assert_null(session.jobs);                                                             \
-    } while (0)
-
-static bool text_is(tt_span_t span, const char *text)
-{
-    return span.len == strlen(text) && memcmp(span.data, text, span.len) == 0;
-}
-
-/* The arguments of a SUBMIT, as JSON. Borrowed until the next call. */
-static const char *arguments(letter_t *letter)
-{
-    static char text[1024];
-    tt_buf_t json;
-    tt_buf_init(&json);
-    tt_value_json(tt_frames_span(&letter->packet.payload, 0), &json);
-    snprintf(text, sizeof text, "%s", tt_buf_text(&json));
-    tt_buf_release(&json);
-    return text;
-}
-
-static size_t count_ids(tt_span_t any)
-{
-    int *ids = NULL;
-    int count = tt_ids_read(any, &ids, NULL);
-    free(ids);
-    return (size_t)count;
-}
-
 /* ---- the table */
 
 TEST(every_row_has_a_name_a_usage_a_summary_a_group_and_a_function)
@@ -62,6 +25,7 @@ TEST(every_row_has_a_name_a_usage_a_summary_a_group_and_a_function)
         assert_non_null(row->usage);
         assert_true(row->summary[0] && row->summary[strlen(row->summary) - 1] != '.');
         assert_true(row->group[0]);
+        assert_non_null(strstr(row->example, row->name));
         assert_non_null(row->run);
         assert_true(row->flags & GRAMMAR_KNOWN);
     }
@@ -81,7 +45,7 @@ TEST(what_is_no_magic_is_not_found)
     assert_null(magic_find("p"));
     assert_null(magic_find("pxx"));
     assert_null(magic_find("PX"));
-    assert_int_equal(magic_about("cd"), 0);
+    assert_int_equal(magic_about("matplotlib"), 0);
 }
 
 TEST(rows_of_a_group_stand_together)
@@ -105,94 +69,60 @@ TEST(no_option_of_a_magic_has_the_name_or_letter_of_another)
         }
 }
 
-TEST(only_px_opens_a_cell)
+TEST(only_what_takes_code_opens_a_cell)
 {
     for (const magic_t *row = magics; row->name; row++)
-        assert_int_equal(!!(row->flags & GRAMMAR_CELL), strcmp(row->name, "px") == 0);
+        if (row->flags & GRAMMAR_CELL)
+            assert_true(row->flags & GRAMMAR_CODE);
+    static const char *const names[] = {"px", "sh", "time", "timeit"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        assert_true(magic_about(names[i]) & GRAMMAR_CELL);
+    assert_false(magic_about("map") & GRAMMAR_CELL);
 }
 
-/* ---- %px */
-
-TEST(px_refuses_what_makes_no_sense)
+TEST(eight_magics_are_the_most_used_and_stand_first)
 {
-    assert_wrong("%px", "%px: takes code, as in %px import os; os.getpid()");
-    assert_wrong("%px -t 0", "%px: takes code, as in %px import os; os.getpid()");
-    assert_wrong("%%px a()\nb()\n%%\n", "%%px: takes its code on the lines below");
-    assert_wrong("%px --timeout soon x", "--timeout takes seconds above 0, not 'soon'");
-    assert_wrong("%px --timeout 0 x", "--timeout takes seconds above 0, not '0'");
-    assert_int_equal(run("%px -t 9 x"), 2);
-    assert_part(said_err, "no engine 9: there are 0-1");
-    assert_int_equal(run("%px --nonsense x"), 2);
-    assert_part(said_err, "--targets");
-    assert_null(session.jobs);
+    for (size_t i = 0; i < 9; i++)
+        assert_int_equal(strcmp(magics[i].group, "Most used") == 0, i < 8);
 }
 
-TEST(px_sends_the_code_to_each_target_and_folds_what_comes_back)
+TEST(a_shell_has_all_magics_but_those_of_a_language)
 {
-    fake.on_message = answer_submit;
-    assert_int_equal(run("%px -x 1 --timeout 1.5 2 + 2"), 0);
-    assert_out("Out[0:1]: 0\n");
-    assert_err("");
-    letter_t *letter = fake_await(&fake, TT_MSG_SUBMIT);
-    const tt_msg_submit_t *submit = &letter->message.as.submit;
-    assert_int_equal(submit->op, TT_RT_EXECUTE);
-    assert_int_equal(count_ids(submit->engines), 1);
-    assert_int_equal(submit->timeout_ms, 1500);
-    assert_int_equal(submit->flags, 0);
-    assert_true(text_is(submit->label, "2 + 2"));
-    assert_string_equal(arguments(letter), "[\"2 + 2\",\"In [1]\",0]");
-    letter_free(letter);
-}
-
-TEST(px_of_a_line_for_targets_goes_to_them)
-{
-    fake.on_message = answer_submit;
-    assert_int_equal(run("@1: f()"), 0);
-    assert_out("Out[1:1]: 1\n");
-}
-
-TEST(px_asks_for_the_value_only_when_it_is_assigned)
-{
-    fake.on_message = answer_submit;
-    assert_int_equal(run("x = %px f()"), 0);
-    letter_t *letter = fake_await(&fake, TT_MSG_SUBMIT);
-    assert_string_equal(arguments(letter), "[\"f()\",\"In [1]\",3]");
-    assert_part(toy_told(), "SET [\"x\",\"result\",[1,1],");
-    letter_free(letter);
-}
-
-TEST(px_in_the_background_is_shown_before_the_statement_after_its_end)
-{
-    assert_int_equal(run("%px --noblock f()"), 0);
-    assert_out("");
-    assert_err("[1] running\n");
-    letter_t *letter = fake_await(&fake, TT_MSG_SUBMIT);
-    for (int i = 0; i < 2; i++)
-        fake_result(&fake, letter->message.id, i, TT_STATUS_OK, "", "same");
-    letter_free(letter);
-    assert_comes(loop, session.jobs->done);
-    assert_int_equal(run("%jobs"), 0);
-    assert_part(said_out, "Out[0-1:1]: same\n");
-    assert_part(said_out, "[1] done");
-    assert_true(session.jobs->shown);
-}
-
-TEST(px_fails_when_an_engine_fails)
-{
-    listen_begin();
-    int status = session_run(&session, "", "%px f() &", 9);
-    letter_t *letter = fake_await(&fake, TT_MSG_SUBMIT);
-    fake_result(&fake, letter->message.id, 0, TT_STATUS_ERROR, "", "no luck");
-    fake_result(&fake, letter->message.id, 1, TT_STATUS_LOST, "", "killed by a bear");
-    listen_end();
-    letter_free(letter);
-    assert_int_equal(status, 0);
-    assert_int_equal(run("%wait"), 1);
-    assert_part(said_err, "ValueError: no luck");
-    assert_part(said_err, "killed by a bear");
+    for (const magic_t *row = magics; row->name; row++)
+        assert_int_equal(magic_about_shell(row->name),
+                         row->flags & GRAMMAR_LOCAL ? 0 : row->flags);
 }
 
 /* ---- %map */
+
+TEST(map_deals_items_out_in_order_when_told)
+{
+    static const size_t expected[] = {0, 0, 0, 1, 1};
+    fake.on_message = answer_submit;
+    assert_int_equal(run("x = %map --direct f 5"), 0);
+    for (int i = 0; i < 5; i++) {
+        letter_t *letter = fake_await(&fake, TT_MSG_SUBMIT);
+        int *ids;
+        assert_int_equal(letter->message.as.submit.flags, 0);
+        assert_int_equal(tt_ids_read(letter->message.as.submit.engines, &ids, NULL), 1);
+        assert_int_equal(ids[0], expected[i]);
+        free(ids);
+        letter_free(letter);
+    }
+    assert_int_equal(run("x = %map --direct f 1"), 0); /* fewer than engines */
+    letter_free(fake_await(&fake, TT_MSG_SUBMIT));
+    assert_int_equal(run("x = %map --lb f 1"), 0);
+    letter_t *letter = fake_await(&fake, TT_MSG_SUBMIT);
+    assert_int_equal(letter->message.as.submit.flags, TT_SUBMIT_BALANCED);
+    letter_free(letter);
+}
+
+TEST(map_is_dealt_out_or_balanced_not_both)
+{
+    assert_wrong("%map --direct --lb f 3", "%map: takes --direct or --lb, not both");
+    assert_wrong("%map --direct --retries 2 f 3",
+                 "%map: --retries is for items that any engine may do, not --direct");
+}
 
 TEST(map_refuses_what_makes_no_sense)
 {
@@ -335,6 +265,21 @@ TEST(jobs_of_which_there_are_none_are_not_found)
     assert_int_equal(run("%wait"), 0);
 }
 
+TEST(result_takes_several_jobs_and_pxresult_finds_the_last_px)
+{
+    fake.on_message = answer_submit;
+    assert_wrong("%pxresult", "%pxresult: there is no %px yet");
+    assert_int_equal(run("%px -t 0 f()\n%px -t 1 g()\n%push x"), 0);
+    assert_int_equal(run("%result 2 3"), 0);
+    assert_out("Out[0:2]: 0\nOut[1:3]: 1\n");
+    assert_int_equal(run("%pxresult"), 0);
+    assert_out("Out[1:3]: 1\n");
+    assert_int_equal(run("%pxresult 2"), 0);
+    assert_out("Out[0:2]: 0\n");
+    assert_int_equal(run("%result 2 9"), 2);
+    assert_out("");
+}
+
 TEST(a_word_that_is_no_number_is_no_job)
 {
     assert_int_equal(run("%px f() &"), 0);
@@ -379,14 +324,41 @@ TEST(cancel_reaches_the_controller_and_result_shows_what_came_of_it)
 TEST(targets_are_told_and_set_and_stay_when_the_new_ones_are_wrong)
 {
     assert_int_equal(run("%targets"), 0);
-    assert_out("all: 0-1\n");
+    assert_out("all: 0-1 (python on here)\n");
     assert_int_equal(run("%targets 1"), 0);
     assert_out("");
     assert_int_equal(run("%targets 9"), 2);
     assert_int_equal(run("%targets"), 0);
-    assert_out("1: 1\n");
+    assert_out("1: 1 (python on here)\n");
     assert_int_equal(run("%targets -x 1\n%targets"), 0);
-    assert_out("all: 0\n");
+    assert_out("all -x 1: 0 (python on here)\n");
+}
+
+/* Engine 1 fails. */
+static bool fail_one(fake_t *self, letter_t *letter)
+{
+    if (letter->message.type != TT_MSG_SUBMIT)
+        return false;
+    fake_result(self, letter->message.id, 0, TT_STATUS_OK, "", "0");
+    fake_result(self, letter->message.id, 1, TT_STATUS_ERROR, "", "no luck");
+    return false;
+}
+
+TEST(targets_may_be_those_that_failed_in_the_last_job)
+{
+    assert_wrong("%targets --failed", "%targets: there is no job yet");
+    assert_int_equal(run("%px f() &\n%targets --failed"), 2);
+    assert_part(said_err, "%targets: the last job still runs\n");
+    fake.on_message = fail_one;
+    assert_int_equal(run("%px f()"), 1);
+    assert_int_equal(run("%targets --failed 0"), 2);
+    assert_part(said_err, "%targets: takes --failed or a set, not both\n");
+    assert_int_equal(run("%targets --failed\n%targets"), 0);
+    assert_out("1: 1 (python on here)\n");
+    fake.on_message = answer_submit;
+    assert_int_equal(run("%px f()"), 0);
+    assert_int_equal(run("%targets --failed"), 2);
+    assert_part(said_err, "%targets: nothing failed in job ");
 }
 
 static bool refuse_all(fake_t *self, letter_t *letter)
@@ -461,8 +433,31 @@ TEST(help_lists_every_magic_and_tells_all_options_of_one)
     for (size_t i = 0; i < px->option_count; i++)
         assert_part(said_out, px->options[i].name);
     assert_int_equal(run("%help %px"), 0);
-    assert_part(said_out, "    -t, --targets VALUE\n");
-    assert_part(said_out, "    --timeout VALUE\n");
+    assert_part(said_out, "    -t, --targets VALUE  which engines");
+    assert_part(said_out, "    --timeout VALUE      interrupt it");
+    assert_part(said_out, "    Example: %px import os; os.getpid()\n");
+}
+
+static void assert_narrow(const char *text)
+{
+    for (size_t len; *text; text += len + (text[len] == '\n')) {
+        len = strcspn(text, "\n");
+        if (len > 80)
+            fail_msg("over 80 columns: %.*s", (int)len, text);
+    }
+}
+
+TEST(help_fits_80_columns)
+{
+    assert_int_equal(run("%help"), 0);
+    assert_narrow(said_out);
+    for (const magic_t *row = magics; row->name; row++) {
+        char line[64];
+        snprintf(line, sizeof line, "%%help %s", row->name);
+        assert_int_equal(run(line), 0);
+        assert_narrow(said_out);
+        assert_null(strstr(said_out, "\n\n"));
+    }
 }
 
 TEST(help_for_what_is_no_magic_says_so)
@@ -480,16 +475,16 @@ int main(void)
         RUN(what_is_no_magic_is_not_found),
         RUN(rows_of_a_group_stand_together),
         RUN(no_option_of_a_magic_has_the_name_or_letter_of_another),
-        RUN(only_px_opens_a_cell),
-        cmocka_unit_test_setup_teardown(px_refuses_what_makes_no_sense, begin, end),
+        RUN(only_what_takes_code_opens_a_cell),
+        RUN(eight_magics_are_the_most_used_and_stand_first),
+        RUN(a_shell_has_all_magics_but_those_of_a_language),
+        cmocka_unit_test_setup_teardown(map_deals_items_out_in_order_when_told, begin, end),
+        cmocka_unit_test_setup_teardown(map_is_dealt_out_or_balanced_not_both, begin, end),
         cmocka_unit_test_setup_teardown(
-            px_sends_the_code_to_each_target_and_folds_what_comes_back, begin, end),
-        cmocka_unit_test_setup_teardown(px_of_a_line_for_targets_goes_to_them, begin, end),
-        cmocka_unit_test_setup_teardown(px_asks_for_the_value_only_when_it_is_assigned, begin,
+            result_takes_several_jobs_and_pxresult_finds_the_last_px, begin, end),
+        cmocka_unit_test_setup_teardown(targets_may_be_those_that_failed_in_the_last_job, begin,
                                         end),
-        cmocka_unit_test_setup_teardown(
-            px_in_the_background_is_shown_before_the_statement_after_its_end, begin, end),
-        cmocka_unit_test_setup_teardown(px_fails_when_an_engine_fails, begin, end),
+        cmocka_unit_test_setup_teardown(help_fits_80_columns, begin, end),
         cmocka_unit_test_setup_teardown(map_refuses_what_makes_no_sense, begin, end),
         cmocka_unit_test_setup_teardown(
             map_of_what_the_local_engine_does_not_give_sends_nothing, begin, end),

@@ -313,7 +313,7 @@ TEST(a_magic_in_python_code_gives_its_value_by_name)
 TEST(a_magic_in_python_code_that_fails_raises_there)
 {
     assert_int_equal(run("ask magic %px -t 9 f()"), 0);
-    assert_part(said_out, "\"type\":\"MagicError\",\"message\":\"failed (exit status 2)\"");
+    assert_part(said_out, "\"type\":\"MagicError\",\"message\":\"no engine 9: there are 0-2\"");
     assert_part(said_err, "no engine 9");
 }
 

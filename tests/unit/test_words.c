@@ -6,10 +6,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const words_option_t table[] = {{'t', "targets", true},
-                                       {'x', "exclude", true},
-                                       {0, "noblock", false},
-                                       {'v', "verbose", false}};
+static const words_option_t table[] = {{'t', "targets", true, NULL},
+                                       {'x', "exclude", true, NULL},
+                                       {0, "noblock", false, NULL},
+                                       {'v', "verbose", false, NULL}};
 
 static words_t parse(const char *text)
 {

@@ -1,0 +1,300 @@
+/* What magics share that send work to engines: which engines are meant, and the job that comes
+ * of it. */
+#include "keep.h"
+#include "magic.h"
+#include "option.h"
+#include "pack.h"
+#include "screen.h"
+#include "target.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- which engines */
+
+int magic_get_targets(session_t *session, const magic_call_t *call, magic_targets_t *targets)
+{
+    const char *set = words_value(&call->words, "targets");
+    const char *exclude = words_value(&call->words, "exclude");
+    if (call->statement->targets)
+        set = call->statement->targets;
+    *targets = (magic_targets_t){.bare = set == NULL && strcmp(session->targets, "all") == 0};
+    return session_targets(session, set, exclude, &targets->ids, &targets->count,
+                           &targets->scalar);
+}
+
+void magic_free_targets(magic_targets_t *self)
+{
+    free(self->ids);
+    *self = (magic_targets_t){0};
+}
+
+/* The language of an engine; `at` is where to look from, since both lists are sorted. */
+static const char *language_of(const session_t *session, int id, size_t *at)
+{
+    size_t count;
+    const tt_engine_t *engines = tt_client_engines(session->client, &count);
+    while (*at < count && engines[*at].id < id)
+        ++*at;
+    return *at < count && engines[*at].id == id ? engines[*at].language : "";
+}
+
+static size_t count_language(const session_t *session, const magic_targets_t *targets,
+                             const char *language)
+{
+    size_t at = 0, found = 0;
+    for (size_t i = 0; i < targets->count; i++)
+        found += strcmp(language_of(session, targets->ids[i], &at), language) == 0;
+    return found;
+}
+
+bool magic_all_shell(const session_t *session, const magic_targets_t *targets)
+{
+    if (targets->bare && count_language(session, targets, session->language) > 0)
+        return strcmp(session->language, "sh") == 0;
+    return count_language(session, targets, "sh") == targets->count;
+}
+
+/* `engines of other languages are left out: 2 sh; %targets @sh` */
+static void tell_left_out(session_t *session, const magic_targets_t *targets)
+{
+    const char *first = NULL;
+    char told[64] = "";
+    size_t at = 0;
+    tt_buf_t line;
+    if (session->left_out)
+        return;
+    session->left_out = true;
+    tt_buf_init(&line);
+    for (size_t i = 0; i < targets->count; i++) {
+        const char *language = language_of(session, targets->ids[i], &at);
+        if (strcmp(language, session->language) == 0 || strcmp(language, told) == 0)
+            continue;
+        snprintf(told, sizeof told, "%s", language);
+        tt_buf_printf(&line, "%s%zu %s", first ? ", " : "",
+                      count_language(session, targets, language), language);
+        first = first ? first : language;
+    }
+    screen_note("engines of other languages are left out: %s; %%targets @%s\n",
+                tt_buf_text(&line), first);
+    tt_buf_release(&line);
+}
+
+void magic_keep_ours(session_t *session, magic_targets_t *targets)
+{
+    size_t ours = count_language(session, targets, session->language), kept = 0, at = 0;
+    if (!targets->bare || ours == 0 || ours == targets->count)
+        return;
+    tell_left_out(session, targets);
+    for (size_t i = 0; i < targets->count; i++)
+        if (strcmp(language_of(session, targets->ids[i], &at), session->language) == 0)
+            targets->ids[kept++] = targets->ids[i];
+    targets->count = kept;
+}
+
+/* ---- what is meant from here on */
+
+int magic_set_targets(session_t *session, const char *set, const char *exclude)
+{
+    int *ids;
+    size_t count;
+    int status = session_targets(session, set, exclude, &ids, &count, NULL);
+    if (status != 0)
+        return status;
+    free(ids);
+    char *new_set = tt_strdup(set), *new_exclude = exclude ? tt_strdup(exclude) : NULL;
+    free(session->targets);
+    free(session->exclude);
+    session->targets = new_set;
+    session->exclude = new_exclude;
+    return 0;
+}
+
+/* Appends `0-3 (python on web[1-2])` for the targets of the language of the first one that was
+ * not told yet. */
+static void tell_language(const session_t *session, const magic_targets_t *targets,
+                          const char *language, tt_buf_t *out)
+{
+    size_t known, found = 0, at = 0;
+    const tt_engine_t *engines = tt_client_engines(session->client, &known);
+    int *ids = tt_alloc((targets->count + 1) * sizeof *ids);
+    const char **hosts = tt_alloc((targets->count + 1) * sizeof *hosts);
+    for (size_t i = 0; i < targets->count; i++) {
+        if (strcmp(language_of(session, targets->ids[i], &at), language) != 0)
+            continue;
+        hosts[found] = engines[at].host;
+        ids[found++] = targets->ids[i];
+    }
+    tt_target_format(out, ids, found);
+    tt_buf_printf(out, " (%s on ", language);
+    tt_target_nodes(out, hosts, found);
+    tt_buf_printf(out, ")");
+    free(ids);
+    free(hosts);
+}
+
+/* Whether one of the targets in front of this one has its language. */
+static bool is_told(const session_t *session, const magic_targets_t *targets, size_t index,
+                    const char *language)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(language_of(session, targets->ids[i], &at), language) == 0)
+            return true;
+    return false;
+}
+
+int magic_tell_targets(session_t *session, tt_buf_t *out)
+{
+    magic_targets_t targets = {0};
+    int status =
+        session_targets(session, NULL, NULL, &targets.ids, &targets.count, &targets.scalar);
+    if (status != 0)
+        return status;
+    tt_buf_printf(out, "%s%s%s: ", session->targets, session->exclude ? " -x " : "",
+                  session->exclude ? session->exclude : "");
+    for (size_t i = 0, at = 0; i < targets.count; i++) {
+        const char *language = language_of(session, targets.ids[i], &at);
+        if (is_told(session, &targets, i, language))
+            continue;
+        tt_buf_printf(out, "%s", i ? ", " : "");
+        tell_language(session, &targets, language, out);
+    }
+    magic_free_targets(&targets);
+    return 0;
+}
+
+/* ---- jobs */
+
+/* Gives the call's names to the job. */
+static void take_names(job_t *job, const statement_t *statement)
+{
+    job->names = tt_alloc((statement->name_count + 1) * sizeof *job->names);
+    job->name_count = statement->name_count;
+    for (size_t i = 0; i < statement->name_count; i++)
+        job->names[i] = tt_strdup(statement->names[i]);
+}
+
+int magic_start_job(session_t *session, const magic_call_t *call, job_t *job)
+{
+    take_names(job, call->statement);
+    job->background |= call->statement->background || words_has(&call->words, "noblock");
+    session_add_job(session, job);
+    if (job->background) {
+        fprintf(stderr, "[%d] running\n", job->number);
+        return session_bind_handle(session, job);
+    }
+    if (!session_wait(session, job, -1)) {
+        job->background = true;
+        fprintf(stderr, "[%d] goes on in the background\n", job->number);
+        return 1;
+    }
+    return session_finish_job(session, job);
+}
+
+int magic_timeout(session_t *session, const magic_call_t *call, uint64_t *timeout_ms)
+{
+    const char *text = words_value(&call->words, "timeout");
+    double seconds = 0;
+    *timeout_ms = 0;
+    if (text && (tt_seconds(text, &seconds) != 0 || seconds <= 0))
+        return session_complain(session, NULL, 2, "--timeout takes seconds above 0, not '%s'",
+                                text);
+    *timeout_ms = (uint64_t)(seconds * 1000);
+    return 0;
+}
+
+job_t *magic_submit(session_t *session, const magic_targets_t *targets,
+                    const magic_task_t *task)
+{
+    job_t *job = job_new(session->number, task->label, targets->count);
+    tt_frames_t frames;
+    tt_buf_t args;
+    job->engine_count = targets->count;
+    job->engines = tt_alloc((targets->count + 1) * sizeof *job->engines);
+    memcpy(job->engines, targets->ids, targets->count * sizeof *targets->ids);
+    job->scalar = targets->scalar;
+    for (size_t i = 0; i < targets->count; i++)
+        job->parts[i].engine = targets->ids[i];
+    tt_buf_init(&args);
+    tt_buf_append(&args, task->args->data, task->args->len);
+    tt_frames_init(&frames);
+    tt_frames_take_buf(&frames, &args);
+    if (task->frames) {
+        tt_frames_share_all(&frames, task->frames);
+        tt_frames_release(task->frames);
+    }
+    tt_buf_release(&args);
+    if (task->keep)
+        keep_begin(session, job);
+    tt_submit_t submit = {.op = task->op,
+                          .keep = job->keep,
+                          .engines = targets->ids,
+                          .engine_count = targets->count,
+                          .label = task->label,
+                          .timeout_ms = task->timeout_ms,
+                          .handlers = &job_px_handlers,
+                          .arg = job};
+    job->client_jobs[0] = tt_client_submit(session->client, &submit, &frames);
+    return job;
+}
+
+static void pack_execute(tt_buf_t *args, const session_t *session, const char *code,
+                         unsigned flags)
+{
+    char name[32];
+    snprintf(name, sizeof name, "In [%d]", session->number);
+    tt_pack_array(args, 3);
+    tt_pack_text(args, code);
+    tt_pack_text(args, name);
+    tt_pack_uint(args, flags);
+}
+
+static void tell_where(const magic_targets_t *targets)
+{
+    tt_buf_t line;
+    tt_buf_init(&line);
+    tt_target_format(&line, targets->ids, targets->count);
+    screen_note("Parallel execution on engine(s): %s\n", tt_buf_text(&line));
+    tt_buf_release(&line);
+}
+
+/* Runs it here as well, whatever %autopx says. Returns its exit status. */
+static int run_here(session_t *session, const magic_code_t *code)
+{
+    if (code->here == NULL)
+        return 0;
+    bool autopx = session->autopx;
+    session->autopx = false;
+    int status = session_statement(session, code->here, code->code);
+    session->autopx = autopx;
+    return status;
+}
+
+int magic_execute(session_t *session, const magic_call_t *call, const magic_targets_t *targets,
+                  const magic_code_t *code)
+{
+    tt_buf_t args;
+    magic_task_t task = {TT_RT_EXECUTE, &args, NULL, code->code, 0, true};
+    bool named = call->statement->name_count > 0;
+    const px_config_t *config = &session->px;
+    int status = magic_timeout(session, call, &task.timeout_ms);
+    if (status != 0)
+        return status;
+    if (code->px && task.timeout_ms == 0)
+        task.timeout_ms = config->timeout_ms;
+    if (words_has(&call->words, "verbose") || (code->px && config->verbose))
+        tell_where(targets);
+    /* Values travel only when they are assigned; otherwise their repr does. */
+    tt_buf_init(&args);
+    pack_execute(&args, session, code->code,
+                 code->flags | (named ? TT_EXECUTE_VALUE | TT_EXECUTE_QUIET : 0));
+    job_t *job = magic_submit(session, targets, &task);
+    tt_buf_release(&args);
+    job->px = code->px;
+    job->background = code->px && config->noblock && !words_has(&call->words, "block");
+    int here = run_here(session, code);
+    status = magic_start_job(session, call, job);
+    return status ? status : here;
+}
