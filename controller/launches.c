@@ -275,14 +275,16 @@ static void carry_out(controller_t *self, launch_t *launch)
         house(self, launch);
 }
 
-/* How many engines are missing from a wished total. */
-static uint64_t missing(const controller_t *self, uint64_t total)
+/* How many engines of its language a launch is short of. */
+static uint64_t missing(const controller_t *self, const launch_t *launch)
 {
-    size_t have = registry_count(&self->registry, TT_ENGINE_READY) +
-                  registry_count(&self->registry, TT_ENGINE_STARTING) +
-                  registry_count(&self->registry, TT_ENGINE_STOPPED) +
-                  registry_count(&self->registry, TT_ENGINE_RESTARTING);
-    return have < total ? total - have : 0;
+    uint64_t have = 0;
+    for (size_t i = 0; i < self->registry.count; i++) {
+        const engine_t *engine = self->registry.engines[i];
+        bool here = engine->state <= TT_ENGINE_RESTARTING || engine->state == TT_ENGINE_STOPPED;
+        have += here && strcmp(engine->language, launch->language) == 0;
+    }
+    return have < launch->count ? launch->count - have : 0;
 }
 
 void launches_request(controller_t *self, peer_t *client, const tt_message_t *message)
@@ -307,7 +309,7 @@ void launches_request(controller_t *self, peer_t *client, const tt_message_t *me
         return;
     }
     if (wanted->total)
-        launch->count = missing(self, wanted->count);
+        launch->count = missing(self, launch);
     carry_out(self, launch);
 }
 
@@ -321,7 +323,7 @@ static void release_held(controller_t *self)
     for (launch_t *launch = self->launches; launch; launch = launch->next) {
         if (launch->waiting == NULL)
             continue;
-        launch->count = missing(self, launch->count);
+        launch->count = missing(self, launch);
         carry_out(self, launch);
     }
 }

@@ -101,37 +101,58 @@ size_t cluster_count(const tt_client_t *client, unsigned state)
     return found;
 }
 
-static int request_launch(tt_client_t *client, const cluster_wish_t *wish, bool total,
-                          int **ids, size_t *count, tt_error_t *err)
+void cluster_wish_release(cluster_wish_t *self)
+{
+    tt_texts_release(&self->group.preload);
+    for (size_t i = 0; i < self->more_count; i++)
+        tt_texts_release(&self->more[i].preload);
+    free(self->more);
+    self->more = NULL;
+    self->more_count = 0;
+}
+
+/* One group's engines on their way. */
+typedef struct {
+    tt_client_t *client;
+    tt_loop_t *loop;
+    const cluster_wish_t *wish;
+    bool total;
+    int64_t until;
+    int *ids; /* all engines, of this group and those before; owned */
+    size_t count;
+} launch_t;
+
+static int request_launch(launch_t *self, const cluster_group_t *group, tt_error_t *err)
 {
     tt_message_t message = tt_message(TT_MSG_LAUNCH, 0), answer;
     tt_packet_t reply;
     tt_buf_t args;
     char directory[PATH_MAX];
     tt_buf_init(&args);
-    tt_pack_array(&args, wish->preload.count);
-    for (size_t i = 0; i < wish->preload.count; i++)
-        tt_pack_text(&args, wish->preload.items[i]);
-    const char *language = wish->language ? wish->language : "python";
-    const char *program = wish->program ? wish->program : "";
+    tt_pack_array(&args, group->preload.count);
+    for (size_t i = 0; i < group->preload.count; i++)
+        tt_pack_text(&args, group->preload.items[i]);
+    const char *language = group->language ? group->language : "python";
+    const char *program = group->program ? group->program : "";
     if (*program == 0 && strcmp(language, "python") == 0)
         program = tt_interpreter_python();
     tt_msg_launch_t *launch = &message.as.launch;
     launch->launcher = tt_span("local");
     launch->count =
-        (uint64_t)(wish->engines == CLUSTER_PER_CORE ? cluster_cores() : wish->engines);
+        (uint64_t)(group->engines == CLUSTER_PER_CORE ? cluster_cores() : group->engines);
     launch->language = tt_span(language);
     launch->program = tt_span(program);
     launch->args = (tt_span_t){args.data, args.len};
     launch->directory = tt_span(getcwd(directory, sizeof directory) ? directory : "");
-    launch->grace_ms = (uint64_t)(wish->grace_s * 1000);
-    launch->total = total;
-    int rc = tt_client_request(client, &message, REQUEST_MS, &answer, &reply, err);
+    launch->grace_ms = (uint64_t)(self->wish->grace_s * 1000);
+    launch->total = self->total;
+    int rc = tt_client_request(self->client, &message, REQUEST_MS, &answer, &reply, err);
     tt_buf_release(&args);
     if (rc != 0)
         return -1;
-    int got = tt_ids_read(answer.as.done.engines, ids, NULL);
-    *count = got > 0 ? (size_t)got : 0;
+    free(self->ids);
+    int got = tt_ids_read(answer.as.done.engines, &self->ids, NULL);
+    self->count = got > 0 ? (size_t)got : 0;
     tt_packet_release(&reply);
     return 0;
 }
@@ -198,53 +219,105 @@ static size_t wanted(const cluster_wish_t *wish, size_t count)
     return number < 0 ? 0 : (size_t)number < count ? (size_t)number : count;
 }
 
+/* Waits until so many of the engines are ready. Returns how many are. */
+static size_t await_ready(launch_t *self, size_t least)
+{
+    size_t ready, coming;
+    bool never = false;
+    for (;;) {
+        tally(self->client, self->ids, self->count, &ready, &coming);
+        if (ready >= least || coming == 0 || tt_now_ms() >= self->until ||
+            !tt_client_alive(self->client))
+            return ready;
+        tt_loop_run_until(self->loop, &never, 2);
+    }
+}
+
+/* All groups, one after the other: the later ones find the host that the first one has got. */
+static int request_all(launch_t *self, tt_error_t *err)
+{
+    const cluster_wish_t *wish = self->wish;
+    int rc = request_launch(self, &wish->group, err);
+    for (size_t i = 0; i < wish->more_count && rc == 0; i++) {
+        await_ready(self, 1);
+        rc = request_launch(self, &wish->more[i], err);
+    }
+    return rc;
+}
+
 int cluster_launch(tt_client_t *client, tt_loop_t *loop, const cluster_wish_t *wish, bool total,
                    tt_error_t *err)
 {
-    int *ids;
-    size_t count, ready = 0, coming = 0;
-    bool never = false;
-    if (request_launch(client, wish, total, &ids, &count, err) != 0)
-        return 3;
-    int64_t until = tt_now_ms() + (int64_t)(wish->timeout_s * 1000);
-    for (;;) {
-        tally(client, ids, count, &ready, &coming);
-        if (ready >= wanted(wish, count) || coming == 0 || tt_now_ms() >= until ||
-            !tt_client_alive(client))
-            break;
-        tt_loop_run_until(loop, &never, 2);
-    }
-    int status = 0;
-    if (ready < wanted(wish, count)) {
-        fprintf(stderr, "%zu of %zu engines ready\n", ready, count);
-        tell_missing(client, ids, count);
+    launch_t self = {.client = client, .loop = loop, .wish = wish, .total = total};
+    self.until = tt_now_ms() + (int64_t)(wish->timeout_s * 1000);
+    int status = request_all(&self, err) == 0 ? 0 : 3;
+    size_t least = wanted(wish, self.count);
+    size_t ready = status == 0 ? await_ready(&self, least) : 0;
+    if (status == 0 && ready < least) {
+        fprintf(stderr, "%zu of %zu engines ready\n", ready, self.count);
+        tell_missing(client, self.ids, self.count);
         status = 4;
     }
-    free(ids);
+    free(self.ids);
     return status;
+}
+
+/* ---- what there is, in a line */
+
+static const struct {
+    const char *language, *name;
+    bool by_program; /* it is told by its program's name and version */
+} kinds[] = {{"python", "Python", false}, {"sh", "shell", true}};
+
+/* `2 Python engines (3.11.2, /usr/bin/python3)` */
+static void tell_kind(tt_buf_t *out, const tt_engine_t *engine, size_t count)
+{
+    const char *slash = strrchr(engine->program, '/');
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kinds[i].language, engine->language) != 0)
+            continue;
+        tt_buf_printf(out, "%zu %s engine%s (", count, kinds[i].name, count == 1 ? "" : "s");
+        if (kinds[i].by_program)
+            tt_buf_printf(out, "%s %s)", slash ? slash + 1 : engine->program, engine->version);
+        else
+            tt_buf_printf(out, "%s, %s)", engine->version, engine->program);
+        return;
+    }
+    tt_buf_printf(out, "%zu %c%s engine%s (%s, %s)", count,
+                  toupper((unsigned char)engine->language[0]),
+                  engine->language[0] ? engine->language + 1 : "", count == 1 ? "" : "s",
+                  engine->version, engine->program);
+}
+
+static bool is_alike(const tt_engine_t *one, const tt_engine_t *other)
+{
+    return one->state == other->state && strcmp(one->language, other->language) == 0 &&
+           strcmp(one->version, other->version) == 0 &&
+           strcmp(one->program, other->program) == 0;
 }
 
 char *cluster_summary(const tt_client_t *client)
 {
-    size_t count, ready = cluster_count(client, TT_ENGINE_READY);
-    const tt_engine_t *engines = tt_client_engines(client, &count), *first = NULL;
-    bool same = true;
+    size_t count;
+    const tt_engine_t *engines = tt_client_engines(client, &count);
+    tt_buf_t line;
+    tt_buf_init(&line);
     for (size_t i = 0; i < count; i++) {
-        if (engines[i].state != TT_ENGINE_READY)
+        size_t alike = 0, first = i;
+        for (size_t j = count; j-- > 0;)
+            if (is_alike(&engines[i], &engines[j])) {
+                alike++;
+                first = j;
+            }
+        if (engines[i].state != TT_ENGINE_READY || first < i)
             continue;
-        if (first == NULL)
-            first = &engines[i];
-        same = same && strcmp(engines[i].program, first->program) == 0;
+        tt_buf_printf(&line, "%s", line.len ? ", " : "");
+        tell_kind(&line, &engines[i], alike);
     }
-    if (first == NULL)
-        return tt_strdup("no engines");
-    char language[64];
-    snprintf(language, sizeof language, "%s", first->language);
-    language[0] = (char)toupper((unsigned char)language[0]);
-    if (!same)
-        return tt_printf("%zu engines", ready);
-    return tt_printf("%zu %s engine%s (%s, %s)", ready, language, ready == 1 ? "" : "s",
-                     first->version, first->program);
+    if (line.len == 0)
+        tt_buf_printf(&line, "no engines");
+    tt_buf_text(&line);
+    return (char *)line.data;
 }
 
 /* ---- stopping */

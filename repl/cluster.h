@@ -10,16 +10,25 @@
 
 enum { CLUSTER_PER_CORE = INT_MIN };
 
+/* Engines that are alike. */
 typedef struct {
     long engines;         /* or CLUSTER_PER_CORE */
     const char *language; /* NULL: python */
     const char *program;  /* the interpreter; NULL: the default */
-    const char *wait;     /* how many to wait for: a number, or NULL or "all" */
-    double timeout_s;     /* for them to be ready */
-    double grace_s;       /* how long hosts keep engines without a controller */
-    const char *policy;   /* of the balanced queue; NULL: the default */
     tt_texts_t preload;   /* modules with which engines are forked */
+} cluster_group_t;
+
+typedef struct {
+    cluster_group_t group; /* the first one */
+    cluster_group_t *more; /* further ones; owned */
+    size_t more_count;
+    const char *wait;   /* how many to wait for: a number, or NULL or "all" */
+    double timeout_s;   /* for them to be ready */
+    double grace_s;     /* how long hosts keep engines without a controller */
+    const char *policy; /* of the balanced queue; NULL: the default */
 } cluster_wish_t;
+
+void cluster_wish_release(cluster_wish_t *self);
 
 /* How many engines a wish without a number means: the cores that this process may use. */
 long cluster_cores(void);
@@ -28,9 +37,9 @@ long cluster_cores(void);
  * with the reason. */
 int cluster_start_controller(const tt_rundir_t *dir, const char *policy, tt_error_t *err);
 
-/* Asks for engines, at most as many as the wish is short of (`total`) or that many more, and
- * waits until they are ready. Returns 0; 4 when fewer arrived, each with its reason on stderr;
- * 3 with the reason in `err` when the request failed. */
+/* Asks for engines, at most as many as each group is short of in its language (`total`) or that
+ * many more, and waits until they are ready. Returns 0; 4 when fewer arrived, each with its
+ * reason on stderr; 3 with the reason in `err` when the request failed. */
 int cluster_launch(tt_client_t *client, tt_loop_t *loop, const cluster_wish_t *wish, bool total,
                    tt_error_t *err);
 
@@ -39,8 +48,8 @@ int cluster_launch(tt_client_t *client, tt_loop_t *loop, const cluster_wish_t *w
  * was running; or -1 with the reason. Takes at most 30 s. */
 int cluster_stop(tt_loop_t *loop, const tt_rundir_t *dir, tt_error_t *err);
 
-/* One line on its engines: "4 Python engines (3.11.2, /usr/bin/python3)". The caller's to free.
- */
+/* One line on its engines: "4 Python engines (3.11.2, /usr/bin/python3), 2 shell engines (bash
+ * 5.2.15)". The caller's to free. */
 char *cluster_summary(const tt_client_t *client);
 
 /* Counts engines in a state. */

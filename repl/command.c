@@ -29,21 +29,17 @@
 #define ENGINES                                                                                \
     {                                                                                          \
         'n', "engines", "N", "how many engines (one per core)", TT_OPTION_INT,                 \
-            AT(wish.engines)                                                                   \
-    }
-#define LANGUAGE                                                                               \
-    {                                                                                          \
-        0, "lang", "LANG", "their language (python)", TT_OPTION_TEXT, AT(wish.language)        \
+            AT(wish.group.engines)                                                             \
     }
 #define PYTHON                                                                                 \
     {                                                                                          \
         0, "python", "PATH", "their Python ($VIRTUAL_ENV's, $CONDA_PREFIX's, else Debian's)",  \
-            TT_OPTION_TEXT, AT(wish.program)                                                   \
+            TT_OPTION_TEXT, AT(wish.group.program)                                             \
     }
 #define PRELOAD                                                                                \
     {                                                                                          \
         0, "preload", "MODULE", "a module that engines start with; may be repeated",           \
-            TT_OPTION_MULTI, AT(wish.preload)                                                  \
+            TT_OPTION_MULTI, AT(wish.group.preload)                                            \
     }
 #define TARGETS                                                                                \
     {                                                                                          \
@@ -54,13 +50,17 @@
         'x', "exclude", "SET", "without these", TT_OPTION_TEXT, AT(exclude)                    \
     }
 
+/* Each -n begins a new group, which the next four belong to. */
 static const tt_option_t start_options[] = {
     NAME,
-    ENGINES,
-    LANGUAGE,
-    PYTHON,
-    PRELOAD,
-    {0, "program", "PATH", "the runtime of another language", TT_OPTION_TEXT, AT(wish.program)},
+    {'n', "engines", "N", "how many engines (one per core); each -n begins a group",
+     TT_OPTION_ORDERED, AT(groups)},
+    {0, "lang", "LANG", "the group's language (python)", TT_OPTION_ORDERED, AT(groups)},
+    {0, "python", "PATH", "its Python ($VIRTUAL_ENV's, $CONDA_PREFIX's, else Debian's)",
+     TT_OPTION_ORDERED, AT(groups)},
+    {0, "preload", "MODULE", "a module that its engines start with; may be repeated",
+     TT_OPTION_ORDERED, AT(groups)},
+    {0, "program", "PATH", "the runtime of another language", TT_OPTION_ORDERED, AT(groups)},
     {0, "wait", "N", "return when N are ready (all)", TT_OPTION_TEXT, AT(wish.wait)},
     {0, "timeout", "S", "seconds to wait for them (60)", TT_OPTION_SECONDS, AT(wish.timeout_s)},
     {0, "grace", "S", "seconds that engines outlive a lost controller (60)", TT_OPTION_SECONDS,
@@ -85,20 +85,32 @@ static const tt_option_t px_options[] = {
     {0, "timeout", "S", "interrupt it after S seconds", TT_OPTION_SECONDS, AT(limit_s)},
     HELP,
     {0}};
+static const tt_option_t sh_options[] = {
+    NAME,
+    TARGETS,
+    EXCLUDE,
+    JSON,
+    {'f', "file", "FILE", "the commands are in a file", TT_OPTION_TEXT, AT(file)},
+    {0, "timeout", "S", "interrupt it after S seconds", TT_OPTION_SECONDS, AT(limit_s)},
+    HELP,
+    {0}};
 static const tt_option_t run_options[] = {NAME, ENGINES, PYTHON, PRELOAD, JSON, HELP, {0}};
 
 const command_t commands[] = {
     {"start", "[-n N] [options]", "starts a cluster and waits until its engines are ready",
-     start_options, command_start},
-    {"stop", "[--all]", "stops a cluster", stop_options, command_stop},
-    {"status", "[--json]", "shows the engines and what they do", status_options,
+     start_options, false, command_start},
+    {"stop", "[--all]", "stops a cluster", stop_options, false, command_stop},
+    {"status", "[--json]", "shows the engines and what they do", status_options, false,
      command_status},
-    {"list", "[--json]", "lists your clusters", list_options, command_list},
-    {"px", "[-t SET] CODE | - | -f FILE", "runs code on the engines", px_options, command_px},
+    {"list", "[--json]", "lists your clusters", list_options, false, command_list},
+    {"px", "[-t SET] CODE | - | -f FILE", "runs code on the engines", px_options, true,
+     command_px},
+    {"sh", "[-t SET] COMMAND | - | -f FILE",
+     "runs a command of the shell on engines of any language", sh_options, true, command_sh},
     {"run", "FILE", "runs a file of the prompt's lines; starts a cluster if there is none",
-     run_options, command_run},
-    {"logs", "[-f]", "shows a cluster's logs", logs_options, command_logs},
-    {"why", "", "tells why engines are missing", why_options, command_why},
+     run_options, false, command_run},
+    {"logs", "[-f]", "shows a cluster's logs", logs_options, false, command_logs},
+    {"why", "", "tells why engines are missing", why_options, false, command_why},
     {0},
 };
 
@@ -118,11 +130,21 @@ int command_complain(int status, const char *format, ...)
     return status;
 }
 
+static int check_group(const cluster_group_t *group)
+{
+    if (group->engines == CLUSTER_PER_CORE || group->engines >= 1)
+        return 0;
+    return command_complain(2, "-n takes a number above 0, not %ld", group->engines);
+}
+
 int command_check(const given_t *given)
 {
     const char *wait = given->wish.wait;
-    if (given->wish.engines != CLUSTER_PER_CORE && given->wish.engines < 1)
-        return command_complain(2, "-n takes a number above 0, not %ld", given->wish.engines);
+    if (check_group(&given->wish.group) != 0)
+        return 2;
+    for (size_t i = 0; i < given->wish.more_count; i++)
+        if (check_group(&given->wish.more[i]) != 0)
+            return 2;
     if (wait && strcmp(wait, "all") != 0 && (*wait == 0 || wait[strspn(wait, "0123456789")]))
         return command_complain(2, "--wait takes a number or 'all', not '%s'", wait);
     return 0;

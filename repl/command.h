@@ -11,7 +11,8 @@ typedef struct {
     const char *targets, *exclude, *file;
     double limit_s; /* of a px's run time; 0: none */
     bool json, all, follow, help;
-    tt_texts_t lines; /* -c */
+    tt_texts_t lines;  /* -c */
+    tt_texts_t groups; /* of start: what tells of its engines, in order: option, value, ... */
 } given_t;
 
 typedef struct {
@@ -19,6 +20,7 @@ typedef struct {
     const char *usage;   /* behind the name */
     const char *summary; /* one sentence */
     const tt_option_t *options;
+    bool verbatim; /* operands are code: the first one ends the options */
     int (*run)(given_t *given, int argc,
                char **argv); /* operands only; returns the exit status */
 } command_t;
@@ -48,6 +50,7 @@ int command_status(given_t *given, int argc, char **argv);
 int command_why(given_t *given, int argc, char **argv);
 int command_list(given_t *given, int argc, char **argv);
 int command_logs(given_t *given, int argc, char **argv);
+int command_sh(given_t *given, int argc, char **argv);
 int command_px(given_t *given, int argc, char **argv);
 int command_run(given_t *given, int argc, char **argv);
 int command_lines(given_t *given, int argc, char **argv);

@@ -21,13 +21,81 @@ static tt_client_t *connect_to(const tt_rundir_t *dir, tt_error_t *err)
     return tt_client_open(command_loop(), dir, "tutti", NULL, NULL, CONNECT_MS, err);
 }
 
+/* ---- start */
+
+static int set_engines(cluster_group_t *group, char *value)
+{
+    if (tt_whole_number(value, &group->engines) == 0)
+        return 0;
+    return command_complain(2, "start: --engines: '%s' is not a whole number", value);
+}
+
+static int set_language(cluster_group_t *group, char *value)
+{
+    group->language = value;
+    return 0;
+}
+
+static int set_program(cluster_group_t *group, char *value)
+{
+    group->program = value;
+    return 0;
+}
+
+static int add_preload(cluster_group_t *group, char *value)
+{
+    tt_texts_t *modules = &group->preload;
+    modules->items = tt_realloc(modules->items, (modules->count + 1) * sizeof *modules->items);
+    modules->items[modules->count++] = value;
+    return 0;
+}
+
+static const struct {
+    const char *option;
+    int (*set)(cluster_group_t *group, char *value);
+} group_setters[] = {{"engines", set_engines},
+                     {"lang", set_language},
+                     {"python", set_program},
+                     {"program", set_program},
+                     {"preload", add_preload}};
+
+static int set_in_group(cluster_group_t *group, const char *option, char *value)
+{
+    for (size_t i = 0; i < sizeof group_setters / sizeof *group_setters; i++)
+        if (strcmp(group_setters[i].option, option) == 0)
+            return group_setters[i].set(group, value);
+    return 0;
+}
+
+/* Each -n but the first begins a group; what stands before the first is the first group's. */
+static int read_groups(given_t *given)
+{
+    cluster_wish_t *wish = &given->wish;
+    cluster_group_t *group = &wish->group;
+    bool counted = false;
+    for (size_t i = 0; i + 1 < given->groups.count; i += 2) {
+        const char *option = given->groups.items[i];
+        bool counts = strcmp(option, "engines") == 0;
+        if (counts && counted) {
+            wish->more = tt_realloc(wish->more, (wish->more_count + 1) * sizeof *wish->more);
+            group = &wish->more[wish->more_count++];
+            *group = (cluster_group_t){.engines = CLUSTER_PER_CORE};
+        }
+        counted = counted || counts;
+        if (set_in_group(group, option, given->groups.items[i + 1]) != 0)
+            return 2;
+    }
+    return 0;
+}
+
 int command_start(given_t *given, int argc, char **argv)
 {
     static tt_rundir_t dir;
     tt_error_t err;
     pid_t pid;
     (void)argv;
-    if (command_check_none("start", argc) != 0 || command_check(given) != 0)
+    if (command_check_none("start", argc) != 0 || read_groups(given) != 0 ||
+        command_check(given) != 0)
         return 2;
     if (tt_rundir_prepare(given->name, &dir, &err) != 0)
         return command_complain(3, "%s", err.text);

@@ -55,11 +55,13 @@ static char *read_source(const char *path, size_t *len)
 
 /* ---- commands */
 
-static int run_px(session_t *session, const given_t *given, const char *code)
+/* As the magic does it: %px or %sh. */
+static int run_magic(session_t *session, const given_t *given, const magic_t *magic,
+                     const char *code)
 {
     char limit[32];
-    words_option_t targets = {'t', "targets", true}, exclude = {'x', "exclude", true},
-                   timeout = {0, "timeout", true};
+    words_option_t targets = {'t', "targets", true, NULL},
+                   exclude = {'x', "exclude", true, NULL}, timeout = {0, "timeout", true, NULL};
     words_choice_t choices[3];
     size_t count = 0;
     snprintf(limit, sizeof limit, "%g", given->limit_s);
@@ -74,39 +76,53 @@ static int run_px(session_t *session, const given_t *given, const char *code)
                          .text = code,
                          .words = {choices, count, code},
                          .rest = code,
-                         .magic = magic_find("px")};
+                         .magic = magic};
     session->number = 1;
-    return magic_px(session, &call);
+    return magic->run(session, &call);
 }
 
-int command_px(given_t *given, int argc, char **argv)
+/* The words joined by blanks, or what a file has; NULL after a message. */
+static char *read_code(const given_t *given, const char *name, int argc, char **argv)
+{
+    size_t len;
+    tt_buf_t text;
+    if (given->file && argc > 0)
+        return command_complain(2, "%s takes code or -f FILE, not both", name), NULL;
+    if (!given->file && argc == 0)
+        return command_complain(2, "%s takes code, - for standard input, or -f FILE", name),
+               NULL;
+    if (given->file || strcmp(argv[0], "-") == 0)
+        return read_source(given->file ? given->file : "-", &len);
+    tt_buf_init(&text);
+    for (int i = 0; i < argc; i++)
+        tt_buf_printf(&text, "%s%s", i ? " " : "", argv[i]);
+    tt_buf_text(&text);
+    return (char *)text.data;
+}
+
+static int run_on_engines(given_t *given, const char *name, int argc, char **argv)
 {
     static stage_t stage;
-    size_t len;
-    char *code = NULL;
-    if (given->file && argc > 0)
-        return command_complain(2, "px takes code or -f FILE, not both");
-    if (!given->file && argc == 0)
-        return command_complain(2, "px takes code, - for standard input, or -f FILE");
-    if (given->file || strcmp(argv[0], "-") == 0) {
-        code = read_source(given->file ? given->file : "-", &len);
-    } else {
-        tt_buf_t text;
-        tt_buf_init(&text);
-        for (int i = 0; i < argc; i++)
-            tt_buf_printf(&text, "%s%s", i ? " " : "", argv[i]);
-        tt_buf_text(&text);
-        code = (char *)text.data;
-    }
+    char *code = read_code(given, name, argc, argv);
     if (code == NULL)
         return 2;
     int status = stage_open(&stage, given, false, NULL);
     if (status == 0)
-        status = run_px(&stage.session, given, code);
+        status = run_magic(&stage.session, given, magic_find(name), code);
     if (stage.session.client && !tt_client_alive(stage.session.client))
         status = 3;
     free(code);
     return stage_close(&stage, status);
+}
+
+int command_px(given_t *given, int argc, char **argv)
+{
+    return run_on_engines(given, "px", argc, argv);
+}
+
+int command_sh(given_t *given, int argc, char **argv)
+{
+    return run_on_engines(given, "sh", argc, argv);
 }
 
 int command_run(given_t *given, int argc, char **argv)

@@ -18,9 +18,9 @@ static const tt_option_t top_options[] = {
     {'c', "command", "LINE", "run a line of the prompt; may be repeated", TT_OPTION_MULTI,
      offsetof(top_t, given.lines)},
     {'n', "engines", "N", "engines of a cluster started for -c (one per core)", TT_OPTION_INT,
-     offsetof(top_t, given.wish.engines)},
+     offsetof(top_t, given.wish.group.engines)},
     {0, "python", "PATH", "their Python, and the local one", TT_OPTION_TEXT,
-     offsetof(top_t, given.wish.program)},
+     offsetof(top_t, given.wish.group.program)},
     {0, "name", "NAME", "the cluster (default)", TT_OPTION_TEXT, offsetof(top_t, given.name)},
     {0, "json", NULL, "results as JSON lines", TT_OPTION_FLAG, offsetof(top_t, given.json)},
     {'h', "help", NULL, "this help", TT_OPTION_FLAG, offsetof(top_t, given.help)},
@@ -30,7 +30,9 @@ static const tt_option_t top_options[] = {
 
 static int usage(FILE *out, int status)
 {
-    fprintf(out, "usage: tutti COMMAND [options]\n       tutti -c LINE [-c LINE ...]\n\n");
+    fprintf(out, "usage: tutti [options]             the prompt\n"
+                 "       tutti -c LINE [-c LINE ...]  lines of the prompt\n"
+                 "       tutti COMMAND [options]\n\n");
     for (const command_t *row = commands; row->name; row++)
         fprintf(out, "  %-7s %s\n", row->name, row->summary);
     fprintf(out, "\n");
@@ -62,16 +64,17 @@ static int unknown(const char *name)
 
 static given_t defaults(void)
 {
-    return (given_t){.name = "default",
-                     .wish = {.engines = CLUSTER_PER_CORE, .timeout_s = 60, .grace_s = 60}};
+    return (given_t){
+        .name = "default",
+        .wish = {.group.engines = CLUSTER_PER_CORE, .timeout_s = 60, .grace_s = 60}};
 }
 
 static int run_parsed(const command_t *command, given_t *given, int argc, char **argv)
 {
     tt_error_t err;
     int rest;
-    if (tt_options_parse(command->options, given, argc, argv, &rest,
-                         strcmp(command->name, "px") == 0, &err) != 0)
+    if (tt_options_parse(command->options, given, argc, argv, &rest, command->verbatim, &err) !=
+        0)
         return command_complain(2, "%s: %s", command->name, err.text);
     if (given->help) {
         printf("usage: tutti %s %s\n%s\n\n", command->name, command->usage, command->summary);
@@ -90,7 +93,8 @@ static int run_command(int argc, char **argv)
     if (command == NULL)
         return unknown(argv[0]);
     int status = run_parsed(command, &given, argc, argv);
-    tt_texts_release(&given.wish.preload);
+    cluster_wish_release(&given.wish);
+    tt_texts_release(&given.groups);
     return status;
 }
 

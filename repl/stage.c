@@ -43,7 +43,7 @@ int stage_open(stage_t *self, given_t *given, bool may_start,
         return command_complain(3, "%s", err.text);
     session_init(&self->session, command_loop(), &self->dir, client);
     self->session.json = given->json;
-    self->session.python = given->wish.program ? given->wish.program : "";
+    self->session.python = given->wish.group.program ? given->wish.group.program : "";
     command_set_session(&self->session);
     if (!self->own)
         return 0;
@@ -62,6 +62,8 @@ int stage_finish_background(stage_t *self, int status)
         }
         job = next;
     }
+    if (status == 0 && session->behind)
+        status = 1; /* they were shown between statements */
     return status;
 }
 

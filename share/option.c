@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +145,21 @@ int tt_seconds(const char *text, double *seconds)
     return -1;
 }
 
+int tt_whole_number(const char *text, long *number)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end != 0 || strchr(" \t\n\v\f\r+", text[0])) {
+        errno = 0;
+        return -1;
+    }
+    if (errno == ERANGE)
+        return -1;
+    *number = value;
+    return 0;
+}
+
 /* One value on its way into the caller's struct. */
 typedef struct {
     const tt_option_t *option;
@@ -174,15 +190,11 @@ static int set_text(const setting_t *self)
 
 static int set_int(const setting_t *self)
 {
-    char *end;
-    errno = 0;
-    long value = strtol(self->value, &end, 10);
-    if (end == self->value || *end != 0 || strchr(" \t\n\v\f\r+", self->value[0]))
-        return wrong_value(self, "a whole number");
+    if (tt_whole_number(self->value, self->at) == 0)
+        return 0;
     if (errno == ERANGE)
         return wrong_value(self, "a number this machine can hold");
-    *(long *)self->at = value;
-    return 0;
+    return wrong_value(self, "a whole number");
 }
 
 static int set_seconds(const setting_t *self)
@@ -192,17 +204,29 @@ static int set_seconds(const setting_t *self)
     return 0;
 }
 
+static void add_text(tt_texts_t *texts, const char *text)
+{
+    texts->items = tt_realloc(texts->items, (texts->count + 1) * sizeof *texts->items);
+    texts->items[texts->count++] = (char *)(uintptr_t)text;
+}
+
 static int set_multi(const setting_t *self)
 {
-    tt_texts_t *texts = self->at;
-    texts->items = tt_realloc(texts->items, (texts->count + 1) * sizeof *texts->items);
-    texts->items[texts->count++] = self->value;
+    add_text(self->at, self->value);
+    return 0;
+}
+
+static int set_ordered(const setting_t *self)
+{
+    add_text(self->at, self->option->name);
+    add_text(self->at, self->value);
     return 0;
 }
 
 static int (*const setters[])(const setting_t *self) = {
-    [TT_OPTION_FLAG] = set_flag,       [TT_OPTION_TEXT] = set_text,   [TT_OPTION_INT] = set_int,
-    [TT_OPTION_SECONDS] = set_seconds, [TT_OPTION_MULTI] = set_multi,
+    [TT_OPTION_FLAG] = set_flag,   [TT_OPTION_TEXT] = set_text,
+    [TT_OPTION_INT] = set_int,     [TT_OPTION_SECONDS] = set_seconds,
+    [TT_OPTION_MULTI] = set_multi, [TT_OPTION_ORDERED] = set_ordered,
 };
 
 /* ---- parsing */

@@ -29,7 +29,9 @@ typedef enum {
     TT_OPTION_TEXT,    /* const char *: borrowed from argv */
     TT_OPTION_INT,     /* long */
     TT_OPTION_SECONDS, /* double, at least 0; "90", "1.5", "200ms", "10s", "5m", "2h" */
-    TT_OPTION_MULTI    /* tt_texts_t: each occurrence adds one */
+    TT_OPTION_MULTI,   /* tt_texts_t: each occurrence adds one */
+    TT_OPTION_ORDERED  /* tt_texts_t, which several options share: each occurrence adds two, the
+                          option's name and its value, so that their order is known */
 } tt_option_kind_t;
 
 typedef struct {
@@ -55,6 +57,9 @@ void tt_options_help(const tt_option_t *table, FILE *out);
 /* Which of the names a person may have meant by `word`, or NULL when none is close. For all
  * errors about an unknown name. */
 const char *tt_closest(const char *word, const char *const *names, size_t count);
+
+/* Reads a whole number, all of the text. Returns 0 or -1. */
+int tt_whole_number(const char *text, long *number);
 
 /* Reads a duration as TT_OPTION_SECONDS does. Returns 0 or -1. */
 int tt_seconds(const char *text, double *seconds);

@@ -129,7 +129,7 @@ static bool launch(fake_t *self, letter_t *letter)
 
 static int launch_and_wait(const char *wait)
 {
-    cluster_wish_t wish = {.engines = 3, .wait = wait, .timeout_s = 10, .grace_s = 1.5};
+    cluster_wish_t wish = {.group.engines = 3, .wait = wait, .timeout_s = 10, .grace_s = 1.5};
     listen_begin();
     int status = cluster_launch(client, loop, &wish, true, &err);
     listen_end();
@@ -140,13 +140,10 @@ TEST(a_launch_asks_for_what_is_wished)
 {
     static char module[] = "numpy";
     char *modules[] = {module};
-    cluster_wish_t wish = {.engines = 3,
-                           .language = "mock",
-                           .program = "/bin/mock",
+    cluster_wish_t wish = {.group = {3, "mock", "/bin/mock", {modules, 1}},
                            .wait = "1",
                            .timeout_s = 10,
-                           .grace_s = 1.5,
-                           .preload = {modules, 1}};
+                           .grace_s = 1.5};
     fake.on_message = launch;
     open_client();
     assert_int_equal(cluster_launch(client, loop, &wish, false, &err), 0);
@@ -164,7 +161,7 @@ TEST(a_launch_asks_for_what_is_wished)
 
 TEST(a_launch_without_a_number_asks_for_one_engine_per_core)
 {
-    cluster_wish_t wish = {.engines = CLUSTER_PER_CORE, .wait = "0"};
+    cluster_wish_t wish = {.group.engines = CLUSTER_PER_CORE, .wait = "0"};
     fake.on_message = launch;
     open_client();
     assert_true(cluster_cores() >= 1);
@@ -173,6 +170,32 @@ TEST(a_launch_without_a_number_asks_for_one_engine_per_core)
     assert_int_equal(letter->message.as.launch.count, cluster_cores());
     assert_int_equal(letter->message.as.launch.total, 1);
     letter_free(letter);
+}
+
+TEST(groups_are_asked_for_one_after_the_other_each_in_its_language)
+{
+    cluster_group_t *more = tt_alloc(sizeof *more);
+    *more = (cluster_group_t){4, "mock", NULL, {NULL, 0}};
+    cluster_wish_t wish = {.group = {3, "python", "/bin/py", {NULL, 0}},
+                           .more = more,
+                           .more_count = 1,
+                           .wait = "1",
+                           .timeout_s = 10};
+    fake.on_message = launch;
+    open_client();
+    assert_int_equal(cluster_launch(client, loop, &wish, true, &err), 0);
+    for (int i = 0; i < 2; i++) {
+        letter_t *letter = fake_await(&fake, TT_MSG_LAUNCH);
+        const tt_msg_launch_t *asked = &letter->message.as.launch;
+        assert_int_equal(asked->count, i ? 4 : 3);
+        assert_int_equal(asked->total, 1);
+        assert_memory_equal(asked->language.data, i ? "mock" : "python", asked->language.len);
+        assert_int_equal(asked->program.len, i ? 0 : 7);
+        letter_free(letter);
+    }
+    cluster_wish_release(&wish);
+    cluster_wish_release(&wish);
+    assert_int_equal(wish.more_count, 0);
 }
 
 TEST(enough_engines_are_enough)
@@ -227,14 +250,14 @@ TEST(a_cluster_is_told_in_a_line)
     fake_engine(&fake, 2, TT_ENGINE_STARTING, "");
     assert_comes(loop, cluster_count(client, TT_ENGINE_STARTING) == 1);
     assert_summary("2 Python engines (3.11.2, /usr/bin/python3)");
-    tt_message_t message = tt_message(TT_MSG_EVENT, 0);
-    message.as.event.kind = TT_EVENT_ENGINE;
-    message.as.event.engine = 3;
-    message.as.event.state = TT_ENGINE_READY;
-    message.as.event.program = tt_span("/opt/python");
-    fake_send(&fake, &message, NULL);
-    assert_comes(loop, cluster_count(client, TT_ENGINE_READY) == 3);
-    assert_summary("3 engines");
+    fake_engine_of(&fake, 3, "sh", "5.2.15", "/usr/bin/bash");
+    fake_engine_of(&fake, 4, "python", "3.12.1", "/opt/python");
+    fake_engine_of(&fake, 5, "lua", "5.4", "/usr/bin/lua");
+    fake_engine_of(&fake, 6, "sh", "5.2.15", "/usr/bin/bash");
+    assert_comes(loop, cluster_count(client, TT_ENGINE_READY) == 6);
+    assert_summary("2 Python engines (3.11.2, /usr/bin/python3), 2 shell engines (bash "
+                   "5.2.15), 1 Python engine (3.12.1, /opt/python), 1 Lua engine (5.4, "
+                   "/usr/bin/lua)");
 }
 
 /* ---- stopping */
@@ -285,6 +308,7 @@ int main(void)
         ON(a_controller_that_starts_leaves_nothing_open_here),
         ON(a_launch_asks_for_what_is_wished),
         ON(a_launch_without_a_number_asks_for_one_engine_per_core),
+        ON(groups_are_asked_for_one_after_the_other_each_in_its_language),
         ON(enough_engines_are_enough),
         ON(engines_that_cannot_come_are_not_waited_for_and_told_together),
         ON(a_launch_that_is_refused_is_status_3_with_the_reason),

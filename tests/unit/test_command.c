@@ -11,12 +11,13 @@ static pid_t holder; /* holds the cluster's lock, as its controller */
 static int begin(void **unused)
 {
     (void)unused;
-    given = (given_t){.name = "test", .wish = {.engines = CLUSTER_PER_CORE, .timeout_s = 10}};
+    given =
+        (given_t){.name = "test", .wish = {.group.engines = CLUSTER_PER_CORE, .timeout_s = 10}};
     if (scratch_begin() != 0)
         return -1;
     setenv("TUTTI_LIBEXEC_DIR", scratch_dir, 1);
     setenv("TOY_NOTES", scratch_path("notes"), 1);
-    given.wish.program = "/proc/self/exe"; /* for the local engine */
+    given.wish.group.program = "/proc/self/exe"; /* for the local engine */
     loop = command_loop();
     return 0;
 }
@@ -57,6 +58,14 @@ static void start_fake(int engines)
     close(ready[1]);
 }
 
+/* For fake_t: work fails. */
+static bool fail_submit(fake_t *self, letter_t *letter)
+{
+    if (letter->message.type == TT_MSG_SUBMIT)
+        fake_result(self, letter->message.id, 0, TT_STATUS_ERROR, "", "no luck");
+    return false;
+}
+
 /* A command with these operands (one text each, NULL at the end). */
 static int command(int (*run_it)(given_t *, int, char **), const char *one, const char *two)
 {
@@ -93,8 +102,8 @@ TEST(no_option_of_a_command_has_the_name_letter_or_place_of_another)
             for (const tt_option_t *two = row->options; two < one; two++) {
                 assert_string_not_equal(one->name, two->name);
                 assert_false(one->letter && one->letter == two->letter);
-                if (one->offset == two->offset) /* --python is Python's --program */
-                    assert_int_equal(one->offset, offsetof(given_t, wish.program));
+                if (one->offset == two->offset) /* their order is what counts */
+                    assert_int_equal(one->kind, TT_OPTION_ORDERED);
             }
         }
 }
@@ -125,7 +134,7 @@ TEST(operands_that_make_no_sense_are_wrong_use)
     assert_int_equal(command(command_px, "f()", NULL), 2);
     assert_part(said_err, "not both");
     for (int i = -1; i < 1; i++) {
-        given.wish.engines = i;
+        given.wish.group.engines = i;
         assert_int_equal(command(command_start, NULL, NULL), 2);
         assert_part(said_err, "-n takes a number above 0, not ");
     }
@@ -237,6 +246,79 @@ TEST(px_takes_its_code_from_words_or_a_file_and_its_options_along)
     letter_free(letter);
 }
 
+TEST(sh_sends_its_words_as_a_command_of_the_shell)
+{
+    start_fake(2);
+    given.targets = "1";
+    assert_int_equal(command(command_sh, "ls", "-l"), 0);
+    letter_t *letter = fake_await(&fake, TT_MSG_SUBMIT);
+    assert_int_equal(letter->message.as.submit.label.len, 5);
+    assert_memory_equal(letter->message.as.submit.label.data, "ls -l", 5);
+    tt_span_t args = tt_frames_span(&letter->packet.payload, 0);
+    assert_int_equal(args.data[args.len - 1], TT_EXECUTE_SHELL);
+    letter_free(letter);
+    assert_int_equal(command(command_sh, NULL, NULL), 2);
+    assert_err("tutti: sh takes code, - for standard input, or -f FILE\n");
+}
+
+/* The groups of `tutti start WORDS`, as the controller is asked for them. */
+static int start_with(int argc, const char *const *words)
+{
+    char *argv[16] = {(char *)(uintptr_t) "start"};
+    int rest;
+    const command_t *row = commands;
+    for (int i = 0; i < argc; i++)
+        argv[i + 1] = (char *)(uintptr_t)words[i];
+    assert_string_equal(row->name, "start");
+    assert_int_equal(
+        tt_options_parse(row->options, &given, argc + 1, argv, &rest, row->verbatim, &err), 0);
+    int status = command(command_start, NULL, NULL);
+    return status;
+}
+
+TEST(each_n_of_start_begins_a_group_which_the_options_behind_it_belong_to)
+{
+    static const char *const words[] = {"--preload", "numpy", "-n",        "2",  "--lang",
+                                        "python",    "-n",    "3",         "-n", "1",
+                                        "--lang",    "mock",  "--program", "/m"};
+    start_fake(2);
+    assert_int_equal(start_with(14, words), 0);
+    assert_int_equal(given.wish.group.engines, 2);
+    assert_string_equal(given.wish.group.language, "python");
+    assert_int_equal(given.wish.group.preload.count, 1);
+    assert_int_equal(given.wish.more_count, 2);
+    assert_int_equal(given.wish.more[0].engines, 3);
+    assert_null(given.wish.more[0].language);
+    assert_int_equal(given.wish.more[0].preload.count, 0);
+    assert_int_equal(given.wish.more[1].engines, 1);
+    assert_string_equal(given.wish.more[1].program, "/m");
+    cluster_wish_release(&given.wish);
+    tt_texts_release(&given.groups);
+}
+
+TEST(a_group_of_no_engines_is_wrong_use)
+{
+    static const char *const none[] = {"-n", "2", "-n", "0"}, *const word[] = {"-n", "two"};
+    assert_int_equal(start_with(4, none), 2);
+    assert_err("tutti: -n takes a number above 0, not 0\n");
+    cluster_wish_release(&given.wish);
+    tt_texts_release(&given.groups);
+    assert_int_equal(start_with(2, word), 2);
+    assert_err("tutti: start: --engines: 'two' is not a whole number\n");
+    tt_texts_release(&given.groups);
+}
+
+TEST(a_failure_in_the_background_is_the_status_of_the_whole)
+{
+    static char one[] = "%px -t 0 f() &", two[] = "%jobs";
+    static char *lines[] = {one, two, two};
+    start_fake(2);
+    fake.on_message = fail_submit;
+    given.lines = (tt_texts_t){lines, 3};
+    assert_int_equal(command(command_lines, NULL, NULL), 1);
+    assert_part(said_err, "ValueError: no luck");
+}
+
 TEST(px_on_engines_that_are_not_there_is_wrong_use)
 {
     start_fake(2);
@@ -325,6 +407,10 @@ int main(void)
         ON(a_cluster_that_runs_is_not_started_again),
         ON(a_cluster_that_runs_is_listed_for_people_and_programs),
         ON(px_takes_its_code_from_words_or_a_file_and_its_options_along),
+        ON(sh_sends_its_words_as_a_command_of_the_shell),
+        ON(each_n_of_start_begins_a_group_which_the_options_behind_it_belong_to),
+        ON(a_group_of_no_engines_is_wrong_use),
+        ON(a_failure_in_the_background_is_the_status_of_the_whole),
         ON(px_on_engines_that_are_not_there_is_wrong_use),
         ON(run_does_each_line_until_one_fails_and_stops_no_cluster_of_others),
         ON(lines_are_run_in_order_until_one_leaves),

@@ -244,7 +244,8 @@ TEST(a_wished_total_starts_only_what_is_missing)
 {
     far_t host = arrive("host", 0, 4711, (tt_span_t){NULL, 0});
     for (int i = 0; i < 3; i++)
-        hand_engine(&host, (tt_engine_state_t)i); /* starting, ready, restarting */
+        strcpy(hand_engine(&host, (tt_engine_state_t)i)->language,
+               "python"); /* to restarting */
     hand_engine(NULL, TT_ENGINE_LOST);
     hand_engine(&host, TT_ENGINE_FAILED);
     request(&client, 1, 4, true, "local");
@@ -253,6 +254,16 @@ TEST(a_wished_total_starts_only_what_is_missing)
     request(&client, 3, 2, true, "local");
     assert_heard(host, "");
     assert_heard(client, "DONE [0,1,2,4,5]; DONE [0,1,2,4,5]; DONE [0,1,2,4,5]; ");
+}
+
+TEST(engines_of_another_language_do_not_count_for_a_wished_total)
+{
+    far_t host = arrive("host", 0, 4711, (tt_span_t){NULL, 0});
+    strcpy(hand_engine(&host, TT_ENGINE_READY)->language, "sh");
+    request(&client, 1, 1, true, "local");
+    assert_heard(host, "SPAWN [1]; ");
+    request(&client, 2, 1, true, "local");
+    assert_heard(host, "");
 }
 
 /* ---- hosts of an earlier controller */
@@ -510,6 +521,7 @@ int main(void)
         EACH(more_engines_go_to_the_host_that_is_here),
         EACH(a_host_that_nobody_launched_gets_nothing_to_start),
         EACH(a_wished_total_starts_only_what_is_missing),
+        EACH(engines_of_another_language_do_not_count_for_a_wished_total),
         EACH(engines_of_an_earlier_controller_keep_their_numbers),
         EACH(an_engine_of_another_host_cannot_be_claimed),
         EACH(what_a_newer_host_tells_further_of_its_engines_is_ignored),

@@ -11,7 +11,7 @@ typedef struct {
     const char *targets;
     long count;
     double timeout;
-    tt_texts_t lines;
+    tt_texts_t lines, order;
 } given_t;
 
 static const tt_option_t table[] = {
@@ -44,6 +44,7 @@ static int end(void **unused)
 {
     (void)unused;
     tt_texts_release(&given.lines);
+    tt_texts_release(&given.order);
     return 0;
 }
 
@@ -182,6 +183,33 @@ TEST(repeated_options_add_up_or_the_last_one_wins)
     assert_int_equal(given.count, 2);
 }
 
+TEST(options_whose_order_counts_are_kept_in_it_with_their_values)
+{
+    static const tt_option_t two[] = {
+        {'a', "apple", "A", "one of two", TT_OPTION_ORDERED, offsetof(given_t, order)},
+        {'p', "pear", "P", "the other", TT_OPTION_ORDERED, offsetof(given_t, order)},
+        {0},
+    };
+    static const char *const expected[] = {"pear", "1", "apple", "2", "pear", "3"};
+    ARGS(W("--pear=1"), W("-a2"), W("word"), W("-p"), W("3"));
+    assert_int_equal(tt_options_parse(two, &given, argc, argv, &rest, false, &err), 0);
+    assert_int_equal(given.order.count, 6);
+    for (size_t i = 0; i < 6; i++)
+        assert_string_equal(given.order.items[i], expected[i]);
+}
+
+TEST(whole_numbers_are_read_and_nothing_else_is)
+{
+    static const char *const bad[] = {"",    "x",    "1x", " 1",
+                                      "1.5", "0x10", "+1", "99999999999999999999"};
+    long number = 7;
+    assert_int_equal(tt_whole_number("-12", &number), 0);
+    assert_int_equal(number, -12);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(tt_whole_number(bad[i], &number), -1);
+    assert_int_equal(number, -12);
+}
+
 TEST(operands_move_behind_the_options_in_order)
 {
     ARGS(W("one"), W("-n"), W("2"), W("-"), W("--json"), W("three"));
@@ -293,6 +321,8 @@ int main(void)
         EACH(flags_may_share_one_dash_with_an_option_behind),
         EACH(times_have_units),
         EACH(repeated_options_add_up_or_the_last_one_wins),
+        EACH(options_whose_order_counts_are_kept_in_it_with_their_values),
+        EACH(whole_numbers_are_read_and_nothing_else_is),
         EACH(operands_move_behind_the_options_in_order),
         EACH(two_dashes_end_the_options),
         EACH(the_first_operand_can_end_the_options),
