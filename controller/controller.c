@@ -460,12 +460,14 @@ static void on_stop(controller_t *self, peer_t *peer, tt_message_t *message,
 static void on_bye(controller_t *self, peer_t *peer, tt_message_t *message,
                    tt_frames_t *payload)
 {
-    (void)message;
     (void)payload;
     /* A host says it before its parent has swept; the parent's end is what counts. */
+    if (peer->role != PEER_CLIENT)
+        return;
     peer->farewell = !peer->left;
-    if (peer->role == PEER_CLIENT)
-        peers_lost(self, peer, "left");
+    if (message->id)
+        peers_done(peer, message->id, NULL, 0);
+    peers_lost(self, peer, "left");
 }
 
 /* ---- messages of hosts */

@@ -340,7 +340,7 @@ static void own_texts(stored_t *stored, const char *more)
 
 static size_t frames_cost(const tt_frames_t *frames)
 {
-    return tt_frames_bytes(frames) + frames->count * sizeof(zmq_msg_t);
+    return tt_frames_bytes(frames) + frames->cap * sizeof(zmq_msg_t);
 }
 
 /* Takes from the payload what it needs. */
@@ -356,7 +356,8 @@ static void add_result(controller_t *self, kept_job_t *job, const tt_msg_store_t
         stored->fields.dropped_bytes += written->dropped_bytes;
         free_written(self, job, written);
     }
-    stored->bytes = sizeof *stored + ENTRY + 2 * TEXT_MAX;
+    stored->bytes =
+        sizeof *stored + ENTRY + cut_text(fields->cause).len + cut_text(fields->host).len;
     if (self->kept.bytes + stored->bytes + frames_cost(&stored->frames) > KEPT_BODIES_CAP) {
         if (tt_frames_bytes(&stored->frames) > 0)
             more = "its value and output were dropped: what is left behind has 256 MiB at most";
@@ -364,7 +365,7 @@ static void add_result(controller_t *self, kept_job_t *job, const tt_msg_store_t
         stored->fields.dropped_bytes += tt_frames_span(&stored->frames, 2).len;
         tt_frames_release(&stored->frames);
     }
-    stored->bytes += frames_cost(&stored->frames);
+    stored->bytes += strlen(more) + frames_cost(&stored->frames);
     if (self->kept.bytes + stored->bytes > KEPT_CAP) {
         self->kept.forgotten++;
         tt_frames_release(&stored->frames);

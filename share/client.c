@@ -64,7 +64,8 @@ struct tt_client {
     uint64_t submissions;
     pending_t *pending; /* at most one: requests wait in turn */
     bool connected;     /* registered or failed: ends the wait of open */
-    bool leaving;       /* results are given back, not told */
+    bool keeps;         /* has kept jobs, or adopted some */
+    bool leaving;       /* nothing is told any more; results of kept jobs are given back */
     size_t given_back;
     const tt_adopt_handlers_t *adopt;
     void *adopt_arg;
@@ -166,7 +167,7 @@ static void on_controller_end(void *arg, int fd, uint32_t events)
 static void give_back(tt_client_t *self, uint64_t keep, uint32_t index,
                       const tt_result_t *result)
 {
-    if (keep == 0)
+    if (keep == 0 || !self->keeps)
         return;
     tt_client_store(self, keep, index, result);
     self->given_back++;
@@ -256,7 +257,7 @@ static void on_output(tt_client_t *self, tt_message_t *message, tt_packet_t *pac
     tt_span_t bytes = tt_frames_span(&packet->payload, 0), none = {NULL, 0};
     tt_job_t *job = message->id ? tt_map_get(&self->jobs, message->id) : NULL;
     int engine = (int)output->engine, stream = output->stream == 2 ? 2 : 1;
-    if (job && self->leaving && job->keep) {
+    if (job && self->leaving && self->keeps && job->keep) {
         tt_client_store_output(self, job->keep, job->index, job->balanced ? -1 : engine,
                                stream == 1 ? bytes : none, stream == 2 ? bytes : none);
         self->given_back++;
@@ -368,6 +369,7 @@ static int adopt_job(tt_client_t *self, tt_span_t bytes)
         tt_read_uint(&reader, &keep) != 0 || tt_read_bin(&reader, &meta) != 0 ||
         tt_read_array(&reader, &count) != 0)
         return -1;
+    self->keeps = true;
     if (self->adopt->job)
         self->adopt->job(self->adopt_arg, keep, meta);
     for (size_t i = 0; i < count; i++)
@@ -509,10 +511,29 @@ static void close_within(tt_client_t **self_p, int linger_ms)
     *self_p = NULL;
 }
 
+/* The end of our process may be seen before our last messages are read. So who has kept jobs
+ * waits for the answer: else they would be left behind. */
+static void say_goodbye(tt_client_t *self)
+{
+    tt_message_t bye = tt_message(TT_MSG_BYE, 0), answer;
+    tt_packet_t reply;
+    tt_error_t err;
+    self->leaving = true;
+    self->keeps = false;
+    if (tt_client_request(self, &bye, CLOSE_MS, &answer, &reply, &err) == 0) {
+        self->registered = false;
+        tt_packet_release(&reply);
+    }
+}
+
 void tt_client_close(tt_client_t **self_p)
 {
-    if (*self_p)
-        close_within(self_p, CLOSE_MS);
+    tt_client_t *self = *self_p;
+    if (self == NULL)
+        return;
+    if (self->keeps && !self->failed)
+        say_goodbye(self);
+    close_within(self_p, CLOSE_MS);
 }
 
 bool tt_client_alive(const tt_client_t *self)
@@ -685,6 +706,7 @@ void tt_client_send(tt_client_t *self, tt_message_t *message)
 void tt_client_keep(tt_client_t *self, uint64_t keep, tt_span_t meta)
 {
     tt_message_t message = tt_message(TT_MSG_KEEP, 0);
+    self->keeps = true;
     message.as.keep.keep = keep;
     message.as.keep.meta = meta;
     tt_outbox_send(self->outbox, &message, NULL);

@@ -34,7 +34,8 @@ typedef struct {
 tt_client_t *tt_client_open(tt_loop_t *loop, const tt_rundir_t *dir, const char *program,
                             const tt_client_handlers_t *handlers, void *arg, int timeout_ms,
                             tt_error_t *err);
-/* Says goodbye and closes. Outstanding jobs are forgotten; their handlers are not called. */
+/* Says goodbye and closes. Outstanding jobs are forgotten; their handlers are not called. A
+ * client that has kept jobs runs the loop until the controller has heard it, 0.5 s at most. */
 void tt_client_close(tt_client_t **self_p);
 
 /* False once the controller is gone. */
@@ -112,7 +113,8 @@ void tt_client_store_output(tt_client_t *self, uint64_t keep, uint32_t index, in
 
 /* Closes, and leaves what is kept behind; what is not kept ends as with tt_client_close. Runs
  * the loop for 2 s at most, until the controller has got everything. Results and output that
- * come meanwhile are given back by themselves; no handler is called any more. */
+ * come meanwhile are given back by themselves; no handler is called any more. Not from within
+ * tt_client_request or tt_client_adopt: a signal that comes meanwhile is for their caller. */
 void tt_client_leave(tt_client_t **self_p);
 
 /* A submission of another client that has not ended. */

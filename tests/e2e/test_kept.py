@@ -237,8 +237,8 @@ def test_goodbye_leaves_nothing_and_leave_leaves_what_is_kept(cluster):
             waits = peer.submit([0], "2", keep=1, index=1)
             cluster.wait_file("go.started")
             peer.send(goodbye, 5)
+            peer.expect("DONE", id=5)
             if goodbye == "LEAVE":
-                peer.expect("DONE", id=5)
                 peer.send("SUBMIT", waits + 1, b"\x90", op=1, engines=[0])
                 assert "after LEAVE" in peer.expect("ERROR", id=waits + 1).fields["text"]
                 assert left(cluster)["jobs"] == 0, "it may still give back"

@@ -194,6 +194,27 @@ static void send_output(uint64_t id, int engine, uint64_t stream, const char *te
     fake_send(&fake, &message, &frames);
 }
 
+static void send_store(fake_t *self, uint64_t keep, uint64_t index, const char *body)
+{
+    tt_message_t message = tt_message(TT_MSG_STORE, 0);
+    tt_frames_t frames;
+    tt_frames_init(&frames);
+    tt_frames_copy(&frames, body, strlen(body));
+    message.as.store.keep = keep;
+    message.as.store.index = index;
+    message.as.store.engine = 4;
+    fake_send(self, &message, &frames);
+}
+
+/* All that the client has sent has come, and neither a STORE nor a second BYE. */
+static void await_nothing_more(void)
+{
+    bool never = false;
+    tt_loop_run_until(loop, &never, 20);
+    assert_null(fake_take(&fake, TT_MSG_STORE));
+    assert_null(fake_take(&fake, TT_MSG_BYE));
+}
+
 static uint64_t ids[4]; /* of submissions, for what the controller says while it is left */
 
 /* What was under way comes before the answer, the first time. */
@@ -267,6 +288,30 @@ TEST(a_controller_that_dies_while_it_is_left_ends_it_and_calls_nobody)
     waitpid(fake.pid, NULL, 0);
 }
 
+static bool answer_bye(fake_t *self, letter_t *letter)
+{
+    if (letter->message.type != TT_MSG_BYE)
+        return false;
+    self->count++;
+    send_output(ids[0], 1, 2, "late");
+    fake_result(self, ids[0], 1, TT_STATUS_CANCELLED, "", "");
+    send_store(self, 7, 1, "old");
+    fake_answer(self, TT_MSG_DONE, letter->message.id);
+    return true;
+}
+
+TEST(who_has_kept_jobs_and_closes_waits_until_that_was_heard_and_gives_nothing_back)
+{
+    tt_client_keep(client, 7, tt_span("meta"));
+    ids[0] = tt_job_id(submit("a", 7, 0, true));
+    fake.on_message = answer_bye;
+    tt_client_close(&client);
+    assert_null(client);
+    assert_told("");
+    assert_int_equal(fake.count, 1);
+    await_nothing_more();
+}
+
 /* ---- adopting */
 
 static tt_job_t *adopted[4];
@@ -310,18 +355,6 @@ static void add_frame(tt_frames_t *frames, const char *bytes, size_t len)
 }
 
 #define JOB(frames, bytes) add_frame(frames, bytes, sizeof(bytes) - 1)
-
-static void send_store(fake_t *self, uint64_t keep, uint64_t index, const char *body)
-{
-    tt_message_t message = tt_message(TT_MSG_STORE, 0);
-    tt_frames_t frames;
-    tt_frames_init(&frames);
-    tt_frames_copy(&frames, body, strlen(body));
-    message.as.store.keep = keep;
-    message.as.store.index = index;
-    message.as.store.engine = 4;
-    fake_send(self, &message, &frames);
-}
 
 static bool answer_adopt(fake_t *self, letter_t *letter)
 {
@@ -437,6 +470,7 @@ int main(void)
         EACH(who_leaves_gives_back_what_comes_meanwhile_and_hears_no_more),
         EACH(who_leaves_waits_no_longer_than_it_must),
         EACH(a_controller_that_dies_while_it_is_left_ends_it_and_calls_nobody),
+        EACH(who_has_kept_jobs_and_closes_waits_until_that_was_heard_and_gives_nothing_back),
         EACH(what_was_left_behind_is_told_in_order_and_its_tasks_are_as_any_other),
         EACH(jobs_that_make_no_sense_are_passed_over),
         EACH(a_refusal_and_silence_are_told),
