@@ -53,7 +53,9 @@ static int show(session_t *session, const job_t *job, const char *name)
             fold_add(fold, answers[i].engine, answers[i].host,
                      text.data ? text : tt_span(unknown));
     }
-    render_style_t style = {{job->number, count, false, false}, count, session->colour};
+    render_style_t style = {.label = {.job = job->number, .total = count},
+                            .engines = count,
+                            .colour = session->colour};
     size_t failed = render_failures(answers, count, &style, &err);
     const fold_group_t *groups = fold_groups(fold, &group_count);
     int status = failed > 0;
