@@ -39,6 +39,8 @@ def serve(runtime, mode="engine"):
     `mode`: "engine"; "local", the prompt's own engine on the descriptors 0-2 that it has; or
     "terminal", the same at a prompt that lends it the terminal (terminal.py)."""
     local = mode != "engine"
+    # A script's `tutti ... &` has it ignored, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if runtime is None:
         from . import pure
 

@@ -132,11 +132,19 @@ def _read(pipe, interrupts, patient):
 def _wait(child, interrupts, patient):
     """The child's status as subprocess gives it, None when an interrupt gives it up."""
     while not interrupts.since or patient:
-        if interrupts.wait(os.waitid, os.P_PID, child.pid, os.WEXITED | os.WNOWAIT):
+        if interrupts.wait(_ended, child.pid):
             return child.wait()
     while child.poll() is None and interrupts.left():
         time.sleep(_PAUSE_S)
     return child.returncode
+
+
+def _ended(pid):
+    """Waits until the child has ended, and leaves its status to be asked again."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    except ChildProcessError:  # reaped already: SIGCHLD is ignored
+        return True
 
 
 def describe(status):

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import harness
 from harness import (ANSWER, ASK, CHECK, COMPLETE, ERROR, EXECUTE, GET, INSPECT, INTERRUPTED, OK,
                      REFUSED, RESET, SET, SYNC, codec, pack)
 
@@ -466,6 +467,14 @@ def test_an_interrupt_ends_sleep_loop_and_subprocess_and_keeps_the_state(compile
                 assert result.error["type"] == "KeyboardInterrupt"
                 assert result.error["line"] >= 1
             assert engine.execute("kept").text in ("1", "2")
+
+
+def test_an_engine_that_was_started_with_interrupts_ignored_takes_them(compiled):
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *compiled.command]
+    with harness.Runtime(command, env=compiled.env) as engine:
+        seq = engine.task(EXECUTE, ["print('on', flush=True)\nwhile True: pass", "<c>", 0])
+        engine.wait_output(b"on\n")
+        assert engine.interrupt_until_result(seq).status == INTERRUPTED
 
 
 def test_code_that_catches_the_interrupt_goes_on(compiled):
