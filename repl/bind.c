@@ -146,6 +146,8 @@ int session_bind_job(session_t *self, job_t *job)
 int session_show_job(session_t *self, job_t *job)
 {
     int status = assign(self, job, "__tutti_value__");
-    return status ? status
-                  : session_show_value(self, job->number, "globals().pop('__tutti_value__')");
+    const char *code = strcmp(self->language, "sh") == 0
+                           ? "printf '%s\\n' \"${__tutti_value__[@]}\"; unset __tutti_value__"
+                           : "globals().pop('__tutti_value__')";
+    return status ? status : session_show_value(self, job->number, code);
 }

@@ -71,7 +71,8 @@ static bool defined_here(session_t *self, const char *name)
 static char *add_hints(session_t *self, answer_t *answers, size_t count)
 {
     char *name = NULL, *hint = NULL;
-    for (size_t i = 0; i < count && self->local; i++) {
+    bool python = strcmp(self->language, "python") == 0;
+    for (size_t i = 0; i < count && self->local && python; i++) {
         char *missing = missing_name(&answers[i]);
         if (missing && name == NULL) {
             name = tt_strdup(missing);

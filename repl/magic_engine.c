@@ -166,29 +166,75 @@ static int wait_restarted(session_t *session, const int *ids, size_t count, cons
     return 0;
 }
 
-int magic_restart(session_t *session, const magic_call_t *call)
+/* Kills the processes of engines, which are started again; waits for them if `name` is to say
+ * when. */
+static int restart(session_t *session, const char *name, const int *ids, size_t count,
+                   bool wait)
 {
-    int *ids, status = 0;
-    size_t count, known;
+    size_t known;
     tt_message_t message = tt_message(TT_MSG_ACTION, 0);
     message.as.action.action = TT_ACTION_RESTART;
-    if (set_of(call))
-        status = session_targets(session, set_of(call), NULL, &ids, &count, NULL);
-    else
-        ids = all_engines(session, &count);
-    if (status != 0)
-        return status;
     const tt_engine_t *engines = tt_client_engines(session->client, &known);
     int *pids = tt_alloc((count + 1) * sizeof *pids);
     for (size_t i = 0; i < count; i++)
         for (size_t e = 0; e < known; e++)
             if (engines[e].id == ids[i])
                 pids[i] = engines[e].pid;
-    status = request(session, "%restart", &message, &message.as.action.engines, ids, count);
-    if (status == 0)
+    int status = request(session, name, &message, &message.as.action.engines, ids, count);
+    if (status == 0 && wait)
         status = wait_restarted(session, ids, count, pids);
-    free(ids);
     free(pids);
+    return status;
+}
+
+int magic_restart(session_t *session, const magic_call_t *call)
+{
+    int *ids, status = 0;
+    size_t count;
+    if (set_of(call))
+        status = session_targets(session, set_of(call), NULL, &ids, &count, NULL);
+    else
+        ids = all_engines(session, &count);
+    if (status != 0)
+        return status;
+    status = restart(session, "%restart", ids, count, true);
+    free(ids);
+    return status;
+}
+
+/* The engines that still run the job that was interrupted last. Of a map the client knows only
+ * who has answered, so these are all that may have its items. */
+static int *still_running(const session_t *session, size_t *count)
+{
+    const job_t *last = NULL;
+    *count = 0;
+    for (const job_t *job = session->jobs; job; job = job->next)
+        if (job->cancelled && !job->done)
+            last = job;
+    if (last == NULL)
+        return NULL;
+    int *ids = tt_alloc((last->part_count + 1) * sizeof *ids);
+    for (size_t i = 0; i < last->part_count; i++)
+        if (!last->parts[i].done && last->parts[i].engine >= 0)
+            ids[(*count)++] = last->parts[i].engine;
+    return ids;
+}
+
+int magic_kill(session_t *session, const magic_call_t *call)
+{
+    int *ids = NULL, status = 0;
+    size_t count = 0;
+    if (set_of(call))
+        status = session_targets(session, set_of(call), NULL, &ids, &count, NULL);
+    else
+        ids = still_running(session, &count);
+    if (status == 0 && count == 0)
+        status = session_complain(session, "%kill", 2,
+                                  "no job was interrupted and runs on; name engines, as in "
+                                  "%%kill 0-3");
+    if (status == 0)
+        status = restart(session, "%kill", ids, count, false);
+    free(ids);
     return status;
 }
 

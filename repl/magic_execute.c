@@ -176,13 +176,30 @@ static void take_names(job_t *job, const statement_t *statement)
         job->names[i] = tt_strdup(statement->names[i]);
 }
 
+/* `[6] running on 0-3`; of a map nobody knows where. */
+static void tell_running(const job_t *job)
+{
+    tt_buf_t who;
+    tt_buf_init(&who);
+    fold_member_t *members = tt_alloc((job->engine_count + 1) * sizeof *members);
+    for (size_t i = 0; i < job->engine_count; i++)
+        members[i].id = job->engines[i];
+    if (!job->map)
+        label_names(&who, members, job->engine_count,
+                    &(label_style_t){.total = job->engine_count});
+    fprintf(stderr, "[%d] running%s%s\n", job->number, who.len > 0 ? " on " : "",
+            tt_buf_text(&who));
+    free(members);
+    tt_buf_release(&who);
+}
+
 int magic_start_job(session_t *session, const magic_call_t *call, job_t *job)
 {
     take_names(job, call->statement);
     job->background |= call->statement->background || words_has(&call->words, "noblock");
     session_add_job(session, job);
     if (job->background) {
-        fprintf(stderr, "[%d] running\n", job->number);
+        tell_running(job);
         return session_bind_handle(session, job);
     }
     if (!session_wait(session, job, -1)) {

@@ -21,6 +21,8 @@ static const tt_option_t top_options[] = {
      offsetof(top_t, given.wish.group.engines)},
     {0, "python", "PATH", "their Python, and the local one", TT_OPTION_TEXT,
      offsetof(top_t, given.wish.group.program)},
+    {0, "lang", "LANG", "the language of plain lines, and of engines that are started (python)",
+     TT_OPTION_TEXT, offsetof(top_t, given.wish.group.language)},
     {0, "name", "NAME", "the cluster (default)", TT_OPTION_TEXT, offsetof(top_t, given.name)},
     {0, "json", NULL, "results as JSON lines", TT_OPTION_FLAG, offsetof(top_t, given.json)},
     {'h', "help", NULL, "this help", TT_OPTION_FLAG, offsetof(top_t, given.help)},

@@ -43,6 +43,8 @@ int stage_open(stage_t *self, given_t *given, bool may_start,
         return command_complain(3, "%s", err.text);
     session_init(&self->session, command_loop(), &self->dir, client);
     self->session.json = given->json;
+    if (given->wish.group.language)
+        self->session.language = given->wish.group.language;
     self->session.python = given->wish.group.program ? given->wish.group.program : "";
     command_set_session(&self->session);
     if (!self->own)

@@ -68,7 +68,7 @@ TEST(px_in_the_background_is_shown_before_the_statement_after_its_end)
 {
     assert_int_equal(run("%px --noblock f()"), 0);
     assert_out("");
-    assert_err("[1] running\n");
+    assert_err("[1] running on 0-1\n");
     letter_t *letter = fake_await(&fake, TT_MSG_SUBMIT);
     for (int i = 0; i < 2; i++)
         fake_result(&fake, letter->message.id, i, TT_STATUS_OK, "", "same");
@@ -282,7 +282,7 @@ TEST(pxconfig_sets_what_holds_for_every_px)
     assert_out("%pxconfig --targets 1 --noblock --verbose --timeout 3 --progress-after -1\n");
     assert_int_equal(run("%px f()"), 0);
     assert_part(said_err, "Parallel execution on engine(s): 1\n[");
-    assert_part(said_err, "] running\n");
+    assert_part(said_err, "] running on 1\n");
     letter_t *letter = fake_await(&fake, TT_MSG_SUBMIT);
     assert_int_equal(letter->message.as.submit.timeout_ms, 3000);
     letter_free(letter);
