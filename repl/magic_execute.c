@@ -13,15 +13,39 @@
 
 /* ---- which engines */
 
+/* Whether the set names engines. */
+static bool is_set(const session_t *session, const char *set)
+{
+    int *ids;
+    size_t count;
+    if (session_find_targets(session, set, &ids, &count) != 0)
+        return false;
+    free(ids);
+    return true;
+}
+
+/* `@sh: CODE` is `@@sh: CODE` where no host has that name. The caller's to free. */
+static char *set_of_line(const session_t *session, const char *set)
+{
+    char *label = tt_printf("@%s", set);
+    if (!is_set(session, set) && is_set(session, label))
+        return label;
+    free(label);
+    return tt_strdup(set);
+}
+
 int magic_get_targets(session_t *session, const magic_call_t *call, magic_targets_t *targets)
 {
     const char *set = words_value(&call->words, "targets");
     const char *exclude = words_value(&call->words, "exclude");
+    char *own = NULL;
     if (call->statement->targets)
-        set = call->statement->targets;
+        set = own = set_of_line(session, call->statement->targets);
     *targets = (magic_targets_t){.bare = set == NULL && strcmp(session->targets, "all") == 0};
-    return session_targets(session, set, exclude, &targets->ids, &targets->count,
-                           &targets->scalar);
+    int status = session_targets(session, set, exclude, &targets->ids, &targets->count,
+                                 &targets->scalar);
+    free(own);
+    return status;
 }
 
 void magic_free_targets(magic_targets_t *self)

@@ -19,13 +19,13 @@ static tt_span_t text_of(const answer_t *answer)
 }
 
 /* Equal texts once; labels only when there are several. */
-static void show_texts(const fold_group_t *groups, size_t count, size_t total, tt_buf_t *out)
+static void show_texts(const fold_group_t *groups, size_t count, const label_style_t *style,
+                       tt_buf_t *out)
 {
-    label_style_t style = {.total = total};
     for (size_t i = 0; i < count; i++) {
         if (count > 1) {
             tt_buf_printf(out, "[");
-            label_names(out, groups[i].members, groups[i].count, &style);
+            label_names(out, groups[i].members, groups[i].count, style);
             tt_buf_printf(out, "]\n");
         }
         tt_buf_append(out, groups[i].text.data, groups[i].text.len);
@@ -53,14 +53,13 @@ static int show(session_t *session, const job_t *job, const char *name)
             fold_add(fold, answers[i].engine, answers[i].host,
                      text.data ? text : tt_span(unknown));
     }
-    render_style_t style = {.label = {.job = job->number, .total = count},
-                            .engines = count,
-                            .colour = session->colour};
+    render_style_t style;
+    session_style(session, job, &style);
     size_t failed = render_failures(answers, count, &style, &err);
     const fold_group_t *groups = fold_groups(fold, &group_count);
     int status = failed > 0;
     if (known > 0)
-        show_texts(groups, group_count, count, &out);
+        show_texts(groups, group_count, &style.label, &out);
     else if (failed == 0)
         status = session_complain(session, NULL, 1, "%s", unknown);
     screen_write(1, (tt_span_t){out.data, out.len});

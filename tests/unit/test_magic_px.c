@@ -115,7 +115,7 @@ TEST(px_before_what_is_for_the_prompt_says_so)
 {
     assert_wrong("%px %push x", "%px: %push is for the prompt: type it without %px");
     assert_wrong("%px %nosuch", "%px: engines have no %nosuch; they have %time, %timeit, %run, "
-                                "%cd, %pwd, %who, %whos, %reset");
+                                "%cd, %pwd, %env, %who, %whos, %reset");
     assert_wrong("%px @0: f()",
                  "%px: has its targets already: '@0:' stands alone, without %px");
     assert_wrong("%px %%time", "%px: takes one line; for '%%time' open a cell with %%px");
@@ -229,6 +229,10 @@ TEST(targets_that_somebody_named_are_meant_whatever_they_speak)
     fake.on_message = answer_submit;
     add_shells();
     static const char *const lines[] = {"%px -t all f()", "@all: f()", "%sh ls", "%px !ls"};
+    assert_int_equal(run("@sh: ls\n@@sh: ls"), 0); /* a language where no host has the name */
+    asked(TT_RT_EXECUTE, 2);
+    asked(TT_RT_EXECUTE, 2);
+    session.number = 0;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         assert_int_equal(run(lines[i]), 0);
         asked(TT_RT_EXECUTE, 4);
