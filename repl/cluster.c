@@ -278,7 +278,8 @@ static void tell_kind(tt_buf_t *out, const tt_engine_t *engine, size_t count)
             continue;
         tt_buf_printf(out, "%zu %s engine%s (", count, kinds[i].name, count == 1 ? "" : "s");
         if (kinds[i].by_program)
-            tt_buf_printf(out, "%s %s)", slash ? slash + 1 : engine->program, engine->version);
+            tt_buf_printf(out, "%s %.*s)", slash ? slash + 1 : engine->program,
+                          (int)strcspn(engine->version, "("), engine->version);
         else
             tt_buf_printf(out, "%s, %s)", engine->version, engine->program);
         return;

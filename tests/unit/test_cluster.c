@@ -250,10 +250,10 @@ TEST(a_cluster_is_told_in_a_line)
     fake_engine(&fake, 2, TT_ENGINE_STARTING, "");
     assert_comes(loop, cluster_count(client, TT_ENGINE_STARTING) == 1);
     assert_summary("2 Python engines (3.11.2, /usr/bin/python3)");
-    fake_engine_of(&fake, 3, "sh", "5.2.15", "/usr/bin/bash");
+    fake_engine_of(&fake, 3, "sh", "5.2.15(1)-release", "/usr/bin/bash");
     fake_engine_of(&fake, 4, "python", "3.12.1", "/opt/python");
     fake_engine_of(&fake, 5, "lua", "5.4", "/usr/bin/lua");
-    fake_engine_of(&fake, 6, "sh", "5.2.15", "/usr/bin/bash");
+    fake_engine_of(&fake, 6, "sh", "5.2.15(1)-release", "/usr/bin/bash");
     assert_comes(loop, cluster_count(client, TT_ENGINE_READY) == 6);
     assert_summary("2 Python engines (3.11.2, /usr/bin/python3), 2 shell engines (bash "
                    "5.2.15), 1 Python engine (3.12.1, /opt/python), 1 Lua engine (5.4, "
