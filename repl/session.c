@@ -188,6 +188,7 @@ void session_interrupt(session_t *self)
         self->interrupts = 2;
     else if (self->interrupts++ == 0)
         session_cancel_job(self, self->waiting);
+    tt_loop_stop(self->loop); /* the wait looks at once */
 }
 
 void session_give_up(session_t *self)
@@ -195,6 +196,7 @@ void session_give_up(session_t *self)
     self->given_up = true;
     if (self->local)
         local_give_up(self->local);
+    tt_loop_stop(self->loop);
 }
 
 bool session_wait(session_t *self, job_t *job, int64_t limit_ms)
