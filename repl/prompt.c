@@ -23,6 +23,7 @@ static struct {
     const prompt_wish_t *wish;
     char *line;   /* that was entered last; NULL at the end of input */
     bool entered; /* reading has ended: by a line, Ctrl-D, Ctrl-C, or a signal that ends us */
+    bool reading; /* an entry: it is typed, or being looked at whether it is whole */
     bool dropped; /* by Ctrl-C */
     int hung_up;  /* the signal that ends us, 0 */
 } prompt;
@@ -52,11 +53,15 @@ static void on_complete(void *arg, const char *text, size_t cursor, line_choices
 
 bool prompt_interrupt(void)
 {
-    if (!line_editing())
+    if (!line_editing() && !prompt.reading)
         return false;
-    line_drop();
+    if (line_editing())
+        line_drop();
+    else
+        screen_write(2, tt_span("\n")); /* behind the ^C that the terminal shows */
     prompt.dropped = true;
     wake();
+    tt_loop_stop(prompt.session->loop); /* what looks whether the line is whole ends */
     return true;
 }
 
@@ -223,8 +228,8 @@ static bool goes_on(tt_buf_t *entry, unsigned *indent)
     return ends_in_backslash(entry) || code_goes_on(entry, indent);
 }
 
-/* Reads an entry into `entry`. */
-static got_t read_entry(tt_buf_t *entry)
+/* Reads lines into `entry` until it is whole. */
+static got_t read_lines(tt_buf_t *entry)
 {
     char blanks[INDENT_MAX + 1];
     unsigned indent = 0;
@@ -233,7 +238,9 @@ static got_t read_entry(tt_buf_t *entry)
     while (got == GOT_LINE) {
         tt_buf_append(entry, prompt.line, strlen(prompt.line));
         if (is_blank((const char *)entry->data, entry->len) || !goes_on(entry, &indent))
-            return GOT_LINE;
+            return prompt.dropped ? GOT_DROPPED : GOT_LINE;
+        if (prompt.dropped)
+            return GOT_DROPPED;
         tt_buf_append(entry, "\n", 1);
         indent = is_pasting() ? 0 : indent < INDENT_MAX ? indent : INDENT_MAX;
         memset(blanks, ' ', indent);
@@ -242,6 +249,14 @@ static got_t read_entry(tt_buf_t *entry)
         if (got == GOT_END && prompt.hung_up == 0)
             got = GOT_DROPPED; /* Ctrl-D within an entry */
     }
+    return got;
+}
+
+static got_t read_entry(tt_buf_t *entry)
+{
+    prompt.reading = true;
+    got_t got = read_lines(entry);
+    prompt.reading = false;
     return got;
 }
 

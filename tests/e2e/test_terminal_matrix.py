@@ -124,6 +124,20 @@ def test_ctrl_c_while_typing_drops_the_line_and_only_that(cluster):
         assert shell.value("'f' in globals()") == "False"
 
 
+def test_ctrl_c_drops_a_line_that_is_still_looked_at(cluster):
+    """A thread keeps the engine from answering whether the line is whole."""
+    with prompt_in_shell(cluster) as shell:
+        shell.run("import ctypes, os, threading")
+        mark = shell.mark()
+        shell.run("threading.Thread(target=lambda: (os.write(2, b'held\\n'), "
+                  "ctypes.PyDLL(None).sleep(3))).start()")
+        shell.wait(lambda: "held" in shell.since(mark))
+        shell.enter("late = 1")
+        shell.send(CTRL_C)
+        shell.wait_prompt(shell.number)
+        assert shell.value("'late' in globals()") == "False"
+
+
 def test_ctrl_c_in_px_interrupts_all_targets_and_their_names_stay(cluster):
     with prompt_in_shell(cluster) as shell, Pipe(cluster) as pipe:
         shell.run("%px import os, time; at = os.open('at', os.O_WRONLY); k = 3")
@@ -262,9 +276,9 @@ def test_programs_of_the_prompt_see_the_terminals_size(cluster):
         for columns in (100, 77, 100):
             shell.resize(24, columns)
             assert shell.value("os.get_terminal_size().columns") == str(columns)
-        mark = runs(shell, "import signal, time; signal.signal(signal.SIGWINCH, lambda *_: "
-                           "print('si''ze', os.get_terminal_size().columns)); print('he''re', "
-                           "flush=True); time.sleep(600)")
+        shell.run("import signal, time; signal.signal(signal.SIGWINCH, lambda *_: os.write(1, "
+                  "b'size %d\\n' % os.get_terminal_size().columns));")
+        mark = runs(shell, f"{SHOW}; time.sleep(600)")
         shell.resize(24, 90)
         shell.wait(lambda: "size 90" in shell.since(mark))
         number = shell.number
