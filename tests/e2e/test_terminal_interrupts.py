@@ -1,5 +1,5 @@
-"""Ctrl-C at the real prompt, more than a thousand times: whatever the engines do, exactly the command
-it was pressed for ends, and the next one is whole. How long each took is printed, not judged."""
+"""Ctrl-C at the real prompt, more than a thousand times: whatever the engines do, exactly the
+command it was pressed for ends, and the next one is whole. How long each took is printed."""
 
 import contextlib
 import os
@@ -12,9 +12,9 @@ import pytest
 from .harness import SLOW
 from .terminal import CTRL_C, ENTER, Pipe, Prompt
 
-ROUNDS = 60       # of each kind of work on each set of targets
-AGAIN_S = 3       # then a person presses once more (a signal between a check and a call that blocks)
-SLOW_S = 1.0      # counted
+ROUNDS = 60   # of each kind of work on each set of targets
+AGAIN_S = 3   # then a person presses once more: a signal may fall before a call that blocks
+SLOW_S = 1.0  # counted
 
 PYTHON = r"""
 import ctypes, os, signal, subprocess, threading, time
