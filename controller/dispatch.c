@@ -225,23 +225,41 @@ void dispatch_engine_stopped(controller_t *self, engine_t *engine)
             recall(part);
 }
 
-/* An engine idles while others have work that has not started: asks some of it back. */
-static void recall_for(controller_t *self, engine_t *idle)
+/* The last part of a busy engine that may not have started and that the idle one may do. */
+static part_t *spare_part(const engine_t *busy, const engine_t *idle)
 {
-    engine_t *busiest = NULL;
-    for (size_t i = 0; i < self->registry.count; i++) {
-        engine_t *engine = self->registry.engines[i];
-        if (engine->sent.count > 1 && (!busiest || engine->sent.count > busiest->sent.count))
-            busiest = engine;
-    }
-    part_t *part = busiest && !idle->recalling ? busiest->sent.last : NULL;
+    part_t *part = busy->sent.last;
     while (part &&
            (part->recalled || !part->task->balanced || !task_allows(part->task, idle->id)))
         part = part->prev;
-    if (part == NULL || part == busiest->sent.first)
-        return;
+    return part == busy->sent.first ? NULL : part;
+}
+
+static bool idles(const engine_t *engine)
+{
+    return engine->sent.count == 0 && engine->state == TT_ENGINE_READY && engine->host &&
+           !engine->recalling;
+}
+
+/* An engine idles while others have work that has not started: asks some of it back. Returns
+ * whether there was any. */
+static bool recall_for(controller_t *self, engine_t *idle)
+{
+    part_t *part = NULL;
+    size_t most = 1;
+    for (size_t i = 0; i < self->registry.count; i++) {
+        const engine_t *engine = self->registry.engines[i];
+        part_t *spare = engine->sent.count > most ? spare_part(engine, idle) : NULL;
+        if (spare == NULL)
+            continue;
+        part = spare;
+        most = engine->sent.count;
+    }
+    if (part == NULL)
+        return false;
     idle->recalling = true;
     recall(part);
+    return true;
 }
 
 static void send_balanced(controller_t *self)
@@ -258,7 +276,7 @@ void dispatch_engine_free(controller_t *self, engine_t *engine)
     send_direct(self, engine);
     if (balanced_count(self->balanced) > 0)
         send_balanced(self);
-    else if (engine->sent.count == 0 && engine->state == TT_ENGINE_READY && engine->host)
+    else if (idles(engine))
         recall_for(self, engine);
 }
 
@@ -609,6 +627,10 @@ void dispatch_returned(controller_t *self, const peer_t *host, const tt_message_
     }
     free(ids);
     send_balanced(self);
+    /* It had started already: other engines may have some that have not. */
+    for (size_t i = 0; balanced_count(self->balanced) == 0 && i < self->registry.count; i++)
+        if (idles(self->registry.engines[i]) && !recall_for(self, self->registry.engines[i]))
+            break;
 }
 
 static void end_queue(controller_t *self, engine_t *engine, const char *cause)

@@ -68,6 +68,8 @@ static void close_process(engine_t *self)
     self->blob_count = 0;
     self->pid = 0;
     self->seq = 0;
+    self->revoked = 0;
+    self->doubt = 0;
     self->sync_due = false;
 }
 
@@ -265,7 +267,7 @@ static part_t *running_part(const engine_t *self)
     part_t *part = self->sent.first;
     while (part && part->seq != seq)
         part = part->next;
-    return part;
+    return part && part->task ? part : NULL;
 }
 
 part_t *engine_running(const engine_t *self)
@@ -284,7 +286,7 @@ bool engine_pack_running(const engine_t *self, tt_buf_t *out)
     tt_pack_int(out, self->id);
     tt_pack_uint(out, part->task->id);
     tt_pack_int(out, (now - part->sent_ns) / 1000000);
-    tt_pack_uint(out, self->waiting.count + self->sent.count - 1);
+    tt_pack_uint(out, self->waiting.count + self->sent.count - self->revoked - 1);
     tt_pack_int(out, ignores ? (now - part->asked_ns) / 1000000 : 0);
     return true;
 }
@@ -372,8 +374,8 @@ void engine_drop_blob(engine_t *self, tt_span_t hash)
 static size_t window(const engine_t *self)
 {
     const part_t *first = self->sent.first;
-    if (self->state != TT_ENGINE_READY || self->stop_signal || self->sync_due ||
-        (first && first->task->now))
+    if (self->state != TT_ENGINE_READY || self->stop_signal || self->sync_due || self->doubt ||
+        (first && first->task && first->task->now))
         return 0;
     if (!(self->features & TT_FEATURE_PAGE))
         return 1;
@@ -382,12 +384,20 @@ static size_t window(const engine_t *self)
     return ahead + 1 < WINDOW_MAX ? ahead + 1 : WINDOW_MAX;
 }
 
+/* 0 is no task's. */
+static uint32_t next_seq(engine_t *self)
+{
+    if (++self->seq == 0)
+        self->seq = 1;
+    return self->seq;
+}
+
 static void send_part(engine_t *self, part_t *part)
 {
     task_t *task = part->task;
     if (task->has_blob)
         send_blob(self, task);
-    part->seq = ++self->seq;
+    part->seq = next_seq(self);
     part->sent_ns = tt_now_ns();
     tt_frames_t frames;
     tt_frames_init(&frames);
@@ -406,6 +416,7 @@ void engine_pump(engine_t *self)
 void engine_submit(engine_t *self, task_t *task)
 {
     part_t *part = part_new(task);
+    part->order = ++self->orders;
     if (self->state == TT_ENGINE_FAILED || self->state == TT_ENGINE_GONE) {
         engine_answer(self, part, TT_STATUS_CANCELLED, "the engine is not running");
         return;
@@ -425,6 +436,7 @@ void engine_submit(engine_t *self, task_t *task)
 
 void engine_forget_waiting(engine_t *self)
 {
+    engine_revoke_all(self);
     for (part_t *part; (part = part_queue_pop(&self->waiting));)
         part_destroy(&part);
     for (part_t *part = self->sent.first; part; part = part->next)
@@ -451,6 +463,8 @@ static void on_hello(engine_t *self, tt_rt_message_t *message)
     if (tt_read_int(fields, &pid) == 0)
         tt_read_uint(fields, &features);
     self->features = (unsigned)features;
+    if (!(features & TT_FEATURE_PAGE))
+        self->features &= ~(unsigned)TT_FEATURE_REVOKE;
     tt_loop_cancel_timer(self->loop, self->start_timer);
     self->start_timer = 0;
     self->failed_starts = 0;
@@ -500,8 +514,22 @@ static void send_sync(engine_t *self)
     tt_frames_t frames;
     tt_frames_init(&frames);
     tt_frames_copy(&frames, "\x90", 1);
-    self->sync_seq = ++self->seq;
+    self->sync_seq = next_seq(self);
     tt_link_send(self->link, TT_RT_SYNC, self->sync_seq, (tt_span_t){NULL, 0}, 0, &frames);
+}
+
+/* A task that the runtime has not started, since it was revoked. */
+static void on_not_started(engine_t *self)
+{
+    part_t *part = part_queue_pop(&self->sent);
+    if (part->task) {
+        engine_unsend(self, part);
+    } else {
+        part_destroy(&part);
+        engine_met_revoked(self);
+    }
+    engine_pump(self);
+    engine_refresh_names(self);
 }
 
 static void on_result(engine_t *self, tt_rt_message_t *message)
@@ -518,6 +546,12 @@ static void on_result(engine_t *self, tt_rt_message_t *message)
     if (part == NULL || part->seq != message->seq ||
         tt_read_uint(&message->fields, &status) != 0) {
         engine_kill(self, false, "its runtime answered out of order");
+        return;
+    }
+    if (message->seq == self->doubt)
+        self->doubt = 0;
+    if (part->task == NULL || (part->in_doubt && status == TT_STATUS_CANCELLED)) {
+        on_not_started(self);
         return;
     }
     tt_read_int(&message->fields, &run_ns);
@@ -605,29 +639,18 @@ void engine_stop(engine_t *self)
 }
 
 /* The one task that had started is lost; what was sent ahead goes back to the queue, in order.
- */
+ * An empty place is nobody's, and nothing is lost with it. */
 static void settle_sent(engine_t *self, const char *cause)
 {
     bool exact = self->features & TT_FEATURE_PAGE;
-    uint32_t started = exact ? tt_page_started(self->page) : UINT32_MAX;
-    part_queue_t back;
-    part_queue_init(&back);
+    uint32_t started = exact ? tt_page_started(self->page) : 0;
     for (part_t *part; (part = part_queue_pop(&self->sent));) {
-        if (part->seq <= started)
+        if (part->task == NULL)
+            part_destroy(&part);
+        else if (!exact || tt_page_reached(started, part->seq))
             engine_answer(self, part, TT_STATUS_LOST, cause);
         else
-            part_queue_push_front(&back, part);
-    }
-    for (part_t *part; (part = part_queue_pop(&back));) {
-        part->seq = 0;
-        if (part->stray)
-            part_destroy(&part);
-        else if (part->task->now)
-            engine_answer_busy(self, part);
-        else if (part->stop == BY_PERSON)
-            engine_answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
-        else
-            part_queue_push_front(&self->waiting, part);
+            engine_unsend(self, part);
     }
 }
 

@@ -11,7 +11,7 @@ enum {
 
 bool engine_asked_itself(const part_t *part)
 {
-    return part->stray && part->task->now;
+    return part->stray && part->task && part->task->now;
 }
 
 static bool takes(const engine_t *self)
@@ -31,7 +31,9 @@ void engine_make_way(engine_t *self)
     part_t *part = self->sent.first;
     if (part && engine_asked_itself(part) && part->stop == WANTED) {
         self->names_old = true;
-        engine_stop_part(self, part, BY_LIMIT);
+        engine_revoke(self, part);
+        if (part->seq > 0)
+            engine_stop_part(self, part, BY_LIMIT);
     }
     part = self->waiting.first;
     if (part && engine_asked_itself(part)) {
@@ -71,7 +73,7 @@ void engine_ask(engine_t *self, part_t *part)
 {
     engine_make_way(self);
     const part_t *first = self->sent.first;
-    bool free = first == NULL || engine_asked_itself(first);
+    bool free = self->sent.count == self->revoked || engine_asked_itself(first);
     if (!takes(self) || self->waiting.first || !free) {
         engine_answer_busy(self, part);
         return;
@@ -101,6 +103,7 @@ static void on_names_timer(void *arg)
     tt_buf_release(&args);
     task_t *task = task_new(0, &message, &frames);
     part_t *part = part_new(task);
+    part->order = ++self->orders;
     task_release(&task);
     part->stray = true;
     self->names_old = false;

@@ -62,11 +62,13 @@ static void flush_stream(engine_t *self, int stream)
     capture_t *capture = &self->out[stream];
     part_t *part = engine_running(self);
     bool exact = self->features & TT_FEATURE_PAGE;
-    if (part == NULL && self->sent.first)
-        return; /* it has just ended or not yet started: its result tells */
+    if (part != self->sent.first)
+        return; /* the first has just ended or not yet started: its result tells */
     uint64_t start = part == NULL ? capture_end(capture)
                      : exact      ? atomic_load(&self->page->stream[stream].start)
                                   : 0;
+    if (part && exact && tt_page_running(self->page) != part->seq)
+        return; /* it ended as we looked: the start may be the next one's */
     send_background(self, stream, start);
     if (part == NULL)
         return;
@@ -83,6 +85,9 @@ static void on_flush(void *arg)
     self->flush_timer = 0;
     for (int stream = 0; stream < 2; stream++)
         flush_stream(self, stream);
+    const part_t *part = engine_running(self);
+    if (part && part != self->sent.first) /* once the results before its own have come */
+        self->flush_timer = tt_loop_add_timer(self->loop, FLUSH_MS, on_flush, self);
 }
 
 static void on_output(void *arg, int fd, uint32_t events)

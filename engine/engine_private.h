@@ -24,9 +24,14 @@ struct engine {
     capture_t out[2];
     uint64_t output_end[2]; /* where the last task's output ended */
 
-    part_queue_t waiting; /* not yet in the socket */
-    part_queue_t sent;    /* in the socket, in order; the first runs or is next */
-    int64_t mean_run_ns;  /* of recent tasks */
+    part_queue_t waiting;   /* not yet in the socket */
+    part_queue_t sent;      /* in the socket, in order; the first runs or is next */
+    size_t revoked;         /* empty places in it: tasks that the runtime will not start */
+    uint32_t first_revoked; /* where their range begins, while there are any */
+    uint32_t doubt;  /* the last part in doubt; 0: none. Until its result has come nothing is
+                        sent, which might overtake it */
+    uint64_t orders; /* of parts so far */
+    int64_t mean_run_ns; /* of recent tasks */
     bool sync_due; /* a runtime without the page was interrupted: sync before the next task */
     uint32_t sync_seq;
     part_t *limit_part; /* whose limit the timer counts; only compared */
@@ -57,6 +62,17 @@ void engine_pump(engine_t *self);
 void engine_answer(engine_t *self, part_t *part, tt_status_t status, const char *cause);
 
 /* ---- engine_stop.c */
+
+/* Unless the part has started: takes it and all behind it back to the front of the queue, in
+ * order. */
+void engine_revoke(engine_t *self, const part_t *part);
+/* The same of all that has not started. */
+void engine_revoke_all(engine_t *self);
+/* The runtime has met a task that was revoked. */
+void engine_met_revoked(engine_t *self);
+/* A part that was sent has not started: answers it, or puts it into its place in the queue.
+ * Takes it. */
+void engine_unsend(engine_t *self, part_t *part);
 
 /* Sends a signal to the interpreter and what it has started. */
 void engine_signal(const engine_t *self, int number);

@@ -11,11 +11,93 @@ enum {
     SIGNALS_MAX = 5  /* after which user code is taken to ignore them */
 };
 
+/* ---- taking back */
+
+void engine_unsend(engine_t *self, part_t *part)
+{
+    part->seq = 0;
+    part->signals = 0;
+    part->in_doubt = false;
+    if (part->stray)
+        part_destroy(&part);
+    else if (part->task->now)
+        engine_answer_busy(self, part);
+    else if (part->stop == BY_PERSON)
+        engine_answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
+    else
+        part_queue_insert(&self->waiting, part);
+}
+
+/* The parts from `first` on that have not started leave empty places and go back to the queue.
+ * Those up to the one that the word names may have been met as revoked, or have started before.
+ */
+static void take_back(engine_t *self, uint32_t first, uint32_t started)
+{
+    for (part_t *part = self->sent.first, *next; part; part = next) {
+        next = part->next;
+        if (part->task == NULL || !tt_page_reached(part->seq, first))
+            continue;
+        if (tt_page_reached(started, part->seq)) {
+            part->in_doubt = true;
+            self->doubt = part->seq;
+            continue;
+        }
+        part_queue_vacate(&self->sent, part);
+        part_queue_insert(&self->waiting, part);
+        self->revoked++;
+    }
+}
+
+static bool has_started(const engine_t *self, const part_t *part)
+{
+    return tt_page_reached(tt_page_started(self->page), part->seq);
+}
+
+/* There is one range. So it reaches from the first task that is still to be met as revoked to
+ * the last that was sent, and what is in it without need is sent once more. */
+void engine_revoke(engine_t *self, const part_t *part)
+{
+    uint32_t first = part->seq;
+    if (!(self->features & TT_FEATURE_REVOKE) || has_started(self, part))
+        return;
+    if (self->revoked > 0 && tt_page_reached(first, self->first_revoked))
+        first = self->first_revoked;
+    self->first_revoked = first;
+    take_back(self, first, tt_page_revoke(self->page, first, self->seq));
+    if (self->revoked == 0)
+        tt_page_revoke_none(self->page);
+}
+
+void engine_revoke_all(engine_t *self)
+{
+    const part_t *part = self->sent.first;
+    while (part && (part->task == NULL || has_started(self, part)))
+        part = part->next;
+    if (part)
+        engine_revoke(self, part);
+}
+
+void engine_met_revoked(engine_t *self)
+{
+    if (--self->revoked == 0)
+        tt_page_revoke_none(self->page);
+}
+
+/* The part of task `id`, taken out of the queue, if it has not started; else NULL. */
+static part_t *take_unstarted(engine_t *self, uint64_t id)
+{
+    part_t *sent = part_queue_find(&self->sent, id);
+    if (sent)
+        engine_revoke(self, sent);
+    return part_queue_remove(&self->waiting, id);
+}
+
 bool engine_recall(engine_t *self, uint64_t id)
 {
-    part_t *part = part_queue_remove(&self->waiting, id);
+    part_t *part = take_unstarted(self, id);
     bool found = part != NULL;
     part_destroy(&part);
+    engine_pump(self);
     return found;
 }
 
@@ -82,14 +164,12 @@ void engine_stop_part(engine_t *self, part_t *part, stop_t why)
 
 void engine_cancel(engine_t *self, uint64_t id)
 {
-    part_t *part = part_queue_remove(&self->waiting, id);
-    if (part) {
-        engine_answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
-        return;
-    }
-    part = part_queue_find(&self->sent, id);
+    part_t *part = take_unstarted(self, id);
     if (part)
+        engine_answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
+    else if ((part = part_queue_find(&self->sent, id)))
         engine_stop_part(self, part, BY_PERSON);
+    engine_pump(self);
 }
 
 void engine_interrupt(engine_t *self)
@@ -122,7 +202,7 @@ void engine_watch_limit(engine_t *self)
     tt_loop_cancel_timer(self->loop, self->limit_timer);
     self->limit_timer = 0;
     self->limit_part = part;
-    if (part && part->task->timeout_ms > 0)
+    if (part && part->task && part->task->timeout_ms > 0)
         self->limit_timer =
             tt_loop_add_timer(self->loop, (int64_t)part->task->timeout_ms, on_limit, self);
 }

@@ -67,12 +67,15 @@ void part_queue_push(part_queue_t *self, part_t *part)
     self->count++;
 }
 
-void part_queue_push_front(part_queue_t *self, part_t *part)
+void part_queue_insert(part_queue_t *self, part_t *part)
 {
-    part->next = self->first;
-    if (self->first == NULL)
+    part_t **at = &self->first;
+    while (*at && (*at)->order < part->order)
+        at = &(*at)->next;
+    part->next = *at;
+    *at = part;
+    if (part->next == NULL)
         self->end = &part->next;
-    self->first = part;
     self->count++;
 }
 
@@ -97,7 +100,7 @@ part_t *part_queue_pop(part_queue_t *self)
 part_t *part_queue_remove(part_queue_t *self, uint64_t id)
 {
     part_t **at = &self->first;
-    while (*at && (*at)->task->id != id)
+    while (*at && ((*at)->task == NULL || (*at)->task->id != id))
         at = &(*at)->next;
     return unlink_at(self, at);
 }
@@ -105,7 +108,20 @@ part_t *part_queue_remove(part_queue_t *self, uint64_t id)
 part_t *part_queue_find(const part_queue_t *self, uint64_t id)
 {
     part_t *part = self->first;
-    while (part && part->task->id != id)
+    while (part && (part->task == NULL || part->task->id != id))
         part = part->next;
     return part;
+}
+
+void part_queue_vacate(part_queue_t *self, part_t *part)
+{
+    part_t **at = &self->first, *empty = tt_alloc(sizeof *empty);
+    while (*at != part)
+        at = &(*at)->next;
+    *empty = (part_t){.next = part->next, .seq = part->seq};
+    *at = empty;
+    if (empty->next == NULL)
+        self->end = &empty->next;
+    part->next = NULL;
+    part->seq = 0;
 }

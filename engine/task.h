@@ -26,8 +26,9 @@ typedef enum { WANTED, BY_PERSON, BY_LIMIT } stop_t;
 
 typedef struct part {
     struct part *next;
-    task_t *task; /* holds one reference */
-    uint32_t seq; /* of the runtime's message; 0 while it waits */
+    task_t *task;   /* holds one reference; NULL: an empty place, see part_queue_vacate */
+    uint64_t order; /* among the parts of its engine */
+    uint32_t seq;   /* of the runtime's message; 0 while it waits */
     int64_t received_ns, sent_ns;
     stop_t stop;      /* the interrupt that is due */
     unsigned signals; /* interrupts that were sent for it */
@@ -35,10 +36,11 @@ typedef struct part {
     int64_t asked_ns; /* when the first of all interrupts was sent for it; 0: none was */
     uint64_t dropped; /* bytes of its output that were cut */
     uint64_t output;  /* bytes of its output so far */
+    bool in_doubt;    /* revoked, but it may have started before: its result tells */
     bool stray;       /* its controller is gone: nobody waits for it any more */
 } part_t;
 
-/* A queue of parts: first in, first out, and back to the front after a death. */
+/* A queue of parts: first in, first out, and back into their places. */
 typedef struct {
     part_t *first, **end;
     size_t count;
@@ -46,11 +48,14 @@ typedef struct {
 
 void part_queue_init(part_queue_t *self);
 void part_queue_push(part_queue_t *self, part_t *part);
-void part_queue_push_front(part_queue_t *self, part_t *part);
+/* Puts a part that came earlier than some that wait in its place by `order`. */
+void part_queue_insert(part_queue_t *self, part_t *part);
 part_t *part_queue_pop(part_queue_t *self);
 /* Takes out the part of task `id`, or returns NULL. */
 part_t *part_queue_remove(part_queue_t *self, uint64_t id);
 part_t *part_queue_find(const part_queue_t *self, uint64_t id);
+/* Takes this part out and leaves an empty one in its place, under its seq. */
+void part_queue_vacate(part_queue_t *self, part_t *part);
 
 part_t *part_new(task_t *task);
 void part_destroy(part_t **part_p);

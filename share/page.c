@@ -112,9 +112,28 @@ uint64_t tt_page_offset(const tt_page_t *self, int i, int fd)
     }
 }
 
-void tt_page_start(tt_page_t *self, uint32_t seq)
+uint32_t tt_page_revoke(tt_page_t *self, uint32_t first, uint32_t last)
+{
+    atomic_store(&self->revoked, (uint64_t)first << 32 | last);
+    return tt_page_started(self);
+}
+
+void tt_page_revoke_none(tt_page_t *self)
+{
+    atomic_store(&self->revoked, 0);
+}
+
+bool tt_page_reached(uint32_t started, uint32_t seq)
+{
+    return (int32_t)(started - seq) >= 0;
+}
+
+bool tt_page_start(tt_page_t *self, uint32_t seq)
 {
     atomic_store(&self->word, word(seq, TT_WORD_RUNNING));
+    uint64_t range = atomic_load(&self->revoked);
+    uint32_t first = (uint32_t)(range >> 32), last = (uint32_t)range;
+    return range == 0 || seq - first > last - first; /* unsigned: a range may wrap */
 }
 
 bool tt_page_finish(tt_page_t *self, uint32_t seq)

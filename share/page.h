@@ -8,7 +8,12 @@
  * -> claimed, which is refused when that task is not running any more; sends the signal; stores
  * *sent*. A runtime whose own last swap fails waits for *sent* and swaps that to idle; then it
  * takes the signal that is on its way before it starts anything else. So a signal never meets
- * another task, and after a death the word names the last task that had started. */
+ * another task, and after a death the word names the last task that had started.
+ *
+ * Revoking: a runtime that has stored *running* looks whether its task is in the range of
+ * revoked ones; if so it ends the word and does not run it. The host stores the range first and
+ * reads the word then. Whatever the order, of a task behind the one that the word names both
+ * know that it does not run. */
 #ifndef TT_PAGE_H
 #define TT_PAGE_H
 
@@ -27,7 +32,9 @@ typedef struct {
 
 typedef struct {
     _Atomic uint64_t word;
-    char pad[56];
+    _Atomic uint64_t
+        revoked; /* first << 32 | last of the tasks that are not to start; 0: none */
+    char pad[48];
     tt_page_stream_t stream[2]; /* stdout, stderr */
 } tt_page_t;
 
@@ -48,6 +55,14 @@ uint32_t tt_page_started(const tt_page_t *self);
 bool tt_page_claim(tt_page_t *self, uint32_t seq);
 /* To be called after the signal was sent for a successful claim. */
 void tt_page_sent(tt_page_t *self, uint32_t seq);
+/* Keeps the tasks `first` to `last` from starting. Returns the last one that had its turn:
+ * those behind it in the range never run; of it, and of those before it, the results tell.
+ * Tasks that were revoked before must stay in the range until their results have come. */
+uint32_t tt_page_revoke(tt_page_t *self, uint32_t first, uint32_t last);
+/* Every result of a task that was revoked has come. */
+void tt_page_revoke_none(tt_page_t *self);
+/* Whether task `seq` has started when `started` is the last that had; seqs may have wrapped. */
+bool tt_page_reached(uint32_t started, uint32_t seq);
 /* Around each read from the pipe of stream `i`; `got` is what was read, 0 on none. */
 void tt_page_read_begin(tt_page_t *self, int i);
 void tt_page_read_end(tt_page_t *self, int i, uint64_t got);
@@ -57,8 +72,9 @@ void tt_page_read_end(tt_page_t *self, int i, uint64_t got);
 /* The offset in stream `i` up to which everything written so far reaches; `fd` is any
  * descriptor of the pipe (the write end will do). 0 when the descriptor is not a pipe. */
 uint64_t tt_page_offset(const tt_page_t *self, int i, int fd);
-/* Marks task `seq` as running. */
-void tt_page_start(tt_page_t *self, uint32_t seq);
+/* Marks task `seq` as running. False when it was revoked: it is to be ended and not to be run.
+ */
+bool tt_page_start(tt_page_t *self, uint32_t seq);
 /* Marks it as ended. False when an interrupt was claimed: it has been sent by now (waited for),
  * so the caller must let the signal arrive (one system call) and drain it before the next
  * start. */

@@ -60,10 +60,12 @@ enum {
 
 /* HELLO features. */
 enum {
-    TT_FEATURE_PAGE = 1 /* keeps the task word and output offsets: may be sent tasks ahead */
+    TT_FEATURE_PAGE = 1,  /* keeps the task word and output offsets: may be sent tasks ahead */
+    TT_FEATURE_REVOKE = 2 /* starts no task that the page revokes */
 };
 
-/* How a task ended. Results on the wire carry these numbers too; 0-2 come from runtimes. */
+/* How a task ended. Results on the wire carry these numbers too; 0-2 and 6 come from runtimes,
+ * and 4 for a task that was revoked. */
 #define TT_STATUSES(S)                                                                         \
     S(OK, 0, "ok")                                                                             \
     S(ERROR, 1, "error")             /* user code failed; the body's error tells */            \

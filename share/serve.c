@@ -260,18 +260,19 @@ static int write_result(tt_serve_t *self, uint32_t seq, tt_reply_t *reply, int64
     return rc;
 }
 
-static void start_task(tt_serve_t *self, uint32_t seq, uint64_t start[2])
+/* False when the host has revoked it. */
+static bool start_task(tt_serve_t *self, uint32_t seq, uint64_t start[2])
 {
     if (self->asking)
-        return; /* part of the task that asked: the word stays that one's */
+        return true; /* part of the task that asked: the word stays that one's */
     self->language->drain(self->self);
     if (self->page == NULL)
-        return;
+        return true;
     for (int i = 0; i < 2; i++) {
         start[i] = tt_page_offset(self->page, i, self->output_fd[i]);
         atomic_store(&self->page->stream[i].start, start[i]);
     }
-    tt_page_start(self->page, seq);
+    return tt_page_start(self->page, seq);
 }
 
 /* A signal that user code has blocked waits, and must not meet a later task that unblocks it.
@@ -321,28 +322,36 @@ static void refuse_large(tt_serve_t *self, tt_reply_t *reply)
     tt_reply_error(reply, TT_STATUS_ERROR, "ValueTooLarge", text, NULL);
 }
 
-static int run_task(tt_serve_t *self, const tt_rt_message_t *message)
+static void handle_task(tt_serve_t *self, const tt_rt_message_t *message, tt_reply_t *reply)
 {
-    uint64_t start[2] = {0, 0};
-    tt_reply_t reply = {.status = TT_STATUS_OK};
     tt_request_t request = {.op = message->type, .seq = message->seq};
     tt_error_t err;
-    start_task(self, message->seq, start);
-    int64_t began = now_ns();
     if (message->frame_count > 0) {
         request.args = message->frames[0];
         request.buffers = message->frames + 1;
         request.buffer_count = message->frame_count - 1;
     }
-    tt_reply_value(&reply, NULL, (tt_span_t){NULL, 0});
+    tt_reply_value(reply, NULL, (tt_span_t){NULL, 0});
     if (message->frame_count == 0 || tt_validate(request.args, &tt_limits_value, &err) != 0)
-        tt_reply_error(&reply, TT_STATUS_REFUSED, "ProtocolError",
+        tt_reply_error(reply, TT_STATUS_REFUSED, "ProtocolError",
                        message->frame_count ? err.text : "task without arguments", NULL);
     else if (message->type != TT_RT_SYNC)
-        self->language->handle(self->self, &request, &reply);
+        self->language->handle(self->self, &request, reply);
     self->language->flush(self->self);
-    refuse_large(self, &reply);
-    int64_t run_ns = now_ns() - began;
+    refuse_large(self, reply);
+}
+
+static int run_task(tt_serve_t *self, const tt_rt_message_t *message)
+{
+    uint64_t start[2] = {0, 0};
+    tt_reply_t reply = {.status = TT_STATUS_CANCELLED};
+    bool starts = start_task(self, message->seq, start);
+    int64_t began = now_ns(), run_ns = 0;
+    if (starts) {
+        reply.status = TT_STATUS_OK;
+        handle_task(self, message, &reply);
+        run_ns = now_ns() - began;
+    }
     end_task(self, message->seq, &reply);
     int rc = write_result(self, message->seq, &reply, run_ns, start);
     if (reply.leave) {
@@ -531,7 +540,7 @@ static int say_hello(tt_serve_t *self)
     tt_pack_text(&fields, self->language->version);
     tt_pack_text(&fields, self->language->program);
     tt_pack_int(&fields, getpid());
-    tt_pack_uint(&fields, self->page ? TT_FEATURE_PAGE : 0);
+    tt_pack_uint(&fields, self->page ? TT_FEATURE_PAGE | TT_FEATURE_REVOKE : 0);
     int rc = write_message(self, TT_RT_HELLO, 0, &fields, 7);
     tt_buf_release(&fields);
     return rc;

@@ -32,7 +32,7 @@ DEADLINE = 20.0  # seconds that any answer may take
 EXECUTE, CALL, GET, SET, CHECK, COMPLETE, INSPECT, RESET, SYNC = range(1, 10)
 START, STOP, BLOB, DROP, ANSWER = 32, 33, 34, 35, 36
 HELLO, RESULT, ASK, LOG = 64, 65, 66, 67
-OK, ERROR, INTERRUPTED, REFUSED = 0, 1, 2, 6
+OK, ERROR, INTERRUPTED, CANCELLED, REFUSED = 0, 1, 2, 4, 6
 
 SHARED = ("error", "buf", "pack", "read", "text", "value", "page", "runtime", "serve")
 WARNINGS = ("-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla "
@@ -87,7 +87,7 @@ def page_library():
     library.tt_page_map.restype = ctypes.c_void_p
     library.tt_page_unmap.argtypes = [ctypes.POINTER(ctypes.c_void_p)]
     library.tt_page_claim.restype = ctypes.c_bool
-    for name in ("tt_page_running", "tt_page_started"):
+    for name in ("tt_page_running", "tt_page_started", "tt_page_revoke"):
         getattr(library, name).restype = ctypes.c_uint32
     return library
 
@@ -110,6 +110,11 @@ class Page:
 
     def claim(self, seq):
         return page_library().tt_page_claim(self.at, ctypes.c_uint32(seq))
+
+    def revoke(self, first, last):
+        """Keeps these from starting; the last one that had started."""
+        return page_library().tt_page_revoke(self.at, ctypes.c_uint32(first),
+                                             ctypes.c_uint32(last))
 
     def sent(self, seq):
         page_library().tt_page_sent(self.at, ctypes.c_uint32(seq))

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness import (BLOB, CALL, ERROR, EXECUTE, HELLO, INTERRUPTED, LOG, OK, REFUSED, RESULT,
+from harness import (BLOB, CALL, CANCELLED, ERROR, EXECUTE, HELLO, INTERRUPTED, LOG, OK, REFUSED, RESULT,
                      START, SYNC, pack)
 
 
@@ -16,7 +16,7 @@ def test_hello_comes_first_and_tells_version_language_and_pid(kind):
         assert major == 1 and minor >= 0
         assert all(isinstance(text, str) and text for text in (language, version, program))
         assert pid == runtime.process.pid
-        assert features & 1 == (1 if kind.page else 0)
+        assert features & 3 == (3 if kind.page else 0)
 
 
 def test_without_a_page_it_offers_no_window(kind):
@@ -216,6 +216,46 @@ def test_thousands_of_short_tasks_with_interrupts_none_meets_a_wrong_one(kind):
         assert hit <= claimed, "interrupted without a claim: %r" % sorted(hit - claimed)
         assert hit, "no interrupt met its task"
         assert runtime.execute(kind.say("value", 5)).text == "5"
+
+
+def test_what_was_revoked_is_not_started_and_what_is_around_it_is(kind):
+    with paged(kind) as runtime:
+        spin = runtime.task(EXECUTE, [kind.say("spin"), "<cell>", 0])
+        after = [runtime.task(EXECUTE, [kind.say("print", i), "<cell>", 0]) for i in range(9)]
+        runtime.wait_running(spin)
+        assert runtime.page.revoke(after[3], after[5]) == spin
+        assert runtime.interrupt(spin)
+        assert runtime.result(spin).status == INTERRUPTED
+        for i, seq in enumerate(after):
+            message = runtime.expect(RESULT)
+            revoked = 3 <= i <= 5
+            assert (message.seq, message.fields[0]) == (seq, CANCELLED if revoked else OK)
+            assert (message.frames[0] == b"") == revoked
+        assert runtime.drain()[0] == b"0\n1\n2\n6\n7\n8\n"
+
+
+def test_tens_of_thousands_of_revoked_tasks_never_run(kind):
+    """The range moves on all the time; what lay in it ahead of the running task is not done, and
+    everything else is, once."""
+    with paged(kind) as runtime:
+        surely, ran, sent, done, first, last = set(), set(), 0, 0, 0, 0
+        until = time.monotonic() + 120
+        while done < 20000:
+            assert time.monotonic() < until, "%d tasks" % done
+            while sent - done < 32:
+                sent = runtime.task(EXECUTE, [kind.say("value", sent), "<cell>", 0])
+            if done >= last:  # all that was revoked has been answered
+                first, last = done + 1 + done % 5, sent - done % 3
+                started = runtime.page.revoke(first, last)
+                surely.update(range(max(first, started + 1), last + 1))
+            message = runtime.expect(RESULT)
+            done += 1
+            assert message.seq == done
+            if message.fields[0] != CANCELLED:
+                assert message.fields[0] == OK
+                ran.add(done)
+        assert not surely & ran
+        assert surely and ran
 
 
 def first_running(page):

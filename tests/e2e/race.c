@@ -3,8 +3,9 @@
  * it: race TASKS CANCELS SEED, the cluster from the environment.
  *
  * Task i's value is 3 * i + 1, after a loop of a length that changes, so that cancels meet it
- * at every moment of its life. Prints the counts as JSON; fails on the first that is not as it
- * should be. */
+ * at every moment of its life; it notes itself in the list `ran` of its engine. Prints the
+ * counts and the status of each task as JSON; fails on the first that is not as it should be.
+ */
 #include "client.h"
 #include "pack.h"
 
@@ -19,6 +20,7 @@ typedef struct {
     size_t number;
     tt_job_t *job; /* NULL: not sent yet, or done */
     bool cancelled, ended;
+    unsigned status;
 } work_t;
 
 typedef struct race {
@@ -77,6 +79,7 @@ static void check(race_t *self, work_t *work, const tt_result_t *result)
     else if (!stopped && value_of(result) != (int64_t)(3 * work->number + 1))
         complain(self, work, result, "has another's value");
     work->ended = true;
+    work->status = result->status;
     self->met += stopped;
 }
 
@@ -130,8 +133,8 @@ static void submit(race_t *self)
     tt_buf_t args;
     tt_frames_t frames;
     *work = (work_t){.race = self, .number = self->sent++};
-    snprintf(code, sizeof code, "for _ in range(%zu): pass\n3 * %zu + 1", below(self, LONGEST),
-             work->number);
+    snprintf(code, sizeof code, "ran.append(%zu)\nfor _ in range(%zu): pass\n3 * %zu + 1",
+             work->number, below(self, LONGEST), work->number);
     tt_buf_init(&args);
     tt_frames_init(&frames);
     tt_pack_array(&args, 3);
@@ -169,9 +172,13 @@ static int run(race_t *self, tt_loop_t *loop)
                 LIMIT_MS / 1000);
         self->wrong = true;
     }
-    printf("{\"ok\": %zu, \"interrupted\": %zu, \"cancelled\": %zu, \"cancels\": %zu}\n",
+    printf("{\"ok\": %zu, \"interrupted\": %zu, \"cancelled\": %zu, \"cancels\": %zu, "
+           "\"statuses\": \"",
            self->counts[TT_STATUS_OK], self->counts[TT_STATUS_INTERRUPTED],
            self->counts[TT_STATUS_CANCELLED], self->cancels);
+    for (size_t i = 0; i < self->total; i++)
+        putchar((int)('0' + self->works[i].status));
+    printf("\"}\n");
     free(self->works);
     return self->wrong ? 1 : 0;
 }

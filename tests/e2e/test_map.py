@@ -322,7 +322,6 @@ def test_json_of_a_map_has_items(shared_four):
         (0, 0.0, "ok"), (1, 1.5, "ok"), (2, 3.0, "ok")]
 
 
-@pytest.mark.xfail(strict=False, reason="what is in an interpreter's socket is not taken back when another idles")
 def test_a_long_item_holds_up_no_other(cluster):
     """The long one ends when it has seen all others done, those of its own engine too."""
     cluster.start(2)
@@ -345,7 +344,6 @@ print(r[20])
     assert got == "40\n"
 
 
-@pytest.mark.xfail(strict=False, reason="what is in an interpreter's socket is not taken back when another idles")
 def test_what_was_sent_ahead_moves_to_an_engine_that_idles(cluster):
     """The last two items wait for each other; many tiny ones before them let much be sent ahead."""
     cluster.start(2)

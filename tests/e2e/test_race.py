@@ -1,5 +1,6 @@
 """What must be exact however the moments fall: interrupts meet the task they are meant for and no
-other; output belongs to the task that wrote it, with many tasks sent ahead."""
+other; what is cancelled before it started does not run; output belongs to the task that wrote it,
+with many tasks sent ahead."""
 
 import collections
 import json
@@ -20,8 +21,12 @@ def race(tmp_path_factory):
 
 @pytest.mark.deadline(200)
 @pytest.mark.parametrize("seed", [1])
-def test_10000_interrupts_meet_none_of_90000_other_tasks(cluster, race, seed):
+def test_10000_cancels_meet_none_of_90000_other_tasks(cluster, race, seed):
+    """What is told to have run has run once, what is told to be cancelled not at all."""
     cluster.start(2)
+    with Peer(cluster) as peer:
+        for engine in 0, 1:
+            peer.results([peer.submit([engine], "ran = []")])
     process = Process([str(race), "100000", "10000", str(seed)], cluster.env, cluster.work_dir)
     cluster.started.append(process)
     outcome = process.wait(150)
@@ -30,6 +35,15 @@ def test_10000_interrupts_meet_none_of_90000_other_tasks(cluster, race, seed):
     assert counts["cancels"] == 10000
     assert sum(counts[name] for name in ("ok", "interrupted", "cancelled")) == 100000
     assert counts["interrupted"] > 0 and counts["cancelled"] > 0, "no cancel was in time for a race"
+    with Peer(cluster) as peer:
+        ran = collections.Counter()
+        for engine in 0, 1:
+            id = peer.submit([engine], "ran")
+            ran.update(value(peer.results([id])[id]))
+    allowed = {"0": (1,), "2": (0, 1), "4": (0,)}  # ok, interrupted, cancelled
+    wrong = [(number, one, ran[number]) for number, one in enumerate(counts["statuses"])
+             if ran[number] not in allowed[one]]
+    assert not wrong, f"{len(wrong)} wrong, such as {wrong[:5]}"
     report = cluster.status()
     assert report["controller"]["tasks"] == 0
     assert set(report["counts"].values()) == {0}

@@ -33,6 +33,31 @@ def test_a_stopped_engine_is_named_and_goes_on(cluster):
     assert cluster.ok("why").rstrip().endswith(": goes on")
 
 
+def test_what_a_stopped_engine_has_not_started_is_done_by_others(cluster):
+    """Both are busy while ten tasks are sent ahead, into their sockets; then one is stopped."""
+    wait_for = """
+import os, time
+open("runs{name}", "w").close()
+while not os.path.exists("go{name}"): time.sleep(0.005)
+"""
+    cluster.start(2)
+    with Peer(cluster) as peer:
+        peer.results([peer.submit(None, "0", flags=BALANCED) for _ in range(400)])
+        held = [peer.submit([n], wait_for.format(name=n)) for n in (0, 1)]
+        behind = [peer.submit(None, "0", flags=BALANCED) for _ in range(10)]
+        for n in 0, 1:
+            cluster.wait_file(f"runs{n}")
+        pid = cluster.engine_pids()[0]
+        os.kill(pid, signal.SIGSTOP)
+        cluster.wait_state("stopped", [0])
+        (cluster.work_dir / "go1").touch()
+        got = peer.results([held[1], *behind])
+        assert {(status(one), one.fields["engine"]) for one in got.values()} == {("OK", 1)}
+        (cluster.work_dir / "go0").touch()
+        os.kill(pid, signal.SIGCONT)
+        assert status(peer.results([held[0]])[held[0]]) == "OK"
+
+
 @pytest.mark.deadline(60)
 def test_a_task_that_ignores_interrupts_is_named(cluster):
     cluster.start(1)

@@ -264,6 +264,12 @@ static inline bool has_started(uint64_t id)
 
 #define await_start(id) assert_comes(host.loop, has_started(id))
 
+/* As a runtime that knows of no revoking. */
+static inline void expect_no_revoking(void)
+{
+    host.engine->features &= ~(unsigned)TT_FEATURE_REVOKE;
+}
+
 /* Tasks are sent ahead while earlier ones were short. */
 static inline void expect_short_tasks(void)
 {

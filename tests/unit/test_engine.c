@@ -475,6 +475,7 @@ TEST(an_interrupt_ends_what_runs_and_nothing_else)
 TEST(a_task_that_was_sent_ahead_is_interrupted_when_it_starts_and_the_one_before_it_is_not)
 {
     ready_mock();
+    expect_no_revoking();
     expect_short_tasks();
     submit(1, "spin");
     submit(2, "spin");
@@ -501,6 +502,7 @@ TEST(what_was_cancelled_before_it_started_does_not_run_after_a_restart)
     submit(1, "spin");
     submit(2, "abort");
     submit(3, "value 3");
+    expect_no_revoking();
     await_start(1);
     engine_cancel(host.engine, 2);
     engine_kill(host.engine, false, "was restarted");
@@ -535,17 +537,17 @@ TEST(without_a_page_a_late_signal_meets_no_task)
     assert_true(host.engine->seq >= 150); /* 100 tasks, and a SYNC after each interrupt */
 }
 
-TEST(only_what_is_not_sent_can_be_recalled)
+TEST(what_runs_cannot_be_recalled)
 {
     ready_mock();
     submit(1, "spin");
     submit(2, "value 2");
     submit(3, "value 3");
+    await_start(1);
     assert_false(engine_recall(host.engine, 1));
     assert_false(engine_recall(host.engine, 99));
     assert_true(engine_recall(host.engine, 2));
     assert_false(engine_recall(host.engine, 2));
-    await_start(1);
     engine_interrupt(host.engine);
     await_result(1, TT_STATUS_INTERRUPTED);
     await_result(3, TT_STATUS_OK);
@@ -655,7 +657,7 @@ int main(void)
         EACH(what_was_cancelled_before_it_started_does_not_run_after_a_restart),
         EACH(without_a_page_what_runs_is_interrupted_too),
         EACH(without_a_page_a_late_signal_meets_no_task),
-        EACH(only_what_is_not_sent_can_be_recalled),
+        EACH(what_runs_cannot_be_recalled),
         EACH(nobody_hears_of_tasks_whose_controller_is_gone),
         EACH(tasks_whose_controller_is_gone_do_not_run_after_a_restart),
         EACH(a_task_ends_at_its_limit_and_the_next_one_has_its_own),

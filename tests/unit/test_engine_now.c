@@ -145,6 +145,7 @@ TEST(a_completion_that_hangs_ends_at_its_limit_and_what_came_meanwhile_runs)
     await_result(2, TT_STATUS_OK);
     ask_limited(4, TT_RT_COMPLETE, "hang.x", 0);
     assert_in_range(host.engine->sent.first->task->timeout_ms, 1, 2000);
+    await_start(4);
     engine_cancel(host.engine, 4);
     await_result(4, TT_STATUS_INTERRUPTED);
 }

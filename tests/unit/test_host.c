@@ -341,6 +341,7 @@ TEST(cancel_ends_what_waits_and_what_runs)
     start_with_engine();
     task(1, IDS(5), "spin");
     task(2, IDS(5), "value 2");
+    await_running(1);
     fake_answer(&fake, TT_MSG_CANCEL, 2); /* of all engines: nil */
     await_result(2, 5, TT_STATUS_CANCELLED);
     tt_message_t message = tt_message(TT_MSG_CANCEL, 1);
@@ -388,6 +389,7 @@ TEST(only_what_was_taken_back_is_told_as_returned)
     start_with_engine();
     task(1, IDS(5), "spin");
     task(2, IDS(5), "value 2");
+    await_running(1);
     tt_message_t message = tt_message(TT_MSG_RECALL, 2);
     message.as.recall.engines = IDS(5);
     say(&message);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -64,10 +65,13 @@ TEST(a_page_is_one_memory_for_both_sides)
 TEST(the_places_in_the_page_are_those_of_the_protocol)
 {
     assert_int_equal(offsetof(tt_page_t, word), 0);
+    assert_int_equal(offsetof(tt_page_t, revoked), 8);
     assert_int_equal(offsetof(tt_page_t, stream[0]), 64);
     assert_int_equal(offsetof(tt_page_t, stream[1]), 128);
     tt_page_start(page, 5);
     assert_int_equal(page->word, 5 << 2 | 1);
+    tt_page_revoke(page, 6, 9);
+    assert_true(page->revoked == ((uint64_t)6 << 32 | 9));
 }
 
 TEST(what_does_not_run_cannot_be_claimed)
@@ -174,6 +178,99 @@ TEST(no_interrupt_meets_another_task_than_its_own)
     assert_int_equal(met, atomic_load(&race.claimed_tasks));
 }
 
+/* ---- revoking */
+
+TEST(only_tasks_in_the_range_do_not_start)
+{
+    assert_true(tt_page_start(page, 1));
+    tt_page_finish(page, 1);
+    assert_int_equal(tt_page_revoke(page, 3, 5), 1);
+    const bool starts[] = {true, false, false, false, true};
+    for (uint32_t seq = 2; seq <= 6; seq++) {
+        assert_int_equal(tt_page_start(page, seq), starts[seq - 2]);
+        assert_int_equal(tt_page_running(page), seq);
+        assert_true(tt_page_finish(page, seq));
+    }
+    tt_page_revoke_none(page);
+    assert_true(tt_page_start(page, 4));
+}
+
+TEST(a_range_that_wraps_is_a_range_all_the_same)
+{
+    assert_true(tt_page_start(page, UINT32_MAX - 2));
+    assert_true(tt_page_finish(page, UINT32_MAX - 2));
+    assert_int_equal(tt_page_revoke(page, UINT32_MAX, 2), UINT32_MAX - 2);
+    assert_true(tt_page_start(page, UINT32_MAX - 1));
+    assert_false(tt_page_start(page, UINT32_MAX));
+    assert_false(tt_page_start(page, 1));
+    assert_false(tt_page_start(page, 2));
+    assert_true(tt_page_start(page, 3));
+    assert_true(tt_page_reached(3, UINT32_MAX));
+    assert_false(tt_page_reached(UINT32_MAX, 3));
+    assert_true(tt_page_reached(7, 7));
+    assert_false(tt_page_reached(0, 1)); /* nothing has started yet */
+}
+
+TEST(a_task_that_was_revoked_and_interrupted_ends_in_order)
+{
+    tt_page_revoke(page, 4, 4);
+    assert_false(tt_page_start(page, 4));
+    assert_true(tt_page_claim(page, 4));
+    tt_page_sent(page, 4);
+    assert_false(tt_page_finish(page, 4));
+    assert_int_equal(tt_page_running(page), 0);
+}
+
+/* A host that revokes at random what lies ahead, always with what it had revoked before,
+ * against a runtime that starts one task after the other. What the host takes for revoked must
+ * not start. */
+enum { REVOKED_TASKS = 200000, AHEAD = 40 };
+
+static _Atomic uint8_t ran[REVOKED_TASKS + AHEAD + 1];
+static bool surely[REVOKED_TASKS + AHEAD + 1];
+
+static void *start_all(void *arg)
+{
+    for (uint32_t seq = 1; seq <= REVOKED_TASKS; seq++) {
+        if (tt_page_start(arg, seq))
+            atomic_store(&ran[seq], 1);
+        tt_page_finish(arg, seq);
+    }
+    return NULL;
+}
+
+TEST(what_was_revoked_ahead_of_the_running_task_never_runs)
+{
+    pthread_t thread;
+    unsigned seed = 1;
+    size_t revoked = 0, not_run = 0;
+    uint32_t first = 2, last = 3;
+    tt_page_revoke(page, first, last);
+    surely[2] = surely[3] = true;
+    pthread_create(&thread, NULL, start_all, page);
+    for (uint32_t now; (now = tt_page_started(page)) < REVOKED_TASKS;) {
+        uint32_t from = now + (uint32_t)rand_r(&seed) % 4;
+        bool pending = !tt_page_reached(now, last + 1); /* the last may be about to look */
+        if (!pending && rand_r(&seed) % 2)
+            tt_page_revoke_none(page);
+        first = pending && first < from ? first : from;
+        uint32_t end = from + (uint32_t)rand_r(&seed) % AHEAD;
+        last = pending && last > end ? last : end;
+        uint32_t started = tt_page_revoke(page, first, last);
+        for (uint32_t seq = started + 1 > first ? started + 1 : first; seq <= last; seq++)
+            if (seq <= REVOKED_TASKS)
+                surely[seq] = true;
+    }
+    pthread_join(thread, NULL);
+    for (uint32_t seq = 1; seq <= REVOKED_TASKS; seq++) {
+        revoked += surely[seq];
+        not_run += !atomic_load(&ran[seq]);
+        if (surely[seq] && atomic_load(&ran[seq]))
+            fail_msg("task %u was revoked and ran", seq);
+    }
+    assert_true(revoked > 0 && revoked <= not_run);
+}
+
 TEST(a_descriptor_that_is_no_pipe_has_no_offset)
 {
     assert_int_equal(tt_page_offset(page, 0, -1), 0);
@@ -255,6 +352,10 @@ int main(void)
         EACH(a_claimed_task_runs_until_it_has_met_its_interrupt),
         EACH(the_end_of_a_claimed_task_waits_until_the_signal_was_sent),
         EACH(no_interrupt_meets_another_task_than_its_own),
+        EACH(only_tasks_in_the_range_do_not_start),
+        EACH(a_range_that_wraps_is_a_range_all_the_same),
+        EACH(a_task_that_was_revoked_and_interrupted_ends_in_order),
+        EACH(what_was_revoked_ahead_of_the_running_task_never_runs),
         EACH(a_descriptor_that_is_no_pipe_has_no_offset),
         EACH(the_offset_counts_what_was_read_and_what_waits),
         EACH(the_offset_is_exact_while_the_host_reads),

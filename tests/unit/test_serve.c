@@ -333,7 +333,7 @@ TEST(without_a_socket_there_is_no_runtime)
 
 TEST(a_malformed_header_ends_the_runtime)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     int saved = dup(2), null = open("/dev/null", O_WRONLY);
     dup2(null, 2); /* it complains there */
     send_bytes("\x01\x00\x00\x00\xc1", 5);
@@ -346,7 +346,7 @@ TEST(a_malformed_header_ends_the_runtime)
 
 TEST(a_task_without_or_with_malformed_arguments_is_refused)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     send_message(TT_RT_EXECUTE, 1, NULL, 0, NULL, 0);
     assert_int_equal(result_of(1), TT_STATUS_REFUSED);
     tt_span_t bad = SPAN("\x92\x01");
@@ -358,7 +358,7 @@ TEST(a_task_without_or_with_malformed_arguments_is_refused)
 
 TEST(an_unknown_message_is_logged_and_the_next_one_served)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     send_message(200, 4, NULL, 0, NULL, 0);
     receive();
     assert_int_equal(message.type, TT_RT_LOG);
@@ -375,7 +375,7 @@ TEST(hello_tells_whether_there_is_a_page)
 
 TEST(a_result_carries_repr_and_value)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     execute(7, "echo");
     assert_int_equal(result_of(7), TT_STATUS_OK);
     assert_string_equal(body(), "[\"shown\",true,[\"echo\"],[],null]");
@@ -386,7 +386,7 @@ TEST(a_result_carries_repr_and_value)
 
 TEST(a_failure_carries_its_error)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     execute(1, "fail");
     assert_int_equal(result_of(1), TT_STATUS_ERROR);
     assert_string_equal(body(), "[null,false,null,[],{\"type\":\"ToyError\",\"message\":\"it "
@@ -400,7 +400,7 @@ TEST(start_and_blobs_reach_the_language)
     tt_pack_int(&fields, 12);
     tt_pack_text(&fields, "lab");
     send_message(TT_RT_START, 0, &fields, 2, NULL, 0);
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     fields.len = 0;
     tt_pack_bin(&fields, "0123456789abcdef", 16);
     tt_span_t bytes = SPAN("code");
@@ -419,7 +419,7 @@ TEST(start_and_blobs_reach_the_language)
 
 TEST(buffers_travel_behind_the_body_and_are_let_go)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     memset(toy.large, 'L', 100000);
     tt_buf_t args;
     tt_buf_init(&args);
@@ -440,7 +440,7 @@ TEST(buffers_travel_behind_the_body_and_are_let_go)
 
 TEST(a_value_over_the_limit_fails_by_name)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     execute(1, "huge");
     assert_int_equal(result_of(1), TT_STATUS_ERROR);
     assert_int_equal(message.frame_count, 1);
@@ -450,16 +450,43 @@ TEST(a_value_over_the_limit_fails_by_name)
 
 TEST(many_tasks_sent_ahead_are_answered_in_order)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     for (uint32_t seq = 1; seq <= 200; seq++)
         execute(seq, "echo");
     for (uint32_t seq = 1; seq <= 200; seq++)
         assert_int_equal(result_of(seq), TT_STATUS_OK);
 }
 
+/* The next message must say that task `seq` was not started. */
+static void not_started(uint32_t seq)
+{
+    uint64_t status;
+    receive();
+    assert_int_equal(message.type, TT_RT_RESULT);
+    assert_int_equal(message.seq, seq);
+    assert_int_equal(message.frame_count, 1);
+    assert_int_equal(message.frames[0].len, 0);
+    assert_int_equal(tt_read_uint(&message.fields, &status), 0);
+    assert_int_equal(status, TT_STATUS_CANCELLED);
+}
+
+TEST(what_was_revoked_is_answered_and_not_done)
+{
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    tt_page_revoke(page, 2, 3);
+    for (uint32_t seq = 1; seq <= 4; seq++)
+        execute(seq, "echo");
+    assert_int_equal(result_of(1), TT_STATUS_OK);
+    not_started(2);
+    not_started(3);
+    assert_int_equal(result_of(4), TT_STATUS_OK);
+    assert_int_equal(atomic_load(&toy.handled), 2);
+    assert_int_equal(tt_page_started(page), 4);
+}
+
 TEST(a_message_in_pieces_is_one_message)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     tt_buf_t out;
     size_t size = 1;
     tt_buf_init(&out);
@@ -494,7 +521,7 @@ static void assert_offsets(uint64_t start, uint64_t stop)
 TEST(a_result_tells_where_its_output_starts_and_ends)
 {
     char bytes[20];
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     execute(1, "print");
     assert_int_equal(result_of(1), TT_STATUS_OK);
     assert_offsets(0, 10);
@@ -519,7 +546,7 @@ static void wait_until_entered(int seq)
 
 TEST(an_interrupt_ends_the_task_it_was_claimed_for_and_no_other)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     execute(1, "wait");
     execute(2, "echo");
     wait_until_entered(1);
@@ -532,7 +559,7 @@ TEST(an_interrupt_ends_the_task_it_was_claimed_for_and_no_other)
 
 TEST(a_stray_interrupt_before_a_task_does_not_meet_it)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     atomic_fetch_add(&toy.interrupts, 1);
     execute(1, "echo");
     assert_int_equal(result_of(1), TT_STATUS_OK);
@@ -563,7 +590,7 @@ static uint32_t asked(void)
 
 TEST(an_answer_reaches_the_task_that_asked)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     execute(1, "ask");
     uint32_t number = asked();
     answer(number + 1000, SPAN("\x01")); /* of nobody: ignored */
@@ -576,7 +603,7 @@ TEST(an_answer_reaches_the_task_that_asked)
 
 TEST(tasks_that_come_while_one_asks_are_done_at_once)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     execute(1, "ask");
     uint32_t number = asked();
     execute(2, "echo");
@@ -591,7 +618,7 @@ TEST(tasks_that_come_while_one_asks_are_done_at_once)
 
 TEST(a_task_within_a_question_may_ask_itself)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     execute(1, "ask");
     uint32_t outer = asked();
     execute(2, "ask");
@@ -609,7 +636,7 @@ TEST(a_task_within_a_question_may_ask_itself)
 
 TEST(stop_ends_the_runtime_with_status_0)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     send_message(TT_RT_STOP, 0, NULL, 0, NULL, 0);
     struct pollfd wait = {host_fd, POLLIN, 0};
     assert_int_equal(poll(&wait, 1, 10000), 1);
@@ -622,7 +649,7 @@ TEST(stop_ends_the_runtime_with_status_0)
 
 TEST(a_task_can_leave_with_a_status_after_its_result)
 {
-    expect_hello(TT_FEATURE_PAGE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
     execute(1, "leave");
     may_have_left = true;
     execute(2, "echo");
@@ -655,6 +682,7 @@ int main(void)
         EACH(buffers_travel_behind_the_body_and_are_let_go),
         EACH(a_value_over_the_limit_fails_by_name),
         EACH(many_tasks_sent_ahead_are_answered_in_order),
+        EACH(what_was_revoked_is_answered_and_not_done),
         EACH(a_message_in_pieces_is_one_message),
         EACH(a_result_tells_where_its_output_starts_and_ends),
         EACH(an_interrupt_ends_the_task_it_was_claimed_for_and_no_other),

@@ -37,6 +37,7 @@ static part_t *new_part(uint64_t id)
 {
     task_t *task = new_task(id);
     part_t *part = part_new(task);
+    part->order = id;
     task_release(&task);
     return part;
 }
@@ -46,9 +47,10 @@ static void push(uint64_t id)
     part_queue_push(&queue, new_part(id));
 }
 
-static void push_front(uint64_t id)
+/* Orders are numbered as tasks are. */
+static void insert(uint64_t id)
 {
-    part_queue_push_front(&queue, new_part(id));
+    part_queue_insert(&queue, new_part(id));
 }
 
 /* Takes part `id` out; whether it was there. */
@@ -162,13 +164,15 @@ TEST(the_first_in_is_the_first_out)
     assert_pops("123");
 }
 
-TEST(what_goes_back_to_the_front_comes_first)
+TEST(what_goes_back_comes_into_its_place)
 {
-    push_front(2);
-    push_front(1);
-    push(3);
-    push_front(0);
-    assert_pops("0123");
+    insert(2);
+    insert(1);
+    push(5);
+    insert(0);
+    insert(4);
+    insert(3);
+    assert_pops("012345");
 }
 
 TEST(a_queue_that_was_emptied_can_be_filled_again)
@@ -178,7 +182,7 @@ TEST(a_queue_that_was_emptied_can_be_filled_again)
     push(2);
     push(3);
     assert_pops("23");
-    push_front(4);
+    insert(4);
     push(5);
     assert_pops("45");
 }
@@ -208,7 +212,7 @@ TEST(the_last_one_taken_out_leaves_a_working_queue)
     assert_pops("2");
     push(1);
     assert_true(removes(1));
-    push_front(3);
+    insert(3);
     push(4);
     assert_pops("34");
 }
@@ -220,6 +224,35 @@ TEST(found_is_not_taken)
     assert_int_equal(part_queue_find(&queue, 2)->task->id, 2);
     assert_null(part_queue_find(&queue, 3));
     assert_pops("12");
+}
+
+TEST(a_part_that_leaves_its_place_empty_is_found_no_more)
+{
+    push(1);
+    push(2);
+    push(3);
+    part_t *part = part_queue_find(&queue, 3);
+    part->seq = 7;
+    part_queue_vacate(&queue, part);
+    assert_int_equal(part->seq, 0);
+    assert_null(part->next);
+    assert_int_equal(queue.count, 3);
+    assert_null(part_queue_find(&queue, 3));
+    assert_null(part_queue_remove(&queue, 3));
+    part_destroy(&part);
+    push(4);
+    assert_true(removes(4));
+    part = part_queue_find(&queue, 1);
+    part_queue_vacate(&queue, part);
+    part_destroy(&part);
+    part = part_queue_pop(&queue);
+    assert_null(part->task);
+    part_destroy(&part);
+    assert_true(removes(2));
+    part = part_queue_pop(&queue);
+    assert_int_equal(part->seq, 7);
+    part_destroy(&part);
+    assert_null(part_queue_pop(&queue));
 }
 
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -236,11 +269,12 @@ int main(void)
         EACH(a_new_part_waits_unasked_and_knows_when_it_came),
         EACH(an_empty_queue_gives_nothing),
         EACH(the_first_in_is_the_first_out),
-        EACH(what_goes_back_to_the_front_comes_first),
+        EACH(what_goes_back_comes_into_its_place),
         EACH(a_queue_that_was_emptied_can_be_filled_again),
         EACH(a_part_is_taken_out_from_anywhere_and_the_end_stays_the_end),
         EACH(the_last_one_taken_out_leaves_a_working_queue),
         EACH(found_is_not_taken),
+        EACH(a_part_that_leaves_its_place_empty_is_found_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
