@@ -119,7 +119,7 @@ const magic_t magics[] = {
      GRAMMAR_KNOWN, NO_OPTIONS, magic_interrupt},
     {"restart", "[SET]", "starts engines again, with empty namespaces", "%restart 0", "Engines",
      GRAMMAR_KNOWN, NO_OPTIONS, magic_restart},
-    {"kill", "[SET]", "kills engines, which come back empty; alone: those that ignore Ctrl-C",
+    {"kill", "[SET]", "kills engines, which come back empty; alone: those deaf to Ctrl-C",
      "%kill 3", "Engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_kill},
     {"why", "", "tells why engines are missing", "%why", "Engines", GRAMMAR_KNOWN, NO_OPTIONS,
      magic_why},
