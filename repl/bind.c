@@ -8,19 +8,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The value of an answer; `one`: it stands in an array of one. */
+static tt_span_t value_of(const answer_t *answer, bool one)
+{
+    tt_reader_t reader = tt_reader(answer->value);
+    tt_span_t value = answer->value;
+    size_t count = 0;
+    if (one && (tt_read_array(&reader, &count) != 0 || count != 1 ||
+                tt_read_raw(&reader, &value) != 0))
+        return (tt_span_t){NULL, 0};
+    return value;
+}
+
 /* Adds a part's value as a group: one body, then its buffers. Returns how many frames. */
-static size_t add_value(tt_frames_t *frames, job_part_t *part)
+static size_t add_value(tt_frames_t *frames, job_part_t *part, bool one)
 {
     answer_t answer;
     tt_error_t err;
-    tt_span_t body = tt_frames_span(&part->frames, 0);
+    tt_span_t body = tt_frames_span(&part->frames, 0), value = {NULL, 0};
     answer_init(&answer);
-    if (part->status != TT_STATUS_OK || body.len == 0 ||
-        answer_read(&answer, body, &err) != 0 || answer.value.len == 0) {
+    if (part->status == TT_STATUS_OK && body.len > 0 && answer_read(&answer, body, &err) == 0 &&
+        answer.value.len > 0)
+        value = value_of(&answer, one);
+    if (value.len == 0) {
         tt_frames_copy(frames, "\xc0", 1); /* nil */
         return 1;
     }
-    tt_frames_copy(frames, answer.value.data, answer.value.len);
+    tt_frames_copy(frames, value.data, value.len);
     size_t count = 1;
     for (size_t i = 3; i < part->frames.count; i++, count++)
         tt_frames_share(frames, &part->frames.items[i]);
@@ -99,7 +113,7 @@ static int set(session_t *self, job_t *job, const char *name, const char *kind, 
     tt_frames_init(&frames);
     tt_pack_array(&counts, groups);
     for (size_t i = 0; i < groups; i++)
-        tt_pack_uint(&counts, add_value(&frames, &job->parts[i]));
+        tt_pack_uint(&counts, add_value(&frames, &job->parts[i], job->one));
     tt_pack_array(&args, 4);
     tt_pack_text(&args, name);
     tt_pack_text(&args, kind);

@@ -29,6 +29,7 @@ typedef struct job {
     bool map;     /* parts are items of a map */
     bool px;      /* code of %px or %sh */
     bool scalar;  /* one integer target: its value is no list */
+    bool one;     /* each value stands in an array of one */
     bool background;
     stream_t *stream; /* owned; NULL: its output is shown when it is done */
     bool shown;       /* its answers have been shown */

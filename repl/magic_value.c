@@ -106,18 +106,27 @@ int magic_push(session_t *session, const magic_call_t *call)
     return status;
 }
 
-/* Execute with the value wanted: an expression may be pulled as well as a name. */
+/* A name or an expression: in a shell it is a variable, so this is no EXECUTE. */
 static int pull_one(session_t *session, const magic_call_t *call,
                     const magic_targets_t *targets, const char *expression, const char *name)
 {
-    magic_code_t code = {expression, 0, false, NULL};
     statement_t statement = *call->statement;
     char *names[] = {(char *)(uintptr_t)name};
     magic_call_t inner = *call;
+    tt_buf_t args;
     statement.names = names;
     statement.name_count = 1;
     inner.statement = &statement;
-    return magic_execute(session, &inner, targets, &code);
+    tt_buf_init(&args);
+    tt_pack_array(&args, 2);
+    tt_pack_array(&args, 1);
+    tt_pack_text(&args, expression);
+    tt_pack_text(&args, "value");
+    magic_task_t task = {.op = TT_RT_GET, .args = &args, .label = call->text, .keep = true};
+    job_t *job = magic_submit(session, targets, &task);
+    job->one = true;
+    tt_buf_release(&args);
+    return magic_start_job(session, &inner, job);
 }
 
 int magic_pull(session_t *session, const magic_call_t *call)

@@ -219,7 +219,7 @@ TEST(targets_that_nobody_named_are_those_of_the_local_language_which_is_told_onc
     assert_int_equal(run("%push x"), 0);
     asked(TT_RT_SET, 2);
     assert_int_equal(run("%pull x"), 0);
-    asked(TT_RT_EXECUTE, 2);
+    asked(TT_RT_GET, 2);
     assert_int_equal(run("%px f?"), 1);
     asked(TT_RT_INSPECT, 2);
 }
