@@ -87,6 +87,19 @@ static char *add_hints(session_t *self, answer_t *answers, size_t count)
     return hint;
 }
 
+/* Of a map that a person has ended, what was stopped or never started is told in numbers. */
+static size_t drop_cancelled(const job_t *job, answer_t *answers, size_t count)
+{
+    size_t kept = 0;
+    if (!job->map || !job->cancelled)
+        return count;
+    for (size_t i = 0; i < count; i++)
+        if (answers[i].status != TT_STATUS_CANCELLED &&
+            answers[i].status != TT_STATUS_INTERRUPTED)
+            answers[kept++] = answers[i];
+    return kept;
+}
+
 static size_t show(session_t *self, const job_t *job)
 {
     render_style_t style;
@@ -105,8 +118,9 @@ static size_t show(session_t *self, const job_t *job)
             failed += render_failed(&answers[i]);
         }
     } else {
-        char *hint = add_hints(self, answers, count);
-        failed = render_job(answers, count, &style, &out, &err);
+        size_t told = drop_cancelled(job, answers, count);
+        char *hint = add_hints(self, answers, told);
+        failed = render_job(answers, told, &style, &out, &err) + count - told;
         free(hint);
     }
     screen_write(1, (tt_span_t){out.data, out.len});
@@ -154,7 +168,7 @@ int session_finish_job(session_t *self, job_t *job)
         status = session_bind_job(self, job);
     if (job->map && job->name_count == 0 && failed == 0 && !self->json)
         status = session_show_job(self, job);
-    if (!self->json)
+    if (!self->json && (job->background || !job->cancelled))
         tell_times(job);
     return failed > 0 ? 1 : status;
 }

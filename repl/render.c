@@ -207,9 +207,26 @@ static void show_engines(const error_group_t *group, const answer_t *const *fail
     fold_destroy(&fold);
 }
 
+static size_t count_of(tt_span_t text, const char *word)
+{
+    size_t count = 0, len = strlen(word);
+    for (size_t i = 0; i + len <= text.len; i++)
+        count += memcmp(text.data + i, word, len) == 0;
+    return count;
+}
+
+/* An error in one typed line itself: the line says all that its traceback would. */
+static bool is_plain(const answer_t *answer, tt_span_t traceback)
+{
+    return answer->item < 0 && count_of(answer->source, "\n") == 0 &&
+           count_of(traceback, "\n  File \"") <= 1 && count_of(traceback, "File \"In [") == 1;
+}
+
 static void show_traceback(const error_group_t *group, tt_buf_t *out)
 {
     tt_span_t text = error_fold_traceback(group);
+    if (is_plain(group->first, text))
+        return;
     tt_buf_append(out, text.data, text.len);
     if (text.len)
         tt_buf_printf(out, "\n");
