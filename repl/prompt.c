@@ -217,15 +217,23 @@ static bool ends_in_backslash(const tt_buf_t *entry)
     return count % 2 == 1;
 }
 
-/* Whether more lines belong to the entry. A cell that is typed goes on to an empty line; one
- * that was pasted, or comes from the history, is whole. */
+/* Whether more lines belong to the entry. A cell or a block that is typed goes on to an empty
+ * line; one that was pasted, or comes from the history, needs none. */
 static bool goes_on(tt_buf_t *entry, unsigned *indent)
 {
     grammar_rules_t rules = session_rules(prompt.session);
+    bool several = strchr(prompt.line, '\n') != NULL;
     *indent = 0;
     if (grammar_look(tt_buf_text(entry), entry->len, &rules) == STATEMENT_CELL)
-        return strchr(prompt.line, '\n') == NULL && !last_line_is_blank(entry);
-    return ends_in_backslash(entry) || code_goes_on(entry, indent);
+        return !several && !last_line_is_blank(entry);
+    if (ends_in_backslash(entry))
+        return true;
+    size_t len = entry->len;
+    if (several)
+        tt_buf_append(entry, "\n", 1);
+    bool more = code_goes_on(entry, indent);
+    entry->len = len;
+    return more;
 }
 
 /* Reads lines into `entry` until it is whole. */

@@ -241,8 +241,7 @@ class Terminal:
 
     def __exit__(self, kind, *_):
         if kind is not None:
-            print(f"--- the screen at {kind.__name__}:\n" + "\n".join(self.text()[-60:]) +
-                  f"\n--- the last bytes: {bytes(self.raw[-400:])!r}")
+            self.tell(kind.__name__)
         self.close()
         try:
             self.popen.wait(10 * SLOW)
@@ -251,6 +250,11 @@ class Terminal:
             self.popen.wait(10)
             if kind is None:
                 raise AssertionError("the program outlives its terminal") from None
+
+    def tell(self, what):
+        """Prints what was on the screen, for a test that fails."""
+        print(f"--- the screen at {what}:\n" + "\n".join(self.text()[-60:]) +
+              f"\n--- the last bytes: {bytes(self.raw[-400:])!r}")
 
     def close(self):
         """The terminal's window is closed."""

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from .conftest import FAILED
 from .harness import SLOW
 from .terminal import CTRL_C, ENTER, Pipe, Prompt
 
@@ -195,13 +196,15 @@ class Gates:
 
 
 @pytest.fixture
-def work(cluster, language):
+def work(cluster, language, request):
     """(prompt, pipe, gates, the language), ready."""
     speaks = LANGUAGES[language](cluster)
     with Pipe(cluster) as pipe, contextlib.closing(Gates(cluster)) as gates, \
             Prompt(cluster, rows=40) as prompt:
         speaks.prepare(prompt)
         yield prompt, pipe, gates, speaks
+        if request.node.stash.get(FAILED, False):
+            prompt.tell("failure")
 
 
 @pytest.mark.deadline(120)
