@@ -312,6 +312,13 @@ static void watch(void)
         tt_loop_add_fd(loop, STDIN_FILENO, EPOLLIN, on_readable, NULL);
 }
 
+/* Ctrl-D stays remembered, and each further line would end with an empty one. */
+static void restore_modes(void)
+{
+    rl_eof_found = 0;
+    rl_deprep_terminal();
+}
+
 static int insert_initial(void)
 {
     if (initial_text)
@@ -336,6 +343,7 @@ void line_open(tt_loop_t *the_loop, const line_handlers_t *the_handlers, const c
     rl_sort_completion_matches = 0;
     rl_ignore_completion_duplicates = 0;
     rl_startup_hook = insert_initial;
+    rl_deprep_term_function = restore_modes;
     using_history();
     history_path = path ? tt_strdup(path) : NULL;
     if (path)
