@@ -16,7 +16,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 3600 * 1000, INDENT_MAX = 64 };
+enum {
+    LOOK_MS = 3600 * 1000,
+    INDENT_MAX = 64,
+    STOP_MS = 1000 /* that jobs may take to end when the person leaves */
+};
 
 static struct {
     session_t *session;
@@ -308,6 +312,19 @@ static bool may_leave(leave_t *leave)
     return got != GOT_DROPPED && (got == GOT_END || answer == 0 || strchr("sSkK", answer));
 }
 
+/* Our running jobs end with us; what does not in a second is left to itself. */
+static void stop_jobs(void)
+{
+    session_t *session = prompt.session;
+    int64_t until = tt_now_ms() + STOP_MS;
+    for (job_t *job = session->jobs; job; job = job->next)
+        if (!job->done)
+            session_cancel_job(session, job);
+    for (job_t *job = session->jobs; job; job = job->next)
+        while (!job->done && tt_now_ms() < until)
+            tt_loop_run_until(session->loop, &job->done, until - tt_now_ms());
+}
+
 static bool asks_to_leave(const char *text)
 {
     static const char *const words[] = {"exit", "quit", "exit()", "quit()"};
@@ -358,6 +375,8 @@ static bool turn(tt_buf_t *entry, leave_t *leave)
     if (!session->leave)
         return false;
     session->leave = may_leave(leave);
+    if (!session->leave)
+        session->exit_status = 0;
     return session->leave;
 }
 
@@ -377,6 +396,8 @@ int prompt_run(session_t *session, const prompt_wish_t *wish, leave_t *leave)
     while (!turn(&entry, leave))
         continue;
     line_close();
+    if (*leave == LEAVE_STOP && !wish->own) /* with its own cluster all ends */
+        stop_jobs();
     tt_buf_release(&entry);
     free(prompt.line);
     int status = prompt.hung_up ? 128 + prompt.hung_up : session->exit_status;
