@@ -11,6 +11,7 @@
 #include "value.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static void execute(shell_t *self, shell_task_t *task)
     shell_outcome_t outcome;
     if (shell_run_user(self, task, code, value, &outcome) && value)
         shell_reply_text(self, task, &outcome);
-    else if (value)
+    else if (value && !outcome.cut)
         write_out((tt_span_t){outcome.out.data, outcome.out.len}); /* not lost, but shown */
     shell_outcome_release(&outcome);
 }
@@ -221,7 +222,7 @@ static void idle(void *arg, bool entering)
     (void)entering;
 }
 
-static int serve(shell_t *self, tt_error_t *err)
+static int serve(shell_t *self, int page_fd, tt_error_t *err)
 {
     tt_language_t language = {"sh",
                               shell_bash_version(self->bash),
@@ -233,7 +234,7 @@ static int serve(shell_t *self, tt_error_t *err)
                               drain,
                               let_go,
                               idle};
-    tt_serve_t *loop = tt_serve_new(&language, self, err);
+    tt_serve_t *loop = tt_serve_new_on(&language, self, TT_RT_SOCKET_FD, page_fd, err);
     if (loop == NULL)
         return -1;
     int status = tt_serve_run(loop);
@@ -245,8 +246,10 @@ int main(int argc, char **argv)
 {
     shell_t shell = {.bash = NULL};
     tt_error_t err;
+    /* Before anything else is opened and gets its number. */
+    int page_fd = fcntl(TT_RT_PAGE_FD, F_GETFD) >= 0 ? TT_RT_PAGE_FD : -1;
     shell.bash = shell_bash_new(argc > 2 ? argv[2] : "", &err);
-    int status = shell.bash ? serve(&shell, &err) : -1;
+    int status = shell.bash ? serve(&shell, page_fd, &err) : -1;
     shell_bash_destroy(&shell.bash);
     shell_blobs_release(&shell.blobs);
     tt_buf_release(&shell.scratch);

@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { START_LIMIT_MS = 10000, TICK_MS = 500, STUCK_TICKS = 4 };
+enum { START_LIMIT_MS = 10000, TICK_MS = 500, STUCK_TICKS = 4, SIGNAL_AGAIN_MS = 50 };
 
 struct shell_bash {
     char *program, *version;
@@ -57,8 +57,10 @@ typedef struct {
     bool again; /* what told its end was asked for after an interrupt */
     int seen;   /* interrupts */
     int capture[2];
-    int idle;      /* ticks for which bash has been waiting for us */
-    int64_t until; /* 0: as long as it takes */
+    int idle;           /* ticks for which bash has been waiting for us */
+    int64_t signal_at;  /* when to interrupt it once more; 0: not at all */
+    int64_t signal_gap; /* until the time after that; 0: once is enough */
+    int64_t until;      /* 0: as long as it takes */
 } trip_t;
 
 static volatile sig_atomic_t interrupts;
@@ -221,9 +223,10 @@ static void on_event(trip_t *trip, const char *line)
         return;
     if (what == 'B') {
         trip->begun = true;
-        /* It may have met a bash that had not begun to read, and been lost on it. */
+        /* It may have met a bash that had not begun to read, and been lost on it. Nobody can
+         * tell; so the signal is sent again unless the command ends soon. */
         if (trip->run->whose == SHELL_USER && (trip->outcome->interrupted || interrupt_waits()))
-            kill(0, SIGINT);
+            trip->signal_at = now_ms() + SIGNAL_AGAIN_MS;
     } else if (found == 4) {
         trip->over = true;
         trip->again = what == 'A';
@@ -371,10 +374,15 @@ static bool wait_more(trip_t *trip, const sigset_t *open_mask)
     struct pollfd polls[] = {{.fd = self->events[0], .events = POLLIN},
                              {.fd = self->pidfd, .events = POLLIN},
                              {.fd = trip->capture[0], .events = POLLIN}};
-    struct timespec tick = {0, TICK_MS * 1000000L};
+    struct timespec tick = {0, (trip->signal_at ? SIGNAL_AGAIN_MS : TICK_MS) * 1000000L};
     int ready = ppoll(polls, 3, &tick, open_mask);
-    if (ready == 0)
+    if (trip->signal_at && now_ms() >= trip->signal_at) {
+        trip->signal_gap *= 2;
+        trip->signal_at = trip->signal_gap ? now_ms() + trip->signal_gap : 0;
+        kill(0, SIGINT);
+    } else if (ready == 0) {
         on_tick(trip);
+    }
     if (ready > 0 && polls[2].revents)
         take_captured(trip);
     look_for_interrupts(trip);
@@ -491,7 +499,11 @@ int shell_bash_drain(shell_bash_t *self)
     while (interrupts > 0) {
         int some = interrupts;
         shell_outcome_t outcome = {0};
+        /* A process that was just being started may have slept through the signal, while bash
+         * left the command: now bash waits for it, and it has to be met once more. */
         trip_t trip = {.bash = self,
+                       .signal_at = now_ms() + SIGNAL_AGAIN_MS,
+                       .signal_gap = SIGNAL_AGAIN_MS,
                        .run = &nothing,
                        .outcome = &outcome,
                        .id = ++self->last_id,

@@ -13,6 +13,8 @@ import harness  # noqa: E402
 PYTHON = {"print": "print({!r})", "value": "{}", "spin": "while True: pass",
           "fail": "raise ValueError({!r})", "spinning": True}
 MOCK = {"print": "print {}", "value": "value {}", "spin": "spin", "fail": "fail {}"}
+SHELL = {"print": "echo {}", "value": "echo {}", "spin": "while :; do :; done",
+         "fail": "echo {} >&2; (exit 4)"}
 
 
 class Kind:
@@ -21,6 +23,20 @@ class Kind:
     def __init__(self, name, command, env=None, page=True, words=PYTHON, version=None):
         self.name, self.command, self.env, self.page = name, command, env, page
         self.words, self.version = words, version
+
+    @property
+    def texts_only(self):
+        """The shell: its values are what a command writes, its failures statuses."""
+        return self.words is SHELL
+
+    @property
+    def flags(self):
+        """Of an EXECUTE whose answer is to be seen."""
+        return 1 if self.texts_only else 0
+
+    def shown(self, result):
+        """What such an EXECUTE answered, as text."""
+        return result.value if self.texts_only else result.text
 
     def start(self, page=True, mode="engine", **more):
         return harness.Runtime(self.command_of(mode), page=page, env=self.env, **more)
@@ -60,16 +76,26 @@ def mock_kinds(config):
         yield Kind("mock", shlex.split(command), {}, words=MOCK)
 
 
+def shell_kinds():
+    built = pathlib.Path(os.environ.get("BUILDDIR", harness.ROOT)) / "engine" / "tutti-shell"
+    if built.exists():
+        yield Kind("shell", [str(built), "engine", "bash"], {}, words=SHELL)
+
+
 def pytest_generate_tests(metafunc):
     kinds = list(python_kinds())
     if "kind" in metafunc.fixturenames:
         kinds += mock_kinds(metafunc.config)
+        kinds += shell_kinds()
         metafunc.parametrize("kind", kinds, ids=[k.name for k in kinds], indirect=True)
     elif "python" in metafunc.fixturenames:
         metafunc.parametrize("python", kinds, ids=[k.name for k in kinds], indirect=True)
     elif "compiled" in metafunc.fixturenames:
         kinds = [k for k in kinds if k.page]
         metafunc.parametrize("compiled", kinds, ids=[k.name for k in kinds], indirect=True)
+    elif "shell" in metafunc.fixturenames:
+        kinds = list(shell_kinds())
+        metafunc.parametrize("shell", kinds, ids=[k.name for k in kinds], indirect=True)
 
 
 def ready(request):
@@ -94,4 +120,10 @@ def python(request):
 @pytest.fixture
 def compiled(request):
     """The compiled Python runtime."""
+    return ready(request)
+
+
+@pytest.fixture
+def shell(request):
+    """The shell."""
     return ready(request)
