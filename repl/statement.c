@@ -90,8 +90,10 @@ void session_settle(session_t *self)
 {
     for (job_t *job = self->jobs; job;) {
         job_t *next = job->next;
-        if (job->done && !job->shown && !job->adopted)
-            self->behind |= session_finish_job(self, job) != 0;
+        if (job->done && !job->shown && !job->adopted) {
+            int status = session_finish_job(self, job);
+            self->behind |= status != 0 && !job->cancelled; /* that was asked for */
+        }
         job = next;
     }
     session_trim_jobs(self);

@@ -27,8 +27,8 @@ WRONG_USE, USER_CODE, NO_CLUSTER = 2, 1, 3
     (["x = %frobnicate 1"], WRONG_USE, "no magic '%frobnicate'; %help lists them"),
     (["%help frobnicate"], WRONG_USE, "%help: no magic 'frobnicate'; %help lists them"),
     (["%px --frob 1"], WRONG_USE, "%px has no option '--frob'; it has -t --targets VALUE, "
-     "-x --exclude VALUE, --timeout VALUE, -a --noblock, -b --block; before code put "
-     "--"),
+     "-x --exclude VALUE, --timeout VALUE, -a --noblock, -b --block, -o --out VALUE, "
+     "--local, --verbose; before code put --"),
     (["%px"], WRONG_USE, "%px: takes code, as in %px import os; os.getpid()"),
     (["%px -t"], WRONG_USE, None),
     (["%px --timeout soon 1"], WRONG_USE, "--timeout takes seconds above 0, not 'soon'"),
@@ -99,14 +99,14 @@ def test_without_a_cluster(cluster, args):
 def test_help(cluster):
     outcome = cluster.run("--help")
     assert outcome.code == 0 and outcome.stderr == ""
-    for command in "start stop status list px run logs why".split():
+    for command in "start stop status list px sh run logs why".split():
         assert f"\n  {command} " in outcome.stdout
         told = cluster.run(command, "--help")
         assert told.code == 0 and told.stdout.startswith(f"usage: tutti {command}")
         assert "--help" in told.stdout
     assert cluster.run("--version").stdout.startswith("tutti 0.")
     outcome = cluster.run()
-    assert outcome.code == WRONG_USE and outcome.stderr.startswith("usage: tutti COMMAND")
+    assert outcome.code == WRONG_USE and outcome.stderr.startswith("usage: tutti [options]")
 
 
 def test_wrong_use_stops_a_run_with_a_cluster_of_its_own(cluster):

@@ -64,8 +64,8 @@ def test_a_bare_px_reaches_those_of_the_local_language_and_says_so_once(mixed):
 
 
 def test_a_set_that_was_named_is_meant_whatever_it_speaks(mixed):
-    outcome = mixed.lines("%px -t all echo=5", "@sh: echo $echo", "@@sh: echo $echo", "%targets @sh",
-                          "%px echo here", "%targets all", "%px -t @python 1")
+    outcome = mixed.lines("%px -t all echo=5", "@sh: echo $echo", "@@sh: echo $echo",
+                          "%targets @sh", "%px echo here", "%targets all", "%px -t @python 1")
     assert outcome == ("[2-3] 5\n[2-3] 5\n[2-3] here\nOut[0-1:7]: 1\n", "", 0)
 
 

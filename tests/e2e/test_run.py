@@ -206,9 +206,11 @@ def test_targets_hold_for_all_magics_until_changed(cluster):
         "%targets", "%targets 1-2", "%targets", "%px 'a'", "%px -t 0 'b'", "x = 5", "%push x",
         "@3: 'x' in globals()", "%targets -x 0,3", "%px x", "%px -t all -x 1 'c'", "%targets all",
         "%px 'd'", "%targets 0:4:2", "%targets").stdout
+    host = cluster.status()["hosts"][0]["host"]
     assert got.splitlines() == [
-        "all: 0-3", "1-2: 1-2", "Out[1-2:4]: 'a'", "Out[0:5]: 'b'", "Out[3:8]: False",
-        "Out[1-2:10]: 5", "Out[0,2-3:11]: 'c'", "Out[0-3:13]: 'd'", "0:4:2: 0,2"]
+        f"all: 0-3 (python on {host})", f"1-2: 1-2 (python on {host})", "Out[1-2:4]: 'a'",
+        "Out[0:5]: 'b'", "Out[3:8]: False", "Out[1-2:10]: 5", "Out[0,2-3:11]: 'c'",
+        "Out[0-3:13]: 'd'", f"0:4:2: 0,2 (python on {host})"]
 
 
 def test_options_end_and_the_rest_is_verbatim(cluster):
@@ -293,8 +295,9 @@ sys.stdout.write("4\\n");
 %targets
 print("9")
 """)
+    told = f"all: 0 (python on {cluster.status()['hosts'][0]['host']})"
     assert outcome.stdout.splitlines() == ["1", "[0] 2", "3", "4", "5", "Out[0:5]: 6",
-                                           "Out[6]: 7", "all: 0", "9"]
+                                           "Out[6]: 7", told, "9"]
 
 
 def test_a_reader_that_goes_away_ends_it(cluster):

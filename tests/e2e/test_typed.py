@@ -145,6 +145,11 @@ def test_a_failure_in_the_background_is_the_status_of_the_whole(cluster):
     cluster.script("h = %px 1/0 &\n%px 'after'\n5\n", code=1)
 
 
+def test_what_was_cancelled_on_purpose_is_no_failure(cluster):
+    cluster.start(1)
+    cluster.lines("h = %px import time; time.sleep(600) &", "%cancel 1", "%px 'after'", "5")
+
+
 def test_help_is_grouped_and_fits_80_columns(cluster):
     cluster.start(1, "--lang", "mock")
     got = cluster.lines("%help", "%help map", "%pxconfig?").stdout
