@@ -69,6 +69,11 @@ static const words_option_t pxconfig_options[] = {
     {0, "progress-after", true, "seconds until progress is shown; -1: never"},
 };
 
+static const words_option_t save_options[] = {
+    {'f', "force", false, "write the file anew if it is there"},
+    {'a', "append", false, "add to it"},
+};
+
 static const words_option_t wait_options[] = {
     {0, "timeout", true, "wait no longer than so many seconds"},
 };
@@ -115,6 +120,8 @@ const magic_t magics[] = {
     {"cancel", "N [N ...]", "ends jobs: what waits never starts, what runs is interrupted",
      "%cancel 5", "Jobs", GRAMMAR_KNOWN, NO_OPTIONS, magic_cancel},
 
+    {"save", "[-f] [-a] FILE [N-M ...]", "writes what was typed to a file for tutti run",
+     "%save lesson.tutti 1-9", "Jobs", GRAMMAR_KNOWN, OPTIONS(save_options), magic_save},
     {"interrupt", "[SET]", "interrupts whatever runs on engines", "%interrupt 0", "Engines",
      GRAMMAR_KNOWN, NO_OPTIONS, magic_interrupt},
     {"restart", "[SET]", "starts engines again, with empty namespaces", "%restart 0", "Engines",

@@ -39,6 +39,9 @@ void session_release(session_t *self)
         free(job->feeder);
         job_destroy(&job);
     }
+    for (size_t i = 0; i < self->typed_count; i++)
+        free(self->typed[i].text);
+    free(self->typed);
     free(self->targets);
     free(self->exclude);
     free(self->complaint);

@@ -17,6 +17,14 @@ typedef struct {
     double progress_after_s; /* until progress is shown; below 0: it never is */
 } px_config_t;
 
+/* An entry that was typed, for %save. */
+typedef struct {
+    int number;
+    char *text; /* owned */
+} entry_t;
+
+enum { ENTRIES_MAX = 100000 };
+
 typedef struct session {
     tt_loop_t *loop;
     const tt_rundir_t *dir;
@@ -30,8 +38,10 @@ typedef struct session {
     int number;       /* of the present statement: In [number] */
     const char *file; /* of the present statement, for messages */
     unsigned line;
-    char *targets;   /* as %targets was told: a target set */
-    char *exclude;   /* NULL: nothing */
+    char *targets;  /* as %targets was told: a target set */
+    char *exclude;  /* NULL: nothing */
+    entry_t *typed; /* ENTRIES_MAX at most */
+    size_t typed_count, typed_cap;
     job_t *jobs;     /* in order of their numbers */
     job_t *waiting;  /* the job that the prompt waits for now */
     bool waits_only; /* Ctrl-C ends the wait, not the job */

@@ -99,6 +99,17 @@ void session_settle(session_t *self)
     session_trim_jobs(self);
 }
 
+static void remember(session_t *self, const char *text)
+{
+    if (self->typed_count == ENTRIES_MAX)
+        return;
+    if (self->typed_count == self->typed_cap) {
+        self->typed_cap = self->typed_cap ? self->typed_cap * 2 : 64;
+        self->typed = tt_realloc(self->typed, self->typed_cap * sizeof *self->typed);
+    }
+    self->typed[self->typed_count++] = (entry_t){self->number, tt_strdup(text)};
+}
+
 static int run_block(session_t *self, const source_block_t *block)
 {
     grammar_rules_t rules = session_rules(self);
@@ -112,6 +123,7 @@ static int run_block(session_t *self, const source_block_t *block)
     if (grammar_parse(&statement, block->text, block->len, &rules, &err) != 0)
         return session_complain(self, NULL, 2, "%s", err.text);
     char *text = tt_strndup(block->text, block->len);
+    remember(self, text);
     int status = session_statement(self, &statement, text);
     free(text);
     grammar_release(&statement);
