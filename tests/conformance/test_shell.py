@@ -257,8 +257,9 @@ def test_nothing_is_seen_of_an_interrupt_but_its_effect(engine):
 
 
 def test_a_trap_on_int_takes_the_interrupt(engine):
-    run(engine, "trap 'echo caught' INT")
-    seq = engine.task(EXECUTE, ["echo begun; sleep 1000; echo went on", "c", 0])
+    run(engine, "trap 'caught=1; echo caught' INT")
+    code = "echo begun; until [[ $caught ]]; do :; done; echo went on"
+    seq = engine.task(EXECUTE, [code, "c", 0])
     engine.wait_output(b"begun\n")
     engine.interrupt_until_result(seq)
     assert engine.drain()[0] == b"begun\ncaught\nwent on\n"
