@@ -30,6 +30,7 @@ typedef struct session {
     const tt_rundir_t *dir;
     tt_client_t *client;
     local_t *local;       /* started when it is first needed */
+    bool no_local;        /* it could not be started */
     const char *language; /* of the local engine */
     const char *python;   /* for the local engine; "" for the default */
     terminal_t *terminal; /* where lines are typed; NULL in scripts */

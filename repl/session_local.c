@@ -25,7 +25,8 @@ local_t *session_local(session_t *self)
         local_wish_t wish = {self->language, self->python, self->terminal,
                              session_on_ask, on_output,    self};
         self->local = local_new(self->loop, &wish, &err);
-        if (self->local == NULL)
+        self->no_local = self->local == NULL;
+        if (self->no_local)
             session_complain(self, NULL, 1, "%s", err.text);
     }
     return self->local;
@@ -203,9 +204,10 @@ code_state_t session_check(session_t *self, const char *code, size_t len, unsign
     tt_buf_t args;
     local_result_t result = {.exit_status = -1};
     code_state_t state = CODE_WHOLE;
-    local_t *local = session_local(self);
     if (indent)
         *indent = 0;
+    /* One that could not be started is tried again when a line is to run. */
+    local_t *local = self->no_local ? NULL : session_local(self);
     if (local == NULL)
         return CODE_WHOLE;
     tt_buf_init(&args);

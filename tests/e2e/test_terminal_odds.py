@@ -89,6 +89,18 @@ def test_a_terminal_without_a_size(cluster):
         assert prompt.run("%px 6*7") == ["Out[0:2]: 42"]
 
 
+def test_a_local_engine_that_does_not_start_is_told_once_a_line(cluster):
+    cluster.start(1)
+    with Prompt(cluster, "--python", "/no/such") as prompt:
+        told = [line for line in prompt.text() if "the local engine (/no/such)" in line]
+        assert len(told) == 1
+        got = prompt.run("1 + 1")
+        assert len([line for line in got if "the local engine (/no/such)" in line]) == 1
+        assert prompt.run("%px 6*7") == ["Out[0:2]: 42"]
+        prompt.send(CTRL_D)
+        assert prompt.wait_end() == 0
+
+
 # ---- leaving
 
 def test_leaving_asks_once_and_ctrl_c_stays(cluster):
