@@ -24,7 +24,8 @@ import unicodedata
 from .harness import SLOW, end
 
 ENTER, CTRL_C, CTRL_D, CTRL_R, CTRL_U, CTRL_Z, ESC, TAB = "\r\x03\x04\x12\x15\x1a\x1b\t"
-UP = "\x1b[A"
+CTRL_BACKSLASH = "\x1c"
+UP, LEFT = "\x1b[A", "\x1b[D"
 PASTE = "\x1b[200~%s\x1b[201~"
 FIRST = re.compile(r"(?:In \[(\d+)\]|px\[.*?\] \[(\d+)\])([^:]*): ")  # the words in front of a line
 NEXT = re.compile(r" *\.\.\.: +")

@@ -9,8 +9,8 @@ import signal
 import pytest
 
 from .harness import alive, wait_until
-from .terminal import (CTRL_C, CTRL_U, CTRL_Z, ENTER, PASTE, Pipe, Prompt, Shell, reads_zero,
-                       state_of)
+from .terminal import (CTRL_BACKSLASH, CTRL_C, CTRL_U, CTRL_Z, ENTER, LEFT, PASTE, UP, Pipe, Prompt,
+                       Shell, reads_zero, state_of)
 
 
 @contextlib.contextmanager
@@ -330,6 +330,49 @@ def test_modes_that_code_leaves_behind_are_undone(cluster):
             assert shell.value("6*7") == "42", code
 
 
+def test_ctrl_backslash_ends_code_but_never_the_prompt(cluster):
+    with prompt_in_shell(cluster) as shell:
+        shell.send(CTRL_BACKSLASH)
+        assert shell.value("6*7") == "42"
+        number, mark = shell.number, runs(shell, LOCAL_WORK["busy loop"])
+        shell.send(CTRL_BACKSLASH)
+        shell.wait_prompt(number + 1)
+        assert shell.since(mark)[-2].endswith("the local engine was killed by SIGQUIT; "
+                                              "its names are gone")
+
+
+def test_children_of_user_code_are_not_the_engine(cluster):
+    with prompt_in_shell(cluster) as shell:
+        shell.run("import multiprocessing, os")
+        shell.run("pid = os.fork()")
+        assert shell.value("pid > 0") == "True"
+        assert shell.value("multiprocessing.Pool(2).map(abs, [-1, 2])") == "[1, 2]"
+        shell.run("!sleep 600 &")
+
+
+def test_a_debugger_has_the_terminal(cluster):
+    with prompt_in_shell(cluster) as shell:
+        shell.run("x = 41")
+        shell.send("breakpoint()" + ENTER)
+        shell.wait(lambda: shell.screen.before_cursor() == "(Pdb) ")
+        mark = shell.mark()
+        shell.send("p x + 1" + ENTER)
+        shell.wait(lambda: "42" in shell.since(mark) and shell.screen.before_cursor() == "(Pdb) ")
+        shell.send("c" + ENTER)
+        shell.wait_prompt(3)
+
+
+def test_a_pager_has_the_terminal(cluster):
+    cluster.file("pager", "cat >/dev/null; echo paged; read x </dev/tty; echo got $x\n")
+    with prompt_in_shell(cluster, env={"PAGER": "sh pager"}) as shell:
+        mark = shell.mark()
+        shell.send("help(len)" + ENTER)
+        shell.wait(lambda: "paged" in shell.since(mark))
+        shell.send("a key" + ENTER)
+        shell.wait(lambda: "got a key" in shell.since(mark))
+        shell.wait_prompt(2)
+
+
 # ---- the end of the prompt itself
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
@@ -450,6 +493,26 @@ def test_a_thousand_prints_of_engines_leave_the_line_and_none_is_lost(cluster):
                 rf"\[(?:0-1|{engine})\] engine print (\d+) ends here", line)
                 for line in shell.text()) if m]
             assert shown == list(range(1000))
+
+
+def test_a_print_above_lines_that_take_several_rows(cluster):
+    """A long line with the cursor within, and a block that the history brought back."""
+    with prompt_in_shell(cluster) as shell:
+        shell.run("import threading")
+        shell.block("def f(x):", "y = x", "return y")
+        number = shell.number
+        for text, shown in ((UP + UP + " ", [f"In [{number + 1}]: def f(x):", "    y = x",
+                                             "    return y"]),
+                            ("x = '" + "ab " * 60 + "'" + LEFT * 70, None)):
+            shell.run("timer = threading.Timer(0.2, print, ('a print',)); timer.start()")
+            mark = shell.mark()
+            shell.send(text)
+            shell.wait(lambda: "a print" in shell.since(mark))
+            shell.wait(lambda: shell.since(mark)[-1].endswith("return y" if shown else "'"))
+            lines = shell.since(mark)
+            assert lines[0] == "a print"
+            assert lines[1:] == shown if shown else "".join(lines[1:]).count("ab") == 60
+            shell.interrupt()
 
 
 # ---- pastes

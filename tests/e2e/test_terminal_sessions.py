@@ -1,9 +1,9 @@
 """Whole sessions as people type them: each line of a transcript is typed, and what the screen shows
 until the next one is compared.
 
-A transcript is what the screen shows. `{{...}}` stands for a regular expression (times, process ids),
-a line `...` for any lines. `+ LINE` is shown sooner or later, above the line that is being typed then;
-the session goes on when it is there."""
+A transcript is what the screen shows. `{{...}}` stands for a regular expression (times, process
+ids), a line `...` for any lines. `+ LINE` is shown sooner or later, above the line that is being typed
+then; the session goes on when it is there."""
 
 import re
 
@@ -129,8 +129,8 @@ In [11]: %px f(3)
 def test_session_1_the_first_five_minutes(cluster):
     with Prompt(cluster, "-n", 4) as prompt:
         banner = " ".join(prompt.text()[:-1])
-        assert re.fullmatch(r"tutti \d+\.\d+(\.\d+)? · cluster 'default' · 4 Python engines "
-                            r"\(3\.\d+\.\d+, /\S+\) (· )?%help · Ctrl-D leaves and stops it", banner)
+        assert re.fullmatch(r"tutti \d+\.\d+(\.\d+)? · cluster 'default' · 4 Python engines \(3\.\d+"
+                            r"\.\d+, /\S+\) (· )?%help · Ctrl-D leaves and stops it", banner)
         play(prompt, FIRST_FIVE.rpartition("In [11]")[0])
         leave(prompt)
     cluster.wait_gone()
