@@ -67,7 +67,7 @@ static void close_process(engine_t *self)
     self->blobs = NULL;
     self->blob_count = 0;
     self->pid = 0;
-    self->seq = 0;
+    self->seq = self->answered = 0;
     self->revoked = 0;
     self->doubt = 0;
     self->sync_due = false;
@@ -548,6 +548,7 @@ static void on_result(engine_t *self, tt_rt_message_t *message)
         engine_kill(self, false, "its runtime answered out of order");
         return;
     }
+    self->answered = message->seq;
     if (message->seq == self->doubt)
         self->doubt = 0;
     if (part->task == NULL || (part->in_doubt && status == TT_STATUS_CANCELLED)) {
@@ -643,7 +644,7 @@ void engine_stop(engine_t *self)
 static void settle_sent(engine_t *self, const char *cause)
 {
     bool exact = self->features & TT_FEATURE_PAGE;
-    uint32_t started = exact ? tt_page_started(self->page) : 0;
+    uint32_t started = exact ? engine_had_turn(self, tt_page_started(self->page)) : 0;
     for (part_t *part; (part = part_queue_pop(&self->sent));) {
         if (part->task == NULL)
             part_destroy(&part);

@@ -20,7 +20,8 @@ struct engine {
     pid_t pid; /* 0 while it is not known */
     tt_link_t *link;
     tt_page_t *page;
-    uint32_t seq; /* of the last message to the runtime */
+    uint32_t seq;      /* of the last message to the runtime */
+    uint32_t answered; /* of the last RESULT; 0: none */
     capture_t out[2];
     uint64_t output_end[2]; /* where the last task's output ended */
 
@@ -63,6 +64,9 @@ void engine_answer(engine_t *self, part_t *part, tt_status_t status, const char 
 
 /* ---- engine_stop.c */
 
+/* The last task that had its turn when the page said `word_seq`: all that were sent, when that
+ * is none of them, since user code has written over the page. */
+uint32_t engine_had_turn(const engine_t *self, uint32_t word_seq);
 /* Unless the part has started: takes it and all behind it back to the front of the queue, in
  * order. */
 void engine_revoke(engine_t *self, const part_t *part);

@@ -48,9 +48,16 @@ static void take_back(engine_t *self, uint32_t first, uint32_t started)
     }
 }
 
+uint32_t engine_had_turn(const engine_t *self, uint32_t word_seq)
+{
+    bool sent = word_seq - self->answered <= self->seq - self->answered; /* seqs may wrap */
+    return sent ? word_seq : self->seq;
+}
+
 static bool has_started(const engine_t *self, const part_t *part)
 {
-    return tt_page_reached(tt_page_started(self->page), part->seq);
+    uint32_t started = engine_had_turn(self, tt_page_started(self->page));
+    return tt_page_reached(started, part->seq);
 }
 
 /* There is one range. So it reaches from the first task that is still to be met as revoked to
@@ -63,7 +70,8 @@ void engine_revoke(engine_t *self, const part_t *part)
     if (self->revoked > 0 && tt_page_reached(first, self->first_revoked))
         first = self->first_revoked;
     self->first_revoked = first;
-    take_back(self, first, tt_page_revoke(self->page, first, self->seq));
+    uint32_t started = tt_page_revoke(self->page, first, self->seq);
+    take_back(self, first, engine_had_turn(self, started));
     if (self->revoked == 0)
         tt_page_revoke_none(self->page);
 }

@@ -1,5 +1,5 @@
-/* Unit test of controller/dispatch: questions that wait for nothing, and engines that are
- * stopped; with hosts and clients played by the test. */
+/* Unit test of controller/dispatch: questions that wait for nothing, engines that are stopped,
+ * and what is asked back for those that idle; with hosts and clients played by the test. */
 #include "hand_controller.h"
 
 static far_t client, host, other;
@@ -169,6 +169,51 @@ TEST(a_stopped_engine_gets_nothing_and_what_it_has_not_started_is_asked_back)
     tt_buf_release(&list);
 }
 
+/* ---- engines that idle */
+
+static void returned(uint64_t task, const int *engines, size_t count)
+{
+    tt_buf_t list = {0};
+    tt_ids_pack(&list, engines, count);
+    tt_message_t message = tt_message(TT_MSG_RETURNED, task);
+    message.as.returned.engines = span_of(&list);
+    dispatch_returned(hand, host.peer, &message);
+    tt_buf_release(&list);
+}
+
+TEST(who_idles_asks_on_when_what_it_asked_for_had_started)
+{
+    uint64_t tasks[4], flags;
+    hand_engine(&host, TT_ENGINE_READY)->mean_run_ns = 0; /* quick: work is sent ahead */
+    for (uint64_t id = 1; id <= 4; id++) {
+        submit(&client, BALANCED(id));
+        tasks[id - 1] = next_task(&host, &flags);
+    }
+    dispatch_engine_free(hand, hand_engine(&other, TT_ENGINE_READY));
+    assert_heard(host, "RECALL [0]; ");
+    returned(tasks[3], NULL, 0);
+    assert_heard(host, "RECALL [0]; "); /* of the one before it */
+    returned(tasks[2], (int[]){0}, 1);
+    assert_int_equal(next_task(&other, &flags), tasks[2]);
+    assert_heard(host, "");
+    returned(tasks[1], NULL, 0); /* it idles no more */
+    assert_heard(host, "");
+}
+
+TEST(who_idles_asks_others_when_the_busiest_has_nothing_to_spare)
+{
+    engine_t *busiest = hand_engine(&host, TT_ENGINE_READY);
+    hand_engine(&host, TT_ENGINE_READY)->mean_run_ns = 0;
+    for (uint64_t id = 1; id <= 5; id++)
+        submit(&client, DIRECT(id, 0));
+    submit(&client, BALANCED(6));
+    submit(&client, BALANCED(7));
+    assert_int_equal(busiest->sent.count, 5);
+    all_heard(&host);
+    dispatch_engine_free(hand, hand_engine(&other, TT_ENGINE_READY));
+    assert_heard(host, "RECALL [1]; ");
+}
+
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -180,6 +225,8 @@ int main(void)
         EACH(other_work_is_told_to_be_no_question),
         EACH(a_question_to_an_engine_that_is_lost_meanwhile_ends),
         EACH(a_question_is_cancelled_at_its_host_and_ends_with_its_client),
+        EACH(who_idles_asks_on_when_what_it_asked_for_had_started),
+        EACH(who_idles_asks_others_when_the_busiest_has_nothing_to_spare),
         EACH(a_stopped_engine_gets_nothing_and_what_it_has_not_started_is_asked_back),
     };
     alarm(20);

@@ -185,6 +185,21 @@ TEST(a_task_in_doubt_that_was_cancelled_and_did_not_start_is_cancelled)
     await_result(3, TT_STATUS_OK);
 }
 
+TEST(a_page_that_user_code_has_written_over_says_that_all_may_have_run)
+{
+    busy_mock(3);
+    kill(engine_pid(host.engine), SIGSTOP);
+    memset(host.engine->page, 255, sizeof *host.engine->page);
+    assert_false(engine_recall(host.engine, 3));
+    engine_revoke_all(host.engine);
+    assert_int_equal(host.engine->revoked, 0);
+    engine_kill(host.engine, false, "was restarted");
+    for (uint64_t id = 1; id <= 3; id++)
+        await_result(id, TT_STATUS_LOST);
+    submit(4, "value 4");
+    await_result(4, TT_STATUS_OK);
+}
+
 TEST(a_runtime_that_does_not_know_of_it_is_never_revoked)
 {
     busy_mock(3);
@@ -211,7 +226,7 @@ TEST(numbers_of_tasks_may_wrap)
 {
     ready_mock();
     expect_short_tasks();
-    host.engine->seq = UINT32_MAX - 3;
+    host.engine->seq = host.engine->answered = UINT32_MAX - 3;
     atomic_store(&host.engine->page->word, (uint64_t)(UINT32_MAX - 3) << 2);
     submit(1, "spin");
     for (uint64_t id = 2; id <= 7; id++)
@@ -374,6 +389,7 @@ int main(void)
         EACH(a_process_that_dies_over_a_revoked_task_has_lost_nothing),
         EACH(a_task_in_doubt_that_did_not_start_comes_first_again),
         EACH(a_task_in_doubt_that_was_cancelled_and_did_not_start_is_cancelled),
+        EACH(a_page_that_user_code_has_written_over_says_that_all_may_have_run),
         EACH(a_runtime_that_does_not_know_of_it_is_never_revoked),
         EACH(without_a_page_nothing_is_revoked),
         EACH(numbers_of_tasks_may_wrap),
