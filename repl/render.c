@@ -219,7 +219,7 @@ static size_t count_of(tt_span_t text, const char *word)
 static bool is_plain(const answer_t *answer, tt_span_t traceback)
 {
     return answer->item < 0 && count_of(answer->source, "\n") == 0 &&
-           count_of(traceback, "\n  File \"") <= 1 && count_of(traceback, "File \"In [") == 1;
+           count_of(traceback, "\n  File \"") == 1 && count_of(traceback, "File \"In [") == 1;
 }
 
 static void show_traceback(const error_group_t *group, tt_buf_t *out)

@@ -123,7 +123,8 @@ def test_stdout_and_stderr_differ_without_colour(cluster):
 @pytest.mark.sanitize
 def test_an_error_of_all_is_one_traceback(cluster):
     cluster.start(4)
-    outcome = cluster.px("1/0")
+    assert cluster.px("1/0").stderr == "[0-3:1] ZeroDivisionError: division by zero\n"
+    outcome = cluster.px("x = 3\n1/0")
     assert outcome.code == 1
     assert outcome.stdout == ""
     assert outcome.stderr.startswith("[0-3:1] ZeroDivisionError: division by zero\n")

@@ -301,7 +301,6 @@ def test_a_hung_engine_holds_up_nothing(cluster):
             os.kill(pid, signal.SIGCONT)
 
 
-@pytest.mark.xfail(strict=False, reason="%why does not look for engines that hang yet")
 def test_why_names_an_engine_that_hangs(cluster):
     cluster.start(2)
     with Prompt(cluster) as prompt:
