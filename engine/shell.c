@@ -233,7 +233,8 @@ static int serve(shell_t *self, int page_fd, tt_error_t *err)
                               flush,
                               drain,
                               let_go,
-                              idle};
+                              idle,
+                              self->place == SHELL_TERMINAL ? shell_bash_pid(self->bash) : 0};
     tt_serve_t *loop = tt_serve_new_on(&language, self, TT_RT_SOCKET_FD, page_fd, err);
     if (loop == NULL)
         return -1;
@@ -242,13 +243,21 @@ static int serve(shell_t *self, int page_fd, tt_error_t *err)
     return status;
 }
 
+/* At a terminal whoever started us has put our group into the foreground. */
+static shell_place_t place_of(const char *mode)
+{
+    if (strcmp(mode, "engine") == 0)
+        return SHELL_PIPES;
+    return isatty(0) && tcgetpgrp(0) == getpgrp() ? SHELL_TERMINAL : SHELL_INHERIT;
+}
+
 int main(int argc, char **argv)
 {
-    shell_t shell = {.bash = NULL};
+    shell_t shell = {.place = place_of(argc > 1 ? argv[1] : "engine")};
     tt_error_t err;
     /* Before anything else is opened and gets its number. */
     int page_fd = fcntl(TT_RT_PAGE_FD, F_GETFD) >= 0 ? TT_RT_PAGE_FD : -1;
-    shell.bash = shell_bash_new(argc > 2 ? argv[2] : "", &err);
+    shell.bash = shell_bash_new(argc > 2 ? argv[2] : "", shell.place, &err);
     int status = shell.bash ? serve(&shell, page_fd, &err) : -1;
     shell_bash_destroy(&shell.bash);
     shell_blobs_release(&shell.blobs);

@@ -30,10 +30,17 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Descriptors of bash outside of engines: the user's stdin, which 0 is not, and stderr aside.
+ * Closed while code of the user runs. */
+#define STDIN  "98"
+#define STDERR "99"
+enum { STDIN_FD = 98 };
+
 enum { START_LIMIT_MS = 10000, TICK_MS = 500, STUCK_TICKS = 4, SIGNAL_AGAIN_MS = 50 };
 
 struct shell_bash {
     char *program, *version;
+    shell_place_t place;
     pid_t pid;
     int pidfd;
     int in;                /* our end of bash's stdin */
@@ -148,8 +155,12 @@ static void put_user_code(shell_bash_t *self, const trip_t *trip, tt_buf_t *out)
     put_status(self, out);
     tt_buf_printf(out, "\\builtin eval ");
     shell_quote(out, trip->run->code);
-    tt_buf_printf(out, " </dev/null 2>>");
-    put_path(out, 2);
+    if (self->place == SHELL_PIPES) {
+        tt_buf_printf(out, " </dev/null 2>>");
+        put_path(out, 2);
+    } else {
+        tt_buf_printf(out, " <&" STDIN " " STDIN "<&- 2>&" STDERR " " STDERR ">&-");
+    }
     if (trip->capture[1] >= 0) {
         tt_buf_printf(out, " >>");
         put_path(out, trip->capture[1]);
@@ -182,7 +193,7 @@ static void put_report_line(const shell_bash_t *self, char what, uint64_t id, tt
 {
     tt_buf_printf(out, "\n{ \\builtin . ");
     put_path(out, self->report);
-    tt_buf_printf(out, " %c%llu; } >/dev/null\n", what, (unsigned long long)id);
+    tt_buf_printf(out, " %c%llu; } >/dev/null 2>&1\n", what, (unsigned long long)id);
 }
 
 /* What does not go into the pipe (bash takes nothing any more) is left out. */
@@ -273,6 +284,20 @@ static void take_captured(trip_t *trip)
     }
 }
 
+/* To bash and what it runs in the foreground. At a terminal these are groups of their own, and
+ * our own signal was not for them. */
+static void interrupt(shell_bash_t *self)
+{
+    if (self->place != SHELL_TERMINAL) {
+        kill(0, SIGINT);
+        return;
+    }
+    pid_t front = tcgetpgrp(0);
+    kill(-self->pid, SIGINT);
+    if (front > 0 && front != self->pid && front != getpgrp() && getpgid(front) >= 0)
+        kill(-front, SIGINT);
+}
+
 /* Interrupts that came since the last look. An interrupted bash may have dropped the line that
  * tells the end: so it is asked again, once for each. */
 static void look_for_interrupts(trip_t *trip)
@@ -280,6 +305,8 @@ static void look_for_interrupts(trip_t *trip)
     int now = interrupts;
     if (now == trip->seen)
         return;
+    if (trip->bash->place == SHELL_TERMINAL)
+        interrupt(trip->bash);
     ask_again(trip->bash, trip->id, now - trip->seen);
     trip->seen = now;
     trip->outcome->interrupted = true;
@@ -314,7 +341,7 @@ static int reap(shell_bash_t *self)
 
 static int start(shell_bash_t *self, tt_error_t *err);
 
-/* Bash has ended: says how, and starts the next one. */
+/* Bash has ended: says how, and starts the next one; a local engine ends with its bash. */
 static void on_end(shell_bash_t *self, shell_outcome_t *outcome)
 {
     tt_error_t err;
@@ -322,7 +349,7 @@ static void on_end(shell_bash_t *self, shell_outcome_t *outcome)
     if (*outcome->ending == 0)
         describe_end(outcome, status);
     outcome->ended = true;
-    if (start(self, &err) == 0)
+    if (self->place != SHELL_PIPES || start(self, &err) == 0)
         return;
     outcome->lost = true;
     snprintf(outcome->ending, sizeof outcome->ending, "%.250s", err.text);
@@ -379,7 +406,7 @@ static bool wait_more(trip_t *trip, const sigset_t *open_mask)
     if (trip->signal_at && now_ms() >= trip->signal_at) {
         trip->signal_gap *= 2;
         trip->signal_at = trip->signal_gap ? now_ms() + trip->signal_gap : 0;
-        kill(0, SIGINT);
+        interrupt(self);
     } else if (ready == 0) {
         on_tick(trip);
     }
@@ -438,8 +465,11 @@ static int send_run(trip_t *trip)
     else
         put_our_code(self, trip, &text);
     int rc = fill_file(self->script, &text);
-    tt_buf_printf(&lines, "\\builtin . ");
+    bool on_own = self->place != SHELL_PIPES; /* stderr is the user's at the top level, too */
+    tt_buf_printf(&lines, on_own ? "{ \\builtin . " : "\\builtin . ");
     put_path(&lines, self->script);
+    if (on_own)
+        tt_buf_printf(&lines, "; } " STDERR ">&2 2>/dev/null");
     put_report_line(self, 'R', trip->id, &lines);
     if (rc == 0)
         send_lines(self, &lines);
@@ -496,7 +526,7 @@ int shell_bash_drain(shell_bash_t *self)
 {
     static const shell_run_t nothing = {.whose = SHELL_OURS};
     int count = 0;
-    while (interrupts > 0) {
+    while (interrupts > 0 && self->pid > 0) {
         int some = interrupts;
         shell_outcome_t outcome = {0};
         /* A process that was just being started may have slept through the signal, while bash
@@ -527,15 +557,15 @@ int shell_bash_drain(shell_bash_t *self)
 /* What would make a bash behave otherwise than one that was started by hand. */
 static void clean_environment(void)
 {
-    static const char *const names[] = {"BASH_ENV", "ENV",       "PROMPT_COMMAND",
-                                        "HISTFILE", "TMOUT",     "MAILCHECK",
-                                        "MAIL",     "PS0",       "BASH_XTRACEFD",
-                                        "BASHOPTS", "SHELLOPTS", "IGNOREEOF",
-                                        "MAILPATH", "PS1",       "PS2",
-                                        "PS4"};
+    static const char *const names[] = {
+        "BASH_ENV", "ENV", "PROMPT_COMMAND", "HISTFILE", "TMOUT",     "MAILCHECK",
+        "MAIL",     "PS0", "BASH_XTRACEFD",  "BASHOPTS", "SHELLOPTS", "IGNOREEOF",
+        "MAILPATH", "PS4"};
     extern char **environ;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unsetenv(names[i]);
+    setenv("PS1", "", 1);
+    setenv("PS2", "", 1);
     for (size_t i = 0; environ[i];) {
         if (strncmp(environ[i], "BASH_FUNC_", 10) != 0) {
             i++;
@@ -547,6 +577,25 @@ static void clean_environment(void)
     }
 }
 
+/* A bash without job control must not find a terminal: in the background it would stop. */
+static void leave_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDWR | O_NOCTTY);
+    if (fd >= 0)
+        ioctl(fd, TIOCNOTTY);
+}
+
+static void place_descriptors(const shell_bash_t *self, int stdin_fd)
+{
+    if (self->place == SHELL_PIPES)
+        dup2(open("/dev/null", O_RDWR), 2);
+    else
+        dup2(0, STDIN_FD);
+    dup2(stdin_fd, 0);
+    syscall(SYS_close_range, 3, STDIN_FD - 1, 0);
+    syscall(SYS_close_range, self->place == SHELL_PIPES ? STDIN_FD : STDIN_FD + 1, ~0u, 0);
+}
+
 static void become_bash(const shell_bash_t *self, int stdin_fd, pid_t parent)
 {
     static const char *const argv[] = {"bash",        "--norc", "--noprofile",
@@ -555,10 +604,9 @@ static void become_bash(const shell_bash_t *self, int stdin_fd, pid_t parent)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(126);
-    int nothing = open("/dev/null", O_RDWR);
-    dup2(stdin_fd, 0);
-    dup2(nothing, 2);
-    syscall(SYS_close_range, 3, ~0u, 0);
+    if (self->place != SHELL_TERMINAL)
+        leave_terminal();
+    place_descriptors(self, stdin_fd);
     for (int number = 1; number < NSIG; number++)
         signal(number, SIG_DFL);
     sigemptyset(&none);
@@ -590,12 +638,15 @@ static int spawn(shell_bash_t *self, tt_error_t *err)
 /* Its first command: what an interactive bash does for a person at a terminal is turned off. */
 static bool set_up(shell_bash_t *self, tt_buf_t *version)
 {
-    static const char code[] = "set +m +H +o history\n"
-                               "PS1= PS2=\n"
-                               "\\builtin unset -v MAILCHECK HISTFILE\n"
-                               "\\builtin printf %s \"$BASH_VERSION\"\n";
+    char code[256];
+    int len = snprintf(code, sizeof code,
+                       "set %s +H +o history\n"
+                       "\\builtin export -n PS1 PS2\n"
+                       "\\builtin unset -v MAILCHECK HISTFILE\n"
+                       "\\builtin printf %%s \"$BASH_VERSION\"\n",
+                       self->place == SHELL_TERMINAL ? "-m" : "+m");
     shell_run_t run = {
-        .whose = SHELL_OURS, .code = {(const uint8_t *)code, sizeof code - 1}, .capture = true};
+        .whose = SHELL_OURS, .code = {(const uint8_t *)code, (size_t)len}, .capture = true};
     shell_outcome_t outcome = {0};
     trip_t trip = {.bash = self,
                    .run = &run,
@@ -678,12 +729,13 @@ static int open_files(shell_bash_t *self, tt_error_t *err)
     return 0;
 }
 
-shell_bash_t *shell_bash_new(const char *program, tt_error_t *err)
+shell_bash_t *shell_bash_new(const char *program, shell_place_t place, tt_error_t *err)
 {
     struct sigaction action = {.sa_handler = on_interrupt};
     shell_bash_t *self = tt_alloc(sizeof *self);
     self->pidfd = self->in = self->script = self->report = self->give_back = -1;
     self->events[0] = self->events[1] = -1;
+    self->place = place;
     self->program = find_program(*program ? program : "bash");
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);

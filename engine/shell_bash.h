@@ -18,6 +18,13 @@
 
 typedef struct shell_bash shell_bash_t;
 
+/* Where the user's commands read and write. */
+typedef enum {
+    SHELL_PIPES,   /* of an engine: stdin is empty, stdout and stderr are the host's pipes */
+    SHELL_INHERIT, /* of a local engine without a terminal: on our own 0 to 2 */
+    SHELL_TERMINAL /* the same, and they are a terminal: with job control */
+} shell_place_t;
+
 typedef enum {
     SHELL_USER, /* the user's: shows its output, can be interrupted, may end the shell */
     SHELL_OURS, /* silent; `set -e` and the traps of the user do not touch it */
@@ -35,16 +42,18 @@ typedef struct {
     bool interrupted; /* by an interrupt that arrived meanwhile */
     bool done;        /* a script of ours: it ran to its last line */
     char before[256]; /* not empty: bash had ended before, this way; this ran in a new one */
-    bool ended;       /* bash is gone; a new one has been started */
+    bool ended;       /* bash is gone; for an engine a new one has been started */
     bool lost;        /* ... and none could be started: `ending` says why */
     char ending[256]; /* how the shell ended, for a person: "exit 3", "killed by SIGKILL" */
     tt_buf_t out;     /* what was captured */
     bool cut;         /* more than TT_VALUE_LIMIT was written: the rest is missing */
 } shell_outcome_t;
 
-/* Starts bash. `program` is a path or a name to look for in PATH. Blocks until it has answered
- * (10 s at most). NULL with the reason. One at a time in a process: it handles SIGINT. */
-shell_bash_t *shell_bash_new(const char *program, tt_error_t *err);
+/* Starts bash. With SHELL_TERMINAL our process group has to be in the foreground; bash makes
+ * one of its own and takes the terminal. `program` is a path or a name to look for in PATH.
+ * Blocks until it has answered (10 s at most). NULL with the reason. One at a time in a
+ * process: it handles SIGINT. */
+shell_bash_t *shell_bash_new(const char *program, shell_place_t place, tt_error_t *err);
 
 /* Ends bash, without waiting for what it has started. */
 void shell_bash_destroy(shell_bash_t **self_p);

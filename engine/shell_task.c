@@ -38,11 +38,15 @@ static void reply_interrupted(shell_task_t *task)
     tt_reply_error(task->reply, TT_STATUS_INTERRUPTED, "Interrupted", "interrupted", NULL);
 }
 
-/* The shell itself has ended, by `exit` or otherwise. */
-static void reply_ended(shell_task_t *task, const shell_outcome_t *outcome)
+/* The shell itself has ended, by `exit` or otherwise. A local one ends the prompt with it. */
+static void reply_ended(const shell_t *self, shell_task_t *task, const shell_outcome_t *outcome)
 {
     char text[400];
-    if (outcome->lost) {
+    if (self->place != SHELL_PIPES) {
+        shell_fail(task, "SystemExit", "%d", outcome->status);
+        task->reply->leave = true;
+        task->reply->exit_status = outcome->status;
+    } else if (outcome->lost) {
         shell_fail(task, "ShellEnded", "%s", outcome->ending);
         task->reply->leave = true;
         task->reply->exit_status = 1;
@@ -72,12 +76,13 @@ static void note_before(shell_task_t *task, const shell_outcome_t *outcome)
     tt_reply_note(task->reply, text);
 }
 
-static bool went_well(shell_task_t *task, const shell_outcome_t *outcome)
+static bool went_well(const shell_t *self, shell_task_t *task, const shell_outcome_t *outcome)
 {
     if (outcome->ended || outcome->lost)
-        reply_ended(task, outcome);
-    else if (outcome->interrupted)
-        reply_interrupted(task);
+        reply_ended(self, task, outcome);
+    else if (outcome->interrupted ||
+             (self->place == SHELL_TERMINAL && outcome->status == 128 + SIGINT))
+        reply_interrupted(task); /* a terminal's ^C does not come by us */
     else if (outcome->cut)
         shell_fail(task, "ValueTooLarge", "output over the limit of %zu MiB",
                    TT_VALUE_LIMIT >> 20);
@@ -100,7 +105,7 @@ bool shell_run_user(shell_t *self, shell_task_t *task, tt_span_t code, bool capt
         return false;
     }
     shell_bash_run(self->bash, &run, outcome);
-    bool well = went_well(task, outcome);
+    bool well = went_well(self, task, outcome);
     note_before(task, outcome);
     return well;
 }
@@ -116,7 +121,7 @@ static bool run_ours(shell_t *self, shell_task_t *task, shell_whose_t whose,
     }
     if (!outcome->interrupted && !outcome->ended)
         outcome->status = 0; /* what counts is that it came to its end */
-    return went_well(task, outcome);
+    return went_well(self, task, outcome);
 }
 
 bool shell_run_ours(shell_t *self, shell_task_t *task, const tt_buf_t *code,

@@ -8,6 +8,7 @@
 #include "shell_function.h"
 
 typedef struct {
+    shell_place_t place;
     shell_bash_t *bash; /* owned */
     shell_blobs_t blobs;
     tt_buf_t scratch; /* a packed value on its way into a reply */

@@ -65,6 +65,8 @@ typedef struct {
     /* Before and after a read that may block for long (lets other threads of the language run).
      */
     void (*idle)(void *self, bool entering);
+    /* The process whose group gets the terminal while a task owns it; 0: this one. */
+    int pid;
 } tt_language_t;
 
 typedef struct tt_serve tt_serve_t;

@@ -539,7 +539,7 @@ static int say_hello(tt_serve_t *self)
     tt_pack_text(&fields, self->language->name);
     tt_pack_text(&fields, self->language->version);
     tt_pack_text(&fields, self->language->program);
-    tt_pack_int(&fields, getpid());
+    tt_pack_int(&fields, self->language->pid ? self->language->pid : getpid());
     tt_pack_uint(&fields, self->page ? TT_FEATURE_PAGE | TT_FEATURE_REVOKE : 0);
     int rc = write_message(self, TT_RT_HELLO, 0, &fields, 7);
     tt_buf_release(&fields);

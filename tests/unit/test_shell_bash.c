@@ -32,9 +32,9 @@ static void expect_out(const char *code, const char *text)
 TEST(what_is_no_bash_is_refused)
 {
     tt_error_t err;
-    assert_null(shell_bash_new("/nonexistent/bash", &err));
+    assert_null(shell_bash_new("/nonexistent/bash", SHELL_PIPES, &err));
     assert_says(&err, "cannot run '/nonexistent/bash' as a bash: it exited with status 127");
-    assert_null(shell_bash_new("/bin/true", &err));
+    assert_null(shell_bash_new("/bin/true", SHELL_PIPES, &err));
     assert_says(&err, "exited with status 0");
 }
 
@@ -159,7 +159,7 @@ static int start(void **unused)
 {
     tt_error_t err;
     (void)unused;
-    bash = shell_bash_new("bash", &err);
+    bash = shell_bash_new("bash", SHELL_PIPES, &err);
     if (bash == NULL)
         fprintf(stderr, "%s\n", err.text);
     return bash ? 0 : -1;
