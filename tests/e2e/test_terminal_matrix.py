@@ -9,8 +9,8 @@ import signal
 import pytest
 
 from .harness import alive, wait_until
-from .terminal import (CTRL_BACKSLASH, CTRL_C, CTRL_U, CTRL_Z, ENTER, LEFT, PASTE, UP, Pipe, Prompt,
-                       Shell, reads_zero, state_of)
+from .terminal import (CTRL_BACKSLASH, CTRL_C, CTRL_D, CTRL_U, CTRL_Z, ENTER, LEFT, PASTE, UP,
+                       Pipe, Prompt, Shell, reads_zero, state_of)
 
 
 @contextlib.contextmanager
@@ -418,6 +418,36 @@ def test_a_closed_window_ends_the_prompt_and_its_local_engine(cluster, doing):
         prompt.popen.wait(10)
         wait_until(lambda: not alive(local))
         assert cluster.status()["engines"][0]["state"] in ("ready", "busy")
+
+
+def test_a_prompt_that_is_killed_takes_its_local_engine_along_and_nothing_else(cluster):
+    cluster.start(1)
+    with Shell(cluster) as shell, Pipe(cluster) as pipe:
+        shell.tutti()
+        local = shell.local_pid()
+        shell.run("at = os.open('at', os.O_WRONLY)")
+        shell.enter("os.write(at, b'a\\n'); exec('while True: pass')")
+        pipe.wait(shell, ["a"])
+        os.kill(shell.tutti_pid(), signal.SIGKILL)
+        shell.wait_shell()
+        wait_until(lambda: not alive(local))
+        shell.tutti()
+        assert shell.run("%px 6*7") == ["Out[0:1]: 42"]
+        shell.send(CTRL_D)
+        shell.wait_shell()
+
+
+def test_lines_typed_ahead_while_engines_work_run_in_their_order(cluster):
+    with prompt_in_shell(cluster) as shell, Pipe(cluster) as pipe:
+        shell.run("%px import os; at = os.open('at', os.O_WRONLY)")
+        number = shell.number
+        shell.enter("x = %px os.write(at, b'a\\n'); exec('while not os.path.exists(\"go\"): pass')")
+        pipe.wait(shell, ["a", "a"])
+        shell.send("".join(line + ENTER for line in (
+            "kept = [0]", "kept += [1]", "y = %px 6*7", "kept += y", "kept")))
+        cluster.file("go", "")
+        shell.wait_prompt(number + 6)
+        assert shell.text()[-2] == f"Out[{number + 5}]: [0, 1, 42, 42]"
 
 
 # ---- prints into a line that is being typed

@@ -2,7 +2,7 @@
 until the next one is compared.
 
 A transcript is what the screen shows. `{{...}}` stands for a regular expression (times, process
-ids), a line `...` for any lines. `+ LINE` is shown sooner or later, above the line that is being typed
+ids), a line `...` for any lines. `+ LINE` is shown sooner or later, above the line being typed
 then; the session goes on when it is there."""
 
 import re
