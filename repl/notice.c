@@ -68,14 +68,24 @@ static const char *why_of(const known_t *self)
 /* What is told of an engine; NULL: nothing. The caller's to free. */
 static char *words_of(const known_t *self)
 {
+    static const char *const ready[TT_ENGINE_STOPPED + 1] = {
+        [TT_ENGINE_STARTING] = "new",
+        [TT_ENGINE_RESTARTING] = "back, names are gone",
+        [TT_ENGINE_FAILED] = "back, names are gone",
+        [TT_ENGINE_LOST] = "back, names are gone",
+        [TT_ENGINE_GONE] = "new",
+        [TT_ENGINE_STOPPED] = "goes on",
+    };
     const char *why = why_of(self);
     switch (self->state) {
     case TT_ENGINE_READY:
         if (self->ended)
             return tt_printf("%s; back, names are gone", why);
-        if (self->told == TT_ENGINE_RESTARTING)
-            return tt_strdup("back, names are gone");
-        return self->told == TT_ENGINE_STARTING ? tt_strdup("new") : NULL;
+        return self->told <= TT_ENGINE_STOPPED && ready[self->told]
+                   ? tt_strdup(ready[self->told])
+                   : NULL;
+    case TT_ENGINE_STOPPED:
+        return tt_strdup(why);
     case TT_ENGINE_RESTARTING:
         return tt_printf("%s; starting again", why);
     case TT_ENGINE_FAILED:
@@ -110,7 +120,8 @@ static void tell_engines(tt_buf_t *out)
         if (self->changed && (texts[i] = words_of(self)))
             fold_add(fold, self->id, NULL, tt_span(texts[i]));
         self->changed = self->ended = false;
-        self->told = self->state;
+        if (self->state != TT_ENGINE_STARTING) /* of which nothing is told */
+            self->told = self->state;
     }
     const fold_group_t *groups = fold_groups(fold, &count);
     for (size_t i = 0; i < count; i++)
@@ -150,13 +161,18 @@ static void tell_soon(void)
         notice.timer = tt_loop_add_timer(notice.session->loop, GATHER_MS, on_timer, NULL);
 }
 
+static bool has_process(unsigned state)
+{
+    return state == TT_ENGINE_READY || state == TT_ENGINE_STOPPED;
+}
+
 static void on_engine(void *arg, const tt_engine_t *engine)
 {
     (void)arg;
     if (notice.session == NULL)
         return;
     known_t *self = find(engine->id);
-    bool ended = self->state == TT_ENGINE_READY && engine->state == TT_ENGINE_RESTARTING;
+    bool ended = has_process(self->state) && engine->state == TT_ENGINE_RESTARTING;
     if (engine->state != TT_ENGINE_READY || !self->ended)
         snprintf(self->text, sizeof self->text, "%s", engine->text);
     self->ended |= ended;
