@@ -33,11 +33,11 @@ static bool has_prefix(const char *word, const char *prefix, size_t len)
     return strncmp(word, prefix, len) == 0;
 }
 
-/* Where the last word begins, if blanks, commas and quotes end words. */
+/* Where the last word begins, if blanks, commas, quotes and `=` end words. */
 static size_t word_start(const typed_t *typed, size_t from)
 {
     size_t start = typed->len;
-    while (start > from && strchr(" \t\n,'\"", typed->text[start - 1]) == NULL)
+    while (start > from && strchr(" \t\n,='\"", typed->text[start - 1]) == NULL)
         start--;
     return start;
 }
@@ -119,22 +119,27 @@ typedef struct {
     fold_member_t who;
 } found_t;
 
-/* The answers of engines as they come; it outlives the question when some come late. */
+/* The answers of engines as they come. There is one question at a time; what comes for an
+ * earlier one, by its number, is too late. */
 typedef struct {
-    tt_job_t *job; /* NULL when all have answered */
-    bool done, abandoned;
+    tt_job_t *job;
+    bool done;
     size_t asked, answered, busy;
     size_t start; /* in characters, as the first answer says */
     found_t *found;
     size_t count, cap;
 } survey_t;
 
-static void survey_destroy(survey_t *self)
+static survey_t survey;
+static uintptr_t survey_number;
+
+static void survey_release(survey_t *self)
 {
     for (size_t i = 0; i < self->count; i++)
         free(self->found[i].name);
     free(self->found);
-    free(self);
+    *self = (survey_t){0};
+    survey_number++;
 }
 
 static void add_found(survey_t *self, tt_span_t name, int engine)
@@ -149,12 +154,12 @@ static void add_found(survey_t *self, tt_span_t name, int engine)
 
 static void on_answer(void *arg, tt_job_t *job, tt_result_t *result)
 {
-    survey_t *self = arg;
+    survey_t *self = &survey;
     tt_reader_t names;
     tt_span_t name;
     size_t start, count;
     (void)job;
-    if (self->abandoned)
+    if ((uintptr_t)arg != survey_number)
         return;
     self->busy += result->status != TT_STATUS_OK || strcmp(result->cause, "busy") == 0;
     if (!read_names(tt_frames_span(result->frames, 0), &start, &names, &count))
@@ -167,12 +172,9 @@ static void on_answer(void *arg, tt_job_t *job, tt_result_t *result)
 
 static void on_answered(void *arg, tt_job_t *job)
 {
-    survey_t *self = arg;
     (void)job;
-    self->job = NULL;
-    self->done = true;
-    if (self->abandoned)
-        survey_destroy(self);
+    if ((uintptr_t)arg == survey_number)
+        survey.done = true;
 }
 
 static const tt_job_handlers_t survey_handlers = {on_answer, NULL, on_answered};
@@ -181,7 +183,7 @@ static const tt_job_handlers_t survey_handlers = {on_answer, NULL, on_answered};
 static survey_t *ask_engines(session_t *session, const int *ids, size_t count, const char *code,
                              size_t len)
 {
-    survey_t *self = tt_alloc(sizeof *self);
+    survey_t *self = &survey;
     tt_buf_t args;
     tt_frames_t frames;
     self->asked = count;
@@ -195,7 +197,7 @@ static survey_t *ask_engines(session_t *session, const int *ids, size_t count, c
                           .now = true,
                           .timeout_ms = LIMIT_MS,
                           .handlers = &survey_handlers,
-                          .arg = self};
+                          .arg = (void *)survey_number};
     self->job = tt_client_submit(session->client, &submit, &frames);
     tt_loop_run_until(session->loop, &self->done, LIMIT_MS);
     return self;
@@ -255,49 +257,112 @@ static void engine_names(const typed_t *typed, size_t from, const char *set)
     int *ids;
     if (session_find_targets(typed->session, set, &ids, &count) != 0)
         return;
-    survey_t *survey = ask_engines(typed->session, ids, count, code, len);
+    survey_t *answers = ask_engines(typed->session, ids, count, code, len);
     free(ids);
-    typed->choices->start = from + bytes_of(code, len, survey->start);
+    typed->choices->start = from + bytes_of(code, len, answers->start);
     typed->choices->plain = true;
-    typed->choices->note = tell_missing(survey);
-    add_union(survey, typed->choices);
-    survey->abandoned = true;
-    if (survey->done)
-        survey_destroy(survey);
+    typed->choices->note = tell_missing(answers);
+    add_union(answers, typed->choices);
+    survey_release(answers);
 }
 
 /* ---- other words */
 
+/* Where the name of a file begins that is being typed: behind the last blank that counts, or
+ * behind the quote that is open, which `quote` tells (0: none is). */
+static size_t file_start(const typed_t *typed, size_t from, char *quote)
+{
+    size_t start = from;
+    *quote = 0;
+    for (size_t i = from; i < typed->len; i++) {
+        char c = typed->text[i];
+        bool ends = *quote ? c == *quote : strchr(" \t\n,'\"", c) != NULL;
+        if (c == '\\' && i + 1 < typed->len)
+            i++;
+        else if (ends) {
+            *quote = *quote == 0 && (c == '\'' || c == '"') ? c : 0;
+            start = i + 1;
+        }
+    }
+    return start;
+}
+
+/* Between quotes a name is as it is; elsewhere what the shell minds has a backslash. */
+static char *unescape(const char *word, size_t len, char quote)
+{
+    tt_buf_t text;
+    tt_buf_init(&text);
+    for (size_t i = 0; i < len; i++) {
+        if (word[i] == '\\' && quote == 0 && i + 1 < len)
+            i++;
+        tt_buf_append(&text, word + i, 1);
+    }
+    tt_buf_text(&text);
+    return (char *)text.data;
+}
+
+static char *escape(const char *name, char quote)
+{
+    tt_buf_t text;
+    tt_buf_init(&text);
+    for (; *name; name++) {
+        if (quote == 0 && strchr(" \t\n'\"\\$&;()<>|*?`", *name))
+            tt_buf_append(&text, "\\", 1);
+        tt_buf_append(&text, name, 1);
+    }
+    tt_buf_text(&text);
+    return (char *)text.data;
+}
+
+/* The directory that the first `head` bytes of a word name. The caller's to free. */
+static char *directory_of(const char *word, size_t head, char quote)
+{
+    const char *home = getenv("HOME");
+    if (head == 0)
+        return tt_strdup(".");
+    char *name = unescape(word, head, quote);
+    if (!has_prefix(name, "~/", 2) || home == NULL)
+        return name;
+    char *whole = tt_printf("%s%s", home, name + 1);
+    free(name);
+    return whole;
+}
+
+static bool is_offered(const char *name, const char *prefix)
+{
+    return has_prefix(name, prefix, strlen(prefix)) && (name[0] != '.' || prefix[0] == '.') &&
+           strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
 static void file_names(const typed_t *typed, size_t from)
 {
-    size_t start = word_start(typed, from), len = typed->len - start;
-    char *word = tt_strndup(typed->text + start, len), *slash = strrchr(word, '/');
-    const char *home = getenv("HOME");
-    size_t head = slash ? (size_t)(slash + 1 - word) : 0;
-    char *directory = head == 0 ? tt_strdup(".")
-                      : has_prefix(word, "~/", 2) && home != NULL
-                          ? tt_printf("%s%.*s", home, (int)head - 1, word + 1)
-                          : tt_strndup(word, head);
+    char quote;
+    size_t start = file_start(typed, from, &quote), head = typed->len - start;
+    const char *word = typed->text + start;
+    while (head > 0 && word[head - 1] != '/')
+        head--;
+    char *directory = directory_of(word, head, quote);
+    char *prefix = unescape(word + head, typed->len - start - head, quote);
     DIR *opened = opendir(directory);
     typed->choices->start = start + head;
     for (struct dirent *each;
          opened && (each = readdir(opened)) && typed->choices->count < FILES_MAX;) {
         struct stat about;
-        if (!has_prefix(each->d_name, word + head, len - head) ||
-            (each->d_name[0] == '.' && word[head] != '.') || strcmp(each->d_name, ".") == 0 ||
-            strcmp(each->d_name, "..") == 0)
+        if (!is_offered(each->d_name, prefix))
             continue;
         bool is_directory =
             fstatat(dirfd(opened), each->d_name, &about, 0) == 0 && S_ISDIR(about.st_mode);
-        char *name = tt_printf("%s%s", each->d_name, is_directory ? "/" : "");
+        char *escaped = escape(each->d_name, quote);
+        char *name = tt_printf("%s%s", escaped, is_directory ? "/" : "");
         line_choices_add(typed->choices, name, strlen(name), NULL);
         typed->choices->plain |= is_directory;
+        free(escaped);
         free(name);
     }
     if (opened)
         closedir(opened);
     free(directory);
-    free(word);
+    free(prefix);
 }
 
 static void add_if(const typed_t *typed, const char *word)
@@ -367,7 +432,7 @@ static void option_names(const typed_t *typed, const magic_t *magic, size_t from
 static void of_engines(const typed_t *typed, size_t from, const char *set)
 {
     if (typed->text[from] == '!' || typed->text[from] == '%')
-        file_names(typed, from);
+        file_names(typed, from + 1);
     else
         engine_names(typed, from, set);
 }

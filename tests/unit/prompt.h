@@ -110,8 +110,19 @@ static inline void toy_ask(tt_serve_t *serve, char *what, tt_reply_t *reply)
     tt_buf_release(&told);
 }
 
-/* `fail TEXT`, `exit N`, `die N`, `spin`, `ask WHAT TEXT`; anything else is its own value, and
- * nothing has none. */
+/* Its value: "PID owns" when its group has the terminal, else "PID". */
+static inline void toy_tell_owner(tt_reply_t *reply)
+{
+    char text[32];
+    int fd = open("/dev/tty", O_RDONLY | O_CLOEXEC);
+    bool owns = fd >= 0 && tcgetpgrp(fd) == getpgrp();
+    close(fd);
+    snprintf(text, sizeof text, "%d%s", (int)getpid(), owns ? " owns" : "");
+    tt_reply_value(reply, text, (tt_span_t){NULL, 0});
+}
+
+/* `fail TEXT`, `exit N`, `die N`, `spin`, `stop`, `owner`, `print TEXT`, `ask WHAT TEXT`;
+ * anything else is its own value, and nothing has none. */
 static inline void toy_execute(tt_serve_t *serve, char *code, tt_reply_t *reply)
 {
     code += strspn(code, "\n");
@@ -123,6 +134,14 @@ static inline void toy_execute(tt_serve_t *serve, char *code, tt_reply_t *reply)
         reply->exit_status = atoi(code + 5);
     } else if (strncmp(code, "die ", 4) == 0) {
         raise(atoi(code + 4));
+    } else if (strcmp(code, "stop") == 0) {
+        raise(SIGSTOP);
+        tt_reply_value(reply, "goes on", (tt_span_t){NULL, 0});
+    } else if (strcmp(code, "owner") == 0) {
+        toy_tell_owner(reply);
+    } else if (strncmp(code, "print ", 6) == 0) {
+        if (write(1, code + 6, strlen(code + 6)) < 0)
+            abort();
     } else if (strcmp(code, "spin") == 0) {
         while (toy_interrupts == 0)
             pause();
@@ -167,6 +186,38 @@ static inline void toy_get(const char *name, const char *how, tt_reply_t *reply)
     tt_buf_release(&value);
 }
 
+/* It knows four names; `slow` before the cursor takes until it is interrupted, `odd` is
+ * answered with nonsense. */
+static inline void toy_complete(tt_reader_t args, tt_reply_t *reply)
+{
+    static const char *const names[] = {"alpha", "alpine", "beta", "\u00e9t\u00e9"};
+    size_t two, before = 0, count = 0;
+    tt_span_t text;
+    tt_buf_t value;
+    if (tt_read_array(&args, &two) != 0 || tt_read_str(&args, &text) != 0)
+        return;
+    char *code = tt_strndup((const char *)text.data, text.len);
+    size_t start = text.len;
+    while (start > 0 && (unsigned char)code[start - 1] > ' ')
+        start--;
+    while (strstr(code, "slow") && toy_interrupts == 0)
+        pause();
+    for (size_t i = 0; i < start; i++)
+        before += (code[i] & 0xc0) != 0x80;
+    for (size_t i = 0; i < 4; i++)
+        count += strncmp(names[i], code + start, strlen(code + start)) == 0;
+    tt_buf_init(&value);
+    tt_pack_array(&value, strstr(code, "odd") ? 1 : 2);
+    tt_pack_uint(&value, before);
+    tt_pack_array(&value, count);
+    for (size_t i = 0; i < 4; i++)
+        if (strncmp(names[i], code + start, strlen(code + start)) == 0)
+            tt_pack_text(&value, names[i]);
+    tt_reply_value(reply, NULL, (tt_span_t){value.data, value.len});
+    tt_buf_release(&value);
+    free(code);
+}
+
 static inline void toy_handle(void *arg, const tt_request_t *request, tt_reply_t *reply)
 {
     tt_reader_t args = tt_reader(request->args);
@@ -189,11 +240,19 @@ static inline void toy_handle(void *arg, const tt_request_t *request, tt_reply_t
     case TT_RT_GET:
         toy_get(text, how, reply);
         break;
-    case TT_RT_CHECK: /* an open bracket wants more */
+    case TT_RT_CHECK: /* an open bracket wants more, by as many blanks as `<` tell; `$` is wrong
+                       */
+        while (strstr(text, "slow") && toy_interrupts == 0)
+            pause();
         tt_pack_array(&value, 2);
-        tt_pack_text(&value, strchr(text, '(') && !strchr(text, ')') ? "more" : "whole");
-        tt_pack_text(&value, "");
+        tt_pack_text(&value, strchr(text, '$')                         ? "invalid"
+                             : strchr(text, '(') && !strchr(text, ')') ? "more"
+                                                                       : "whole");
+        tt_pack_int(&value, strchr(text, '<') ? atoi(strchr(text, '<') + 1) : 0);
         tt_reply_value(reply, NULL, (tt_span_t){value.data, value.len});
+        break;
+    case TT_RT_COMPLETE:
+        toy_complete(tt_reader(request->args), reply);
         break;
     case TT_RT_INSPECT:
         tt_pack_text(&value, strcmp(text, "nothing") == 0 ? NULL : "all about it");
