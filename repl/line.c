@@ -8,6 +8,7 @@
 
 #include "text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <readline/history.h>
@@ -76,17 +77,43 @@ static void read_all_history(void)
         close(lock);
 }
 
+/* Readline passes empty lines over, and takes a comment that begins with a digit for the time
+ * of another entry: a blank helps. */
+static void write_entry(tt_buf_t *out, const char *entry)
+{
+    for (const char *at = entry; *at; at++) {
+        bool begins = at == entry || at[-1] == '\n';
+        if (begins && *at == '\n')
+            tt_buf_append(out, " ", 1);
+        tt_buf_append(out, at, 1);
+        if (begins && *at == '#' && isdigit((unsigned char)at[1]))
+            tt_buf_append(out, " ", 1);
+    }
+    tt_buf_append(out, "\n", 1);
+}
+
+/* Whether the file's last line has no end: its writer was cut off. */
+static bool is_cut_off(int fd)
+{
+    char last = '\n';
+    off_t len = lseek(fd, 0, SEEK_END);
+    return len > 0 && pread(fd, &last, 1, len - 1) == 1 && last != '\n';
+}
+
 static void append_entry(const char *entry)
 {
     int lock = lock_history();
-    int fd = open(history_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    char *text = tt_printf("#%lld\n%s\n", (long long)time(NULL), entry);
+    int fd = open(history_path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    tt_buf_t text;
+    tt_buf_init(&text);
     if (fd >= 0) {
-        ssize_t wrote = write(fd, text, strlen(text));
+        tt_buf_printf(&text, "%s#%lld\n", is_cut_off(fd) ? "\n" : "", (long long)time(NULL));
+        write_entry(&text, entry);
+        ssize_t wrote = write(fd, text.data, text.len);
         (void)wrote; /* a full disk costs history, nothing else */
         close(fd);
     }
-    free(text);
+    tt_buf_release(&text);
     if (lock >= 0)
         close(lock);
 }
