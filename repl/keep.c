@@ -11,7 +11,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { META_VERSION = 1, SOURCE_MAX = 8192, ADOPT_MS = 3000, PARTS_MAX = 10 * 1000 * 1000 };
+enum {
+    META_VERSION = 1,
+    SOURCE_MAX = 8192,
+    ADOPT_MS = 3000,
+    PARTS_MAX = 4 * 1000 * 1000,
+    NUMBER_MAX = 1000 * 1000 * 1000, /* others are counted on from there */
+    AGE_MAX_S = 10 * 365 * 24 * 3600 /* else its clock was wrong */
+};
 
 /* ---- before */
 
@@ -88,6 +95,8 @@ static void give_back_part(session_t *session, const job_t *job, size_t index,
 static void give_back(session_t *session, job_t *job)
 {
     size_t count;
+    if (job->map)
+        job_stop_feeding(job, "not started: its session has ended");
     job_answer_t *answers = job_answers(job, JOB_WHOLE, &count);
     for (size_t i = 0; i < count; i++) {
         const job_part_t *part = &job->parts[i];
@@ -111,41 +120,67 @@ void keep_leave(session_t *session)
 
 /* ---- taking over */
 
-static job_t *read_meta(tt_span_t meta)
+typedef struct {
+    int64_t number;
+    tt_span_t source, engines;
+    bool map, scalar;
+    uint64_t parts;
+    double began;
+} meta_t;
+
+static int read_meta(tt_span_t bytes, meta_t *meta)
 {
-    tt_reader_t reader = tt_reader(meta);
+    tt_reader_t reader = tt_reader(bytes);
     size_t count;
-    uint64_t version = 0, parts = 0;
-    double began = 0;
-    int64_t number = 0;
-    tt_span_t source = {NULL, 0}, engines = {NULL, 0};
-    bool map = false, scalar = false;
-    if (tt_read_array(&reader, &count) != 0 || tt_read_uint(&reader, &version) != 0 ||
-        version != META_VERSION || tt_read_int(&reader, &number) != 0 ||
-        tt_read_str(&reader, &source) != 0 || tt_read_bool(&reader, &map) != 0 ||
-        tt_read_bool(&reader, &scalar) != 0 || tt_read_raw(&reader, &engines) != 0 ||
-        tt_read_uint(&reader, &parts) != 0 || tt_read_double(&reader, &began) != 0 ||
-        parts > PARTS_MAX || number < 1 || number > INT32_MAX)
+    uint64_t version;
+    tt_error_t err;
+    if (tt_validate(bytes, &tt_limits_value, &err) != 0 ||
+        tt_read_array(&reader, &count) != 0 || tt_read_uint(&reader, &version) != 0 ||
+        version != META_VERSION || tt_read_int(&reader, &meta->number) != 0 ||
+        tt_read_str(&reader, &meta->source) != 0 || tt_read_bool(&reader, &meta->map) != 0 ||
+        tt_read_bool(&reader, &meta->scalar) != 0 ||
+        tt_read_raw(&reader, &meta->engines) != 0 || tt_read_uint(&reader, &meta->parts) != 0 ||
+        tt_read_double(&reader, &meta->began) != 0)
+        return -1;
+    return meta->parts <= PARTS_MAX && meta->number >= 1 && meta->number <= NUMBER_MAX ? 0 : -1;
+}
+
+/* How long ago that was; a clock may have been set back meanwhile. */
+static int64_t age_ns(double began)
+{
+    double age_s = (double)time(NULL) - began;
+    return age_s > 0 && age_s < AGE_MAX_S ? (int64_t)(age_s * 1e9) : 0;
+}
+
+job_t *keep_read(tt_span_t bytes)
+{
+    meta_t meta = {0};
+    int *engines = NULL, count;
+    if (read_meta(bytes, &meta) != 0)
         return NULL;
-    char *text = tt_strndup((const char *)source.data, source.len);
-    job_t *job = job_new((int)number, text, (size_t)parts);
+    count = tt_ids_read(meta.engines, &engines, NULL);
+    if (!meta.map && (count < 0 || (uint64_t)count != meta.parts)) {
+        free(engines);
+        return NULL;
+    }
+    char *text = tt_strndup((const char *)meta.source.data, meta.source.len);
+    job_t *job = job_new((int)meta.number, text, (size_t)meta.parts);
     free(text);
-    job->map = map;
-    job->scalar = scalar;
-    job->submitted = (size_t)parts;
-    job->started_ns -= (int64_t)(difftime(time(NULL), (time_t)began) * 1e9);
-    int got = tt_ids_read(engines, &job->engines, NULL);
-    job->engine_count = got > 0 ? (size_t)got : 0;
-    for (size_t i = 0; !map && i < job->part_count && i < job->engine_count; i++)
-        job->parts[i].engine = job->engines[i];
+    job->map = meta.map;
+    job->scalar = meta.scalar;
+    job->submitted = (size_t)meta.parts;
+    job->started_ns -= age_ns(meta.began);
+    job->engines = engines;
+    job->engine_count = count > 0 ? (size_t)count : 0;
+    for (size_t i = 0; !job->map && i < job->part_count; i++)
+        job->parts[i].engine = engines[i];
     return job;
 }
 
 static void on_job(void *arg, uint64_t keep, tt_span_t meta)
 {
     session_t *session = arg;
-    tt_error_t err;
-    job_t *job = tt_validate(meta, &tt_limits_value, &err) == 0 ? read_meta(meta) : NULL;
+    job_t *job = keep_read(meta);
     if (job == NULL)
         return;
     job->keep = keep;

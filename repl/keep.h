@@ -21,6 +21,9 @@ void keep_leave(session_t *session);
  * any. Waits at most 3 s. */
 void keep_adopt(session_t *session, tt_buf_t *line);
 
+/* Reads what a job was named with. NULL when it makes no sense. The job is the caller's. */
+job_t *keep_read(tt_span_t meta);
+
 /* Whether the session has jobs that nobody has seen. */
 bool keep_any(const session_t *session);
 
