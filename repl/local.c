@@ -465,6 +465,16 @@ int local_run(local_t *self, unsigned op, tt_span_t args, local_result_t *result
     return do_whole(self, &call, op, args, NULL, err);
 }
 
+/* Interrupts the task, if it is what runs now. */
+static void interrupt(local_t *self, uint32_t seq)
+{
+    if (self->page == NULL || self->pid <= 0 || tt_page_running(self->page) != seq ||
+        !tt_page_claim(self->page, seq))
+        return;
+    kill(-self->pid, SIGINT);
+    tt_page_sent(self->page, seq);
+}
+
 int local_ask_within(local_t *self, unsigned op, tt_span_t args, int limit_ms,
                      local_result_t *result)
 {
@@ -473,7 +483,7 @@ int local_ask_within(local_t *self, unsigned op, tt_span_t args, int limit_ms,
     if (self->pid <= 0 || begin(self, &call, op, args, NULL, &err) != 0)
         return -1;
     if (!tt_loop_run_until(self->loop, &call.done, limit_ms)) {
-        local_interrupt(self);
+        interrupt(self, call.seq);
         tt_loop_run_until(self->loop, &call.done, INTERRUPT_MS);
         result->status = TT_STATUS_TIMEOUT; /* what comes later finds nobody who waits for it */
     }
@@ -495,10 +505,8 @@ bool local_busy(const local_t *self)
 void local_interrupt(local_t *self)
 {
     uint32_t seq = self->page && self->pid > 0 ? tt_page_running(self->page) : 0;
-    if (seq == 0 || !tt_page_claim(self->page, seq))
-        return;
-    kill(-self->pid, SIGINT);
-    tt_page_sent(self->page, seq);
+    if (seq != 0)
+        interrupt(self, seq);
 }
 
 void local_give_up(local_t *self)

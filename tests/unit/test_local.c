@@ -2,8 +2,12 @@
  * on shells that are no runtime at all, and on one that dies while it works. */
 #include "prompt.h"
 
+#include "tty.h"
+
 static local_t *local;
 static local_result_t result;
+static terminal_t *terminal;
+static tt_buf_t output; /* of the local engine, while no line of ours runs */
 
 static void on_signal(void *arg, const struct signalfd_siginfo *info)
 {
@@ -20,6 +24,7 @@ static int begin(void **unused)
     if (scratch_begin() != 0)
         return -1;
     memset(&result, 0, sizeof result);
+    tt_buf_init(&output);
     setenv("TUTTI_LIBEXEC_DIR", build_path("engine"), 1);
     setenv("TOY_NOTES", scratch_path("notes"), 1);
     tt_signals_block(&signals, SIGCHLD, 0);
@@ -34,6 +39,9 @@ static int end(void **unused)
     local_result_release(&result);
     local_destroy(&local);
     local_destroy(&local);
+    terminal_close(&terminal);
+    tty_stop();
+    tt_buf_release(&output);
     tt_loop_destroy(&loop);
     unsetenv("TOY_NOTES");
     unsetenv("TUTTI_LIBEXEC_DIR");
@@ -306,11 +314,223 @@ TEST(a_task_within_another_and_the_one_that_asks_are_lost_together)
     assert_false(local_busy(local));
 }
 
+/* ---- questions with a limit */
+
+/* Asks what to offer; the result is in `result`. */
+static int ask_within(const char *code, int limit_ms, local_result_t *answer)
+{
+    tt_buf_t args;
+    tt_buf_init(&args);
+    tt_pack_array(&args, 2);
+    tt_pack_text(&args, code);
+    tt_pack_uint(&args, strlen(code));
+    int rc = local_ask_within(local, TT_RT_COMPLETE, (tt_span_t){args.data, args.len}, limit_ms,
+                              answer);
+    tt_buf_release(&args);
+    return rc;
+}
+
+TEST(a_question_to_an_engine_that_has_ended_starts_no_other_one)
+{
+    start_toy();
+    assert_int_equal(execute("die 9"), TT_STATUS_LOST);
+    local_result_release(&result);
+    assert_int_equal(ask_within("al", 10000, &result), -1);
+}
+
+TEST(a_question_is_answered_within_its_limit_or_interrupted)
+{
+    start_toy();
+    assert_int_equal(ask_within("al", 10000, &result), 0);
+    assert_int_equal(result.status, TT_STATUS_OK);
+    assert_part(body(), "[0,[\"alpha\",\"alpine\"]]");
+    local_result_release(&result);
+    assert_int_equal(ask_within("slow", 20, &result), 0);
+    assert_int_equal(result.status, TT_STATUS_TIMEOUT);
+    assert_false(local_busy(local));
+    local_result_release(&result);
+    assert_int_equal(ask_within("al", 10000, &result), 0);
+    assert_part(body(), "alpha"); /* not what comes late of the one before */
+    assert_int_equal(execute("value"), TT_STATUS_OK);
+}
+
+static local_result_t nested;
+
+static void ask_when_it_runs(void *arg)
+{
+    (void)arg;
+    if (strstr(toy_told(), "EXECUTE") == NULL) {
+        tt_loop_add_timer(loop, 1, ask_when_it_runs, NULL);
+        return;
+    }
+    assert_int_equal(ask_within("al", 20, &nested), 0);
+    assert_int_equal(nested.status, TT_STATUS_TIMEOUT);
+    local_result_release(&nested);
+    assert_int_equal(result.frames.count, 0); /* the task runs on */
+    snprintf(asked, sizeof asked, "asked");
+    tt_loop_add_timer(loop, 0, interrupt_when_it_runs, NULL);
+}
+
+TEST(a_question_while_a_task_runs_does_not_end_that)
+{
+    start_toy();
+    asked[0] = 0;
+    tt_loop_add_timer(loop, 0, ask_when_it_runs, NULL);
+    assert_int_equal(execute("spin"), TT_STATUS_INTERRUPTED);
+    assert_string_equal(asked, "asked"); /* by us, after the question's limit */
+    assert_int_equal(execute("value"), TT_STATUS_OK);
+}
+
+/* ---- at a terminal */
+
+static void on_output(void *arg, tt_span_t bytes)
+{
+    assert_string_equal(arg, "mine");
+    tt_buf_append(&output, bytes.data, bytes.len);
+}
+
+static void start_at_terminal(void)
+{
+    tty_begin(true);
+    terminal = terminal_open(&err);
+    assert_non_null(terminal);
+    local_wish_t wish = {.language = "toy",
+                         .program = "/proc/self/exe",
+                         .terminal = terminal,
+                         .ask = on_ask,
+                         .output = on_output,
+                         .arg = (char *)(uintptr_t) "mine"};
+    local = local_new(loop, &wish, &err);
+    if (local == NULL)
+        fail_msg("%s", err.text);
+}
+
+/* A typed line; the result is in `result`. */
+static unsigned run_line(const char *code)
+{
+    tt_buf_t args;
+    tt_buf_init(&args);
+    tt_pack_array(&args, 3);
+    tt_pack_text(&args, code);
+    tt_pack_text(&args, "In [1]");
+    tt_pack_uint(&args, TT_EXECUTE_TERMINAL);
+    local_result_release(&result);
+    assert_int_equal(
+        local_run(local, TT_RT_EXECUTE, (tt_span_t){args.data, args.len}, &result, &err), 0);
+    tt_buf_release(&args);
+    return result.status;
+}
+
+TEST(without_a_terminal_a_typed_line_is_a_task_as_any_other)
+{
+    start_toy();
+    assert_int_equal(run_line("value"), TT_STATUS_OK);
+}
+
+TEST(a_typed_line_owns_the_terminal_as_long_as_it_runs)
+{
+    start_at_terminal();
+    assert_int_equal(run_line("owner"), TT_STATUS_OK);
+    assert_part(body(), " owns\"");
+    assert_int_equal(terminal_holder(terminal), 0);
+    assert_int_equal(tcgetpgrp(0), getpgrp());
+    assert_int_equal(execute("owner"), TT_STATUS_OK);
+    assert_null(strstr(body(), "owns"));
+    assert_int_equal(run_line("die 9"), TT_STATUS_LOST);
+    assert_int_equal(tcgetpgrp(0), getpgrp());         /* whatever becomes of it */
+    assert_int_equal(run_line("owner"), TT_STATUS_OK); /* another one */
+    assert_part(body(), " owns\"");
+    assert_int_equal(run_line("ask nested owner"), TT_STATUS_OK);
+    assert_int_equal(tcgetpgrp(0), getpgrp());
+    tty_end();
+}
+
+TEST(what_it_writes_without_the_terminal_is_handed_over)
+{
+    start_at_terminal();
+    assert_int_equal(execute("print hello"), TT_STATUS_OK);
+    assert_comes(loop, output.len == 5);
+    assert_text(&output, "hello");
+    assert_int_equal(execute("print  and goodbye"), TT_STATUS_OK);
+    local_destroy(&local); /* its last words come, too */
+    assert_text(&output, "hello and goodbye");
+    tty_end();
+}
+
+TEST(a_line_that_is_stopped_stops_us_and_goes_on_with_us)
+{
+    start_at_terminal();
+    int stops = *tty_stops;
+    assert_int_equal(run_line("stop"), TT_STATUS_OK);
+    assert_part(body(), "goes on");
+    assert_int_equal(*tty_stops, stops + 1);
+    assert_int_equal(tcgetpgrp(0), getpgrp());
+    assert_int_equal(execute("stop"),
+                     TT_STATUS_OK); /* not at the terminal: it goes on at once */
+    assert_int_equal(*tty_stops, stops + 1);
+    tty_end();
+}
+
+static char state_of(int pid)
+{
+    char path[32], text[64] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    text[got > 0 ? got : 0] = 0;
+    if (fd >= 0)
+        close(fd);
+    char *end = strrchr(text, ')');
+    return end ? end[2] : 0;
+}
+
+static int engine_pid(void)
+{
+    assert_int_equal(execute("owner"), TT_STATUS_OK);
+    return atoi(body() + 2);
+}
+
+TEST(an_engine_that_is_stopped_between_lines_sleeps_until_the_next_one_or_its_end)
+{
+    start_at_terminal();
+    int pid = engine_pid(), stops = *tty_stops;
+    kill(pid, SIGSTOP);
+    assert_comes(loop, state_of(pid) == 'T');
+    bool never = false;
+    tt_loop_run_until(loop, &never, 20);
+    assert_int_equal(run_line("value"), TT_STATUS_OK);
+    assert_int_equal(*tty_stops, stops); /* it is not our Ctrl-Z */
+    kill(pid, SIGSTOP);
+    assert_comes(loop, state_of(pid) == 'T');
+    tt_loop_run_until(loop, &never, 20);
+    local_destroy(&local);
+    assert_int_equal(kill(pid, 0), -1);
+    tty_end();
+}
+
+static void give_up(void *arg)
+{
+    (void)arg;
+    local_give_up(local);
+}
+
+TEST(what_is_given_up_is_lost_at_once)
+{
+    start_at_terminal();
+    tt_loop_add_timer(loop, 0, give_up, NULL);
+    assert_int_equal(run_line("spin"), TT_STATUS_LOST);
+    assert_string_equal(result.cause, "the local engine was killed by SIGKILL");
+    local_give_up(local); /* there is none */
+    assert_int_equal(run_line("value"), TT_STATUS_OK);
+    tty_end();
+}
+
 #define ON(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
     toy_main();
+    tty_main();
     alarm(60);
     const struct CMUnitTest tests[] = {
         ON(a_language_that_is_not_known_is_refused_by_name),
@@ -328,6 +548,15 @@ int main(void)
         ON(user_code_asks_and_goes_on_with_the_answer),
         ON(a_task_that_is_done_to_answer_comes_within_the_one_that_asks),
         ON(a_task_within_another_and_the_one_that_asks_are_lost_together),
+        ON(a_question_to_an_engine_that_has_ended_starts_no_other_one),
+        ON(a_question_is_answered_within_its_limit_or_interrupted),
+        ON(a_question_while_a_task_runs_does_not_end_that),
+        ON(without_a_terminal_a_typed_line_is_a_task_as_any_other),
+        ON(a_typed_line_owns_the_terminal_as_long_as_it_runs),
+        ON(what_it_writes_without_the_terminal_is_handed_over),
+        ON(a_line_that_is_stopped_stops_us_and_goes_on_with_us),
+        ON(an_engine_that_is_stopped_between_lines_sleeps_until_the_next_one_or_its_end),
+        ON(what_is_given_up_is_lost_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
