@@ -126,6 +126,59 @@ TEST(engines_that_are_lost_or_failed_are_no_targets)
     assert_part(said_err, "no engines");
 }
 
+TEST(an_engine_that_a_signal_has_stopped_is_still_meant)
+{
+    size_t count;
+    fake_engine(&fake, 1, TT_ENGINE_STOPPED, "stopped by SIGSTOP; kill -CONT 1001 goes on");
+    assert_comes(loop, tt_client_engines(session.client, &count)[1].state == TT_ENGINE_STOPPED);
+    assert_string_equal(targets("all", NULL), "0,1,2"); /* it does its work when it goes on */
+    assert_string_equal(targets("1", NULL), "=1");
+}
+
+/* ---- whether code is whole */
+
+static code_state_t check(const char *code, unsigned *indent)
+{
+    return session_check(&session, code, strlen(code), indent);
+}
+
+TEST(code_is_whole_or_wants_more_or_is_wrong_and_more_begins_with_blanks)
+{
+    unsigned indent = 77;
+    assert_int_equal(check("f()", &indent), CODE_WHOLE);
+    assert_int_equal(indent, 0);
+    assert_int_equal(check("f(<4", &indent), CODE_MORE);
+    assert_int_equal(indent, 4);
+    assert_int_equal(check("f(", NULL), CODE_MORE);
+    assert_int_equal(check("$", &indent), CODE_INVALID);
+    assert_int_equal(indent, 0);
+    assert_int_equal(check("", &indent), CODE_WHOLE);
+}
+
+TEST(an_indent_that_makes_no_sense_is_none)
+{
+    unsigned indent = 77;
+    assert_int_equal(check("f(<-4", &indent), CODE_MORE);
+    assert_int_equal(indent, 0);
+    assert_int_equal(check("f(<4000", &indent), CODE_MORE);
+    assert_int_equal(indent, 0);
+}
+
+TEST(code_that_cannot_be_checked_is_taken_as_whole)
+{
+    unsigned indent = 77;
+    assert_int_equal(check("slow(", &indent), CODE_WHOLE); /* for 2 s at most */
+    assert_int_equal(indent, 0);
+    assert_int_equal(check("f(", NULL), CODE_MORE); /* the engine has survived it */
+    local_destroy(&session.local);
+    session.python = "/nonexistent/python";
+    listen_begin();
+    code_state_t state = check("f(", &indent);
+    listen_end();
+    assert_int_equal(state, CODE_WHOLE);
+    assert_part(said_err, "does not start");
+}
+
 /* ---- plain code */
 
 TEST(plain_code_runs_here_and_shows_its_value)
@@ -253,6 +306,29 @@ TEST(old_jobs_are_forgotten_but_none_that_runs_or_was_not_shown)
     assert_non_null(session_find_job(&session, 13));
 }
 
+TEST(jobs_of_the_background_that_have_ended_are_shown_once_but_not_an_earlier_sessions)
+{
+    job_t *job = add_job(1, true, false);
+    job_t *adopted = add_job(2, true, false), *running = add_job(3, false, false);
+    adopted->adopted = true;
+    job->background = adopted->background = running->background = true;
+    assert_true(session.news); /* somebody looks */
+    listen_begin();
+    session_settle(&session);
+    session_settle(&session);
+    listen_end();
+    assert_true(job->shown);
+    assert_false(adopted->shown);
+    assert_false(running->shown);
+    assert_int_equal(strncmp(said_err, "[1] done", 8), 0);
+    assert_null(strchr(said_err, '\n')[1] ? said_err : NULL); /* one line */
+    running->done = true;
+    listen_begin();
+    session_settle(&session);
+    listen_end();
+    assert_int_equal(strncmp(said_err, "[3] done", 8), 0);
+}
+
 static void interrupt(void *arg)
 {
     (void)arg;
@@ -367,6 +443,10 @@ int main(void)
         ON(targets_are_the_given_ones_else_the_sessions),
         ON(only_one_plain_number_is_scalar),
         ON(engines_that_are_lost_or_failed_are_no_targets),
+        ON(an_engine_that_a_signal_has_stopped_is_still_meant),
+        ON(code_is_whole_or_wants_more_or_is_wrong_and_more_begins_with_blanks),
+        ON(an_indent_that_makes_no_sense_is_none),
+        ON(code_that_cannot_be_checked_is_taken_as_whole),
         ON(plain_code_runs_here_and_shows_its_value),
         ON(the_code_of_a_file_keeps_its_name_and_lines),
         ON(code_that_is_not_whole_goes_on_over_a_line_that_looks_like_a_magic),
@@ -380,6 +460,7 @@ int main(void)
         ON(a_magic_with_a_question_mark_is_helped_with),
         ON(the_latest_job_of_a_number_is_found),
         ON(old_jobs_are_forgotten_but_none_that_runs_or_was_not_shown),
+        ON(jobs_of_the_background_that_have_ended_are_shown_once_but_not_an_earlier_sessions),
         ON(waiting_ends_with_the_job_the_limit_or_the_second_interrupt),
         ON(cancelling_a_map_stops_its_feeding_and_cancels_what_is_under_way),
         ON(json_has_a_line_for_each_answer),

@@ -1,0 +1,246 @@
+/* Unit test of repl/terminal: whose the terminal is, and the modes it is in, with a real
+ * pseudo-terminal and process groups of its session. */
+#include "terminal.h"
+
+#include "tty.h"
+
+static terminal_t *terminal;
+static tt_error_t err;
+static pid_t child;
+
+static int begin(void **unused)
+{
+    (void)unused;
+    setenv("TERM", "xterm", 1);
+    tty_begin(true);
+    return 0;
+}
+
+static int end(void **unused)
+{
+    (void)unused;
+    if (child > 0) {
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+    }
+    child = 0;
+    terminal_close(&terminal);
+    terminal_close(&terminal);
+    tty_stop();
+    return 0;
+}
+
+static void open_it(void)
+{
+    terminal = terminal_open(&err);
+    assert_non_null(terminal);
+}
+
+/* A process with a group of its own, that waits. */
+static void start_child(void)
+{
+    child = fork();
+    if (child == 0)
+        for (setpgid(0, 0);;)
+            pause();
+    setpgid(child, child);
+}
+
+static pid_t foreground(void)
+{
+    return tcgetpgrp(tty_slave);
+}
+
+static bool has_echo(void)
+{
+    struct termios modes;
+    tcgetattr(tty_slave, &modes);
+    return modes.c_lflag & ECHO;
+}
+
+static void set_echo(bool on)
+{
+    struct termios modes;
+    tcgetattr(tty_slave, &modes);
+    modes.c_lflag = on ? modes.c_lflag | ECHO : modes.c_lflag & ~(tcflag_t)ECHO;
+    tcsetattr(tty_slave, TCSANOW, &modes);
+}
+
+/* ---- what is no terminal */
+
+TEST(a_file_or_a_dumb_terminal_cannot_be_edited_on)
+{
+    assert_true(terminal_is_there());
+    setenv("TERM", "dumb", 1);
+    assert_false(terminal_is_there());
+    unsetenv("TERM");
+    assert_true(terminal_is_there());
+    for (int fd = 0; fd < 2; fd++) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        dup2(null, fd);
+        close(null);
+        bool there = terminal_is_there();
+        dup2(tty_slave, fd);
+        assert_false(there);
+    }
+}
+
+TEST(what_is_no_terminal_cannot_be_opened)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    dup2(null, 0);
+    close(null);
+    terminal = terminal_open(&err);
+    dup2(tty_slave, 0);
+    assert_null(terminal);
+    assert_says(&err, "cannot use the terminal");
+}
+
+TEST(columns_and_rows_are_as_of_now_and_never_nothing)
+{
+    struct winsize window = {.ws_row = 33, .ws_col = 101};
+    assert_int_equal(terminal_columns(), 80);
+    assert_int_equal(terminal_rows(), 24);
+    ioctl(tty_slave, TIOCSWINSZ, &window);
+    assert_int_equal(terminal_columns(), 101);
+    assert_int_equal(terminal_rows(), 33);
+    window = (struct winsize){0};
+    ioctl(tty_slave, TIOCSWINSZ, &window);
+    assert_int_equal(terminal_columns(), 80);
+    assert_int_equal(terminal_rows(), 24);
+}
+
+/* ---- giving and taking */
+
+TEST(who_is_given_the_terminal_has_it_in_the_modes_that_were_found)
+{
+    open_it();
+    start_child();
+    set_echo(false); /* as while a line is edited */
+    assert_int_equal(terminal_holder(terminal), 0);
+    terminal_give(terminal, child);
+    assert_int_equal(foreground(), child);
+    assert_int_equal(terminal_holder(terminal), child);
+    assert_true(has_echo());
+    set_echo(false); /* by what runs there */
+    terminal_take(terminal);
+    assert_int_equal(foreground(), getpgrp());
+    assert_int_equal(terminal_holder(terminal), 0);
+    assert_true(has_echo());
+    terminal_take(terminal); /* harmless */
+    assert_int_equal(foreground(), getpgrp());
+}
+
+TEST(what_is_not_ours_is_not_given)
+{
+    open_it();
+    start_child();
+    tcsetpgrp(tty_slave, child); /* somebody else has put us into the background */
+    terminal_give(terminal, getpgrp());
+    assert_int_equal(foreground(), child);
+    assert_int_equal(terminal_holder(terminal), 0);
+}
+
+TEST(a_group_that_is_gone_is_given_nothing)
+{
+    open_it();
+    start_child();
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    terminal_give(terminal, child);
+    child = 0;
+    assert_int_equal(terminal_holder(terminal), 0);
+    assert_int_equal(foreground(), getpgrp());
+}
+
+TEST(a_group_that_ends_with_the_terminal_leaves_it_to_be_taken_back)
+{
+    open_it();
+    start_child();
+    terminal_give(terminal, child);
+    set_echo(false);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    child = 0;
+    terminal_close(&terminal); /* takes it, too */
+    assert_null(terminal);
+    assert_int_equal(foreground(), getpgrp());
+    assert_true(has_echo());
+}
+
+/* ---- Ctrl-Z */
+
+TEST(suspending_stops_us_once_and_what_the_shell_changed_counts_from_then_on)
+{
+    open_it();
+    int stops = *tty_stops;
+    terminal_suspend(terminal);
+    assert_int_equal(*tty_stops, stops + 1);
+    assert_int_equal(terminal_holder(terminal), 0);
+    set_echo(false); /* it is not found so */
+    terminal_take(terminal);
+    assert_true(has_echo());
+}
+
+TEST(what_had_the_terminal_gets_it_back_in_its_own_modes_and_goes_on)
+{
+    int status, stops = *tty_stops;
+    open_it();
+    start_child();
+    terminal_give(terminal, child);
+    set_echo(false);
+    kill(child, SIGSTOP);
+    assert_int_equal(waitpid(child, &status, WUNTRACED), child);
+    terminal_suspend(terminal);
+    assert_int_equal(*tty_stops, stops + 1);
+    assert_int_equal(terminal_holder(terminal), child);
+    assert_int_equal(foreground(), child);
+    assert_false(has_echo());
+    assert_int_equal(waitpid(child, &status, WCONTINUED), child);
+    assert_true(WIFCONTINUED(status));
+    terminal_take(terminal);
+    assert_true(has_echo());
+    terminal_give(terminal, child); /* the next line begins as any other */
+    assert_true(has_echo());
+}
+
+TEST(in_the_background_it_stops_until_it_is_brought_to_the_front)
+{
+    pid_t group = getpgrp();
+    int stops = *tty_stops;
+    child = fork();
+    if (child == 0) { /* the shell's `fg`, when we have stopped at least twice */
+        setpgid(0, 0);
+        while (tcgetpgrp(tty_slave) != getpgrp() || *tty_stops < stops + 2)
+            sched_yield();
+        tcsetpgrp(tty_slave, group);
+        for (;;)
+            pause();
+    }
+    setpgid(child, child);
+    tcsetpgrp(tty_slave, child);
+    open_it();
+    assert_true(*tty_stops >= stops + 2);
+    assert_int_equal(foreground(), group);
+}
+
+#define ON(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    tty_main();
+    alarm(60);
+    const struct CMUnitTest tests[] = {
+        ON(a_file_or_a_dumb_terminal_cannot_be_edited_on),
+        ON(what_is_no_terminal_cannot_be_opened),
+        ON(columns_and_rows_are_as_of_now_and_never_nothing),
+        ON(who_is_given_the_terminal_has_it_in_the_modes_that_were_found),
+        ON(what_is_not_ours_is_not_given),
+        ON(a_group_that_is_gone_is_given_nothing),
+        ON(a_group_that_ends_with_the_terminal_leaves_it_to_be_taken_back),
+        ON(suspending_stops_us_once_and_what_the_shell_changed_counts_from_then_on),
+        ON(what_had_the_terminal_gets_it_back_in_its_own_modes_and_goes_on),
+        ON(in_the_background_it_stops_until_it_is_brought_to_the_front),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
