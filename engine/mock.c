@@ -388,8 +388,16 @@ static void idle(void *arg, bool entering)
 
 int main(void)
 {
-    static const tt_language_t language = {"mock",    "1",   "tutti-mock", start,  handle,
-                                           keep_blob, flush, drain,        let_go, idle};
+    static const tt_language_t language = {.name = "mock",
+                                           .version = "1",
+                                           .program = "tutti-mock",
+                                           .start = start,
+                                           .handle = handle,
+                                           .blob = keep_blob,
+                                           .flush = flush,
+                                           .drain = drain,
+                                           .let_go = let_go,
+                                           .idle = idle};
     mock_t mock = {.engine = -1};
     tt_error_t err;
     struct sigaction action = {.sa_handler = on_interrupt};

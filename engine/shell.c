@@ -243,12 +243,22 @@ static int serve(shell_t *self, int page_fd, tt_error_t *err)
     return status;
 }
 
-/* At a terminal whoever started us has put our group into the foreground. */
+/* At a terminal whoever started us puts our group into the foreground, soon after the fork. */
+static bool has_terminal(const char *mode)
+{
+    bool expected = strcmp(mode, "terminal") == 0;
+    if (!isatty(0))
+        return false;
+    for (int i = 0; expected && tcgetpgrp(0) != getpgrp() && i < 2000; i++)
+        usleep(1000);
+    return tcgetpgrp(0) == getpgrp();
+}
+
 static shell_place_t place_of(const char *mode)
 {
     if (strcmp(mode, "engine") == 0)
         return SHELL_PIPES;
-    return isatty(0) && tcgetpgrp(0) == getpgrp() ? SHELL_TERMINAL : SHELL_INHERIT;
+    return has_terminal(mode) ? SHELL_TERMINAL : SHELL_INHERIT;
 }
 
 int main(int argc, char **argv)

@@ -127,14 +127,25 @@ typedef struct {
     int socket[2], out[2], page_fd;
 } plumbing_t;
 
+/* A shell has job control, so it is on the terminal all the time. */
+static bool is_shell(const local_t *self)
+{
+    return strcmp(self->wanted, "sh") == 0;
+}
+
+static bool has_pipe(const local_t *self)
+{
+    return self->terminal && !is_shell(self);
+}
+
 static int make_plumbing(local_t *self, plumbing_t *new, tt_error_t *err)
 {
     *new = (plumbing_t){{-1, -1}, {-1, -1}, tt_page_create(&self->page)};
     if (new->page_fd < 0 ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, new->socket) != 0 ||
-        (self->terminal && pipe2(new->out, O_CLOEXEC | O_NONBLOCK) != 0))
+        (has_pipe(self) && pipe2(new->out, O_CLOEXEC | O_NONBLOCK) != 0))
         return tt_error_set(err, "cannot start the local engine: %s", strerror(errno));
-    if (self->terminal)
+    if (has_pipe(self))
         fcntl(new->out[1], F_SETFL, 0); /* user code's end blocks, as a pipe does */
     return 0;
 }
@@ -160,7 +171,7 @@ static int spawn(local_t *self, tt_error_t *err)
                             .fd = {0, 1, 2, new.socket[1], new.page_fd},
                             .own_group = true,
                             .dies_with_us = true};
-        if (self->terminal)
+        if (has_pipe(self))
             memcpy(child.fd, (int[]){-1, new.out[1], new.out[1]}, 3 * sizeof(int));
         self->pid = tt_child_spawn(&child, err);
     }
@@ -188,10 +199,16 @@ static int start(local_t *self, tt_error_t *err)
     self->seq = 0;
     if (spawn(self, err) != 0)
         return -1;
+    /* A shell that begins without the terminal has no job control. */
+    bool shell = self->terminal && is_shell(self);
+    if (shell)
+        terminal_give(self->terminal, self->group);
     /* Our owner has no hold of us yet and cannot pass SIGCHLD on: so we look ourselves. */
     int64_t until = tt_now_ms() + START_LIMIT_MS;
     while (!tt_loop_run_until(self->loop, &self->ready, 20) && tt_now_ms() < until)
         local_reap(self);
+    if (shell)
+        terminal_take(self->terminal);
     if (self->ready && !self->failed)
         return 0;
     tt_error_set(err, "the local engine (%s) does not start: %s",
@@ -324,6 +341,11 @@ static void on_hello(local_t *self, tt_rt_message_t *message)
     tt_read_text(fields, self->language, sizeof self->language);
     tt_read_text(fields, self->version, sizeof self->version);
     tt_read_text(fields, self->program, sizeof self->program);
+    /* A shell has a group of its own, which is the one that the terminal is for. */
+    int64_t pid = 0;
+    pid_t group = tt_read_int(fields, &pid) == 0 && pid > 1 ? getpgid((pid_t)pid) : 0;
+    if (group > 1 && group != getpgrp())
+        self->group = group;
     self->ready = true;
     tt_buf_t start_fields;
     tt_buf_init(&start_fields);
@@ -472,6 +494,8 @@ static void interrupt(local_t *self, uint32_t seq)
         !tt_page_claim(self->page, seq))
         return;
     kill(-self->pid, SIGINT);
+    if (self->group != self->pid)
+        kill(-self->group, SIGINT);
     tt_page_sent(self->page, seq);
 }
 

@@ -32,6 +32,21 @@ local_t *session_local(session_t *self)
     return self->local;
 }
 
+/* A traceback, `exit 3`, or `TYPE: message`. A shell that was interrupted says nothing. */
+static void add_error(tt_buf_t *out, const answer_t *answer, unsigned status)
+{
+    const answer_error_t *error = &answer->error;
+    if (error->traceback.len > 0)
+        tt_buf_append(out, error->traceback.data, error->traceback.len);
+    else if (answer->exit_status > 0)
+        tt_buf_append(out, error->message.data, error->message.len);
+    else if (status != TT_STATUS_INTERRUPTED)
+        tt_buf_printf(out, "%.*s: %.*s", (int)error->type.len, (const char *)error->type.data,
+                      (int)error->message.len, (const char *)error->message.data);
+    if (out->len > 0 && out->data[out->len - 1] != '\n')
+        tt_buf_append(out, "\n", 1);
+}
+
 /* Shows why a task of the local engine failed. Returns the exit status. */
 static int show_local_failure(session_t *self, const local_result_t *result)
 {
@@ -50,18 +65,9 @@ static int show_local_failure(session_t *self, const local_result_t *result)
     }
     tt_buf_t text;
     tt_buf_init(&text);
-    const answer_error_t *error = &answer.error;
     if (self->terminal && result->status == TT_STATUS_INTERRUPTED)
         tt_buf_append(&text, "\n", 1); /* behind the ^C that the terminal shows */
-    if (answer.exit_status > 0)
-        tt_buf_append(&text, error->message.data, error->message.len); /* `exit 3` */
-    else if (error->traceback.len > 0)
-        tt_buf_append(&text, error->traceback.data, error->traceback.len);
-    else
-        tt_buf_printf(&text, "%.*s: %.*s", (int)error->type.len, (const char *)error->type.data,
-                      (int)error->message.len, (const char *)error->message.data);
-    if (text.len == 0 || text.data[text.len - 1] != '\n')
-        tt_buf_append(&text, "\n", 1);
+    add_error(&text, &answer, result->status);
     screen_write(2, (tt_span_t){text.data, text.len});
     tt_buf_release(&text);
     return 1;
