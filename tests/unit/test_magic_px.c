@@ -147,6 +147,7 @@ static bool answer_inspect(fake_t *self, letter_t *letter)
         tt_message_t message = tt_message(TT_MSG_RESULT, letter->message.id);
         message.as.result.engine = i;
         fake_send(self, &message, &frames);
+        tt_buf_release(&body);
         tt_buf_release(&value);
     }
     return false;
