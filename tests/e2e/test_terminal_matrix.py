@@ -129,7 +129,7 @@ def test_ctrl_c_drops_a_line_that_is_still_looked_at(cluster):
     with prompt_in_shell(cluster) as shell:
         shell.run("import ctypes, os, threading")
         mark = shell.mark()
-        shell.run("threading.Thread(target=lambda: (os.write(2, b'held\\n'), "
+        shell.run("threading.Timer(0.2, lambda: (os.write(2, b'held\\n'), "
                   "ctypes.PyDLL(None).sleep(3))).start()")
         shell.wait(lambda: "held" in shell.since(mark))
         shell.enter("late = 1")

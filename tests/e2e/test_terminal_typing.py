@@ -272,13 +272,14 @@ def test_a_hung_engine_holds_up_nothing(cluster):
     """Each answer has its own limit; what is measured is only that none of them is the 60 s of a
     test. The engine goes on at the end."""
     cluster.start(2)
-    with Prompt(cluster) as prompt:
-        prompt.run("%px same = 1")
+    with Prompt(cluster) as prompt, Pipe(cluster) as pipe:
+        prompt.run("%px import os; same = 1; at = os.open('at', os.O_WRONLY)")
         pid = cluster.engine_pids()[1]
+        number, mark = prompt.number, prompt.mark()
+        prompt.enter("%px os.write(at, b'a\\n'); exec('while True: pass')")
+        pipe.wait(prompt, ["a", "a"])
         stop_and_wait(prompt, pid)
         try:
-            number, mark = prompt.number, prompt.mark()
-            prompt.enter("%px same")
             prompt.send(CTRL_C)
             prompt.wait(lambda: prompt.mark() >= mark + 2)
             prompt.send(CTRL_C)
@@ -286,7 +287,8 @@ def test_a_hung_engine_holds_up_nothing(cluster):
             assert prompt.text()[-2].endswith(f"[{number}] goes on in the background")
             prompt.type("%px sam")
             prompt.send(TAB)
-            shows(prompt, f"In [{number + 1}]: %px same")
+            prompt.wait(lambda: (prompt.screen.before_cursor() or "").endswith("%px same") or
+                        any(line.endswith(("is busy", "are busy")) for line in prompt.text()), 2)
             prompt.interrupt(deadline=2)
             prompt.send(ENTER)
             prompt.run("6*7", deadline=2)
