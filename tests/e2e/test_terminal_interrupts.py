@@ -65,6 +65,7 @@ class Python:
     """How the work is written for Python engines, and what is shown of it."""
 
     kinds = ("busy", "asleep", "reading", "waiting", "deaf")
+    show = "{}"
 
     def __init__(self, cluster):
         cluster.file("work.py", PYTHON)
@@ -89,7 +90,37 @@ class Python:
         assert got == [f"Out[0-1:{number}]: {n + 1000000}"], prompt.since(mark - 8)
 
 
-LANGUAGES = {"python": Python}
+class Bash:
+    """The same for engines that are shells."""
+
+    kinds = ("busy", "asleep", "reading", "waiting")
+    show = "echo n: {}"
+    works = {"busy": "while :; do :; done", "asleep": "sleep 600", "reading": "read x <never",
+             "waiting": "bash -c 'sleep 600; true'",
+             "deaf": "bash -c 'trap \"\" INT; read -n 1 x <>go0'"}
+    ends = {"busy": "for ((i = 0; i < %d * 50; i++)); do :; done", "asleep": "sleep 0.0%02d",
+            "reading": "read x < <(sleep 0.0%02d)", "waiting": "bash -c 'sleep 0.0%02d; true'"}
+
+    def __init__(self, cluster):
+        os.mkfifo(cluster.file("never"))
+        cluster.start(2, "--lang", "sh")
+
+    def prepare(self, prompt):
+        prompt.run("%px cd .")
+
+    def forever(self, kind, n):
+        return f"echo {n} >at; {self.works[kind]}"
+
+    def soon(self, kind, n):
+        return self.ends[kind] % (n // 4)
+
+    def check(self, prompt, n):
+        mark = prompt.mark()
+        got = prompt.run(f"%px echo $(({n} + 1000000))")
+        assert got == [f"[0-1] {n + 1000000}"], prompt.since(mark - 8)
+
+
+LANGUAGES = {"python": Python, "sh": Bash}
 
 
 class Times:
@@ -254,7 +285,7 @@ def test_a_second_ctrl_c_gives_the_prompt_back_and_the_command_ends_in_the_backg
         press(prompt, times, lambda: prompt.at_prompt(number + 1))
         prompt.number = number + 1
         assert prompt.since(mark)[-2].endswith(f"[{number}] goes on in the background")
-        assert prompt.run(f"%px -t 1 {n}") == [f"Out[1:{number + 1}]: {n}"]
+        assert prompt.run(f"%px -t 1 {speaks.show.format(n)}")[-1].endswith(f": {n}")
         gates.open([0])
         prompt.wait(lambda: prompt.at_prompt() and
                     any(line.startswith("[0] interrupted") for line in prompt.since(mark)))
