@@ -174,11 +174,11 @@ static void on_interrupt(tt_loop_t *loop)
     }
     if (prompt_interrupt())
         return;
-    if (session->waiting) {
+    session->pressed = true;
+    if (session->waiting)
         session_interrupt(session);
-    } else if (session->local) {
+    else if (session->local)
         local_interrupt(session->local);
-    }
 }
 
 static void on_child(tt_loop_t *loop)

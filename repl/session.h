@@ -45,6 +45,7 @@ typedef struct session {
     size_t typed_count, typed_cap;
     job_t *jobs;     /* in order of their numbers */
     job_t *waiting;  /* the job that the prompt waits for now */
+    bool pressed;    /* Ctrl-C was, during the present statement: no other one follows it */
     bool waits_only; /* Ctrl-C ends the wait, not the job */
     int interrupts;  /* of the present wait */
     int64_t interrupted_ms;

@@ -141,7 +141,10 @@ int session_run(session_t *self, const char *file, const char *text, size_t len)
         while (block.plain && session_check(self, block.text, block.len, NULL) == CODE_MORE &&
                source_extend(source, &block))
             continue;
+        self->pressed = false;
         status = run_block(self, &block);
+        if (status == 0 && self->pressed)
+            status = 1; /* it met nothing that it could end */
         if (status != 0 && *self->file && !self->placed)
             session_complain(self, NULL, status, "stopped at: %.*s",
                              (int)grammar_line(block.text, block.len), block.text);
