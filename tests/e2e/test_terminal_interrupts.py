@@ -96,8 +96,8 @@ class Bash:
     kinds = ("busy", "asleep", "reading", "waiting")
     show = "echo n: {}"
     works = {"busy": "while :; do :; done", "asleep": "sleep 600", "reading": "read x <never",
-             "waiting": "bash -c 'sleep 600; true'",
-             "deaf": "bash -c 'trap \"\" INT; read -n 1 x <>go0'"}
+             "waiting": "bash -c 'sleep 600; true'"}
+    deaf = "bash -c 'trap \"\" INT; echo %d >at; read -n 1 x <>go0'"
     ends = {"busy": "for ((i = 0; i < %d * 50; i++)); do :; done", "asleep": "sleep 0.0%02d",
             "reading": "read x < <(sleep 0.0%02d)", "waiting": "bash -c 'sleep 0.0%02d; true'"}
 
@@ -109,7 +109,7 @@ class Bash:
         prompt.run("%px cd .")
 
     def forever(self, kind, n):
-        return f"echo {n} >at; {self.works[kind]}"
+        return self.deaf % n if kind == "deaf" else f"echo {n} >at; {self.works[kind]}"
 
     def soon(self, kind, n):
         return self.ends[kind] % (n // 4)

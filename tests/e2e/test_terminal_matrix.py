@@ -13,6 +13,9 @@ from .terminal import (CTRL_BACKSLASH, CTRL_C, CTRL_D, CTRL_U, CTRL_Z, ENTER, LE
                        Pipe, Prompt, Shell, reads_zero, state_of)
 
 
+pytestmark = pytest.mark.sanitize
+
+
 @contextlib.contextmanager
 def prompt_in_shell(cluster, engines=2, stays=True, **more):
     """tutti, typed in a shell. At the end it still counts, and leaves the modes as it found them.

@@ -10,6 +10,9 @@ import pytest
 from .terminal import (CTRL_C, CTRL_D, CTRL_U, ENTER, Pipe, Prompt, Shell, Terminal, state_of)
 
 
+pytestmark = pytest.mark.sanitize
+
+
 def test_tutti_in_the_background_stops_until_it_is_called(cluster):
     with Shell(cluster) as shell:
         before = shell.stty()

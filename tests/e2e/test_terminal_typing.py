@@ -11,6 +11,9 @@ from .terminal import (CTRL_C, CTRL_D, CTRL_R, CTRL_U, ENTER, ESC, TAB, UP, Pipe
                        stop_and_wait)
 
 
+pytestmark = pytest.mark.sanitize
+
+
 @pytest.fixture
 def prompt(cluster, request):
     """A prompt with two engines of the session's own."""
