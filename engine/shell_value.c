@@ -16,7 +16,7 @@ enum { HOLES_MAX = 65536, BIGINT_MAX = 4096 };
 
 void shell_quote(tt_buf_t *out, tt_span_t text)
 {
-    const uint8_t *at = text.data, *end = text.data + text.len;
+    const uint8_t *at = text.data, *end = text.len > 0 ? text.data + text.len : at;
     tt_buf_append(out, "'", 1);
     while (at < end) {
         const uint8_t *quote = memchr(at, '\'', (size_t)(end - at));

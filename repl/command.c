@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "prompt.h"
+#include "screen.h"
 #include "session.h"
 #include "text.h"
 
@@ -175,6 +176,8 @@ static void on_interrupt(tt_loop_t *loop)
     if (prompt_interrupt())
         return;
     session->pressed = true;
+    if (session->terminal)
+        screen_write(2, tt_span("^C\n")); /* the terminal shows none by itself */
     if (session->waiting)
         session_interrupt(session);
     else if (session->local)

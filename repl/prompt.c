@@ -62,7 +62,7 @@ bool prompt_interrupt(void)
     if (line_editing())
         line_drop();
     else
-        screen_write(2, tt_span("\n")); /* behind the ^C that the terminal shows */
+        screen_write(2, tt_span("^C\n")); /* the terminal shows none by itself */
     prompt.dropped = true;
     wake();
     tt_loop_stop(prompt.session->loop); /* what looks whether the line is whole ends */

@@ -63,6 +63,15 @@ void screen_progress(const char *line)
     fflush(stderr);
 }
 
+void screen_fresh_line(unsigned columns, const char *mark)
+{
+    if (columns < 2 || !screen_is_terminal())
+        return;
+    fflush(stdout);
+    fprintf(stderr, "\033[7m%s\033[0m%*s\r\033[K", mark, (int)(columns - strlen(mark)), "");
+    fflush(stderr);
+}
+
 bool screen_is_terminal(void)
 {
     const char *kind = getenv("TERM");

@@ -17,6 +17,10 @@ void screen_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * Only for a terminal, and while nothing is being typed. */
 void screen_progress(const char *line);
 
+/* Somebody else wrote to the terminal: if the last line has no end, it gets `mark` and one. The
+ * mark and as many blanks as fill a row are written: they only stay when the row was begun. */
+void screen_fresh_line(unsigned columns, const char *mark);
+
 /* True when standard error is a terminal: then progress and colours make sense. */
 bool screen_is_terminal(void);
 /* True when colours are wanted: on a terminal, without NO_COLOR. */

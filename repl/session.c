@@ -184,8 +184,6 @@ void session_cancel_job(session_t *self, job_t *job)
 
 void session_interrupt(session_t *self)
 {
-    if (self->terminal)
-        screen_write(2, tt_span("\n")); /* behind the ^C that the terminal shows */
     self->interrupted_ms = tt_now_ms();
     if (self->waits_only)
         self->interrupts = 2;

@@ -65,8 +65,6 @@ static int show_local_failure(session_t *self, const local_result_t *result)
     }
     tt_buf_t text;
     tt_buf_init(&text);
-    if (self->terminal && result->status == TT_STATUS_INTERRUPTED)
-        tt_buf_append(&text, "\n", 1); /* behind the ^C that the terminal shows */
     add_error(&text, &answer, result->status);
     screen_write(2, (tt_span_t){text.data, text.len});
     tt_buf_release(&text);
@@ -109,6 +107,8 @@ static int run_line(session_t *self, const tt_buf_t *args, local_result_t *resul
         return 1;
     if (local_run(local, TT_RT_EXECUTE, (tt_span_t){args->data, args->len}, result, &err) != 0)
         return session_complain(self, NULL, 1, "%s", err.text);
+    /* The terminal shows a ^C, which is a mark of its own. */
+    screen_fresh_line(terminal_columns(), result->status == TT_STATUS_INTERRUPTED ? "" : "%");
     return settle_call(self, result);
 }
 

@@ -158,7 +158,7 @@ static void show_engine(tt_span_t engine, FILE *out)
     char *running = text(engine, "running"), *why = text(engine, "text");
     bool busy = real(engine, "running_s") > 0 || *running;
     bool usable = whole(engine, "state_number") <= TT_ENGINE_RESTARTING;
-    char *kind = tt_printf("%s %s", language, version);
+    char *kind = tt_printf("%s %.*s", language, (int)strcspn(version, "("), version);
     fprintf(out, "%5lld  ", (long long)whole(engine, "id"));
     show_cell(out, host, 15);
     fprintf(out, " %7lld  ", (long long)whole(engine, "pid"));

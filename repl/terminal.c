@@ -37,12 +37,22 @@ static void wait_for_foreground(void)
         kill(0, SIGSTOP);
 }
 
+/* What it is found in, but a control key shows nothing by itself. */
+static void set_ours(const terminal_t *self)
+{
+    struct termios modes = self->found;
+    modes.c_lflag &= ~(tcflag_t)ECHOCTL;
+    tcsetattr(0, TCSADRAIN, &modes);
+}
+
 terminal_t *terminal_open(tt_error_t *err)
 {
     terminal_t *self = tt_alloc(sizeof *self);
     wait_for_foreground();
-    if (tcgetattr(0, &self->found) == 0)
+    if (tcgetattr(0, &self->found) == 0) {
+        set_ours(self);
         return self;
+    }
     tt_error_set(err, "cannot use the terminal: %s", strerror(errno));
     free(self);
     return NULL;
@@ -53,7 +63,7 @@ void terminal_take(terminal_t *self)
     self->holder = 0;
     self->has_held = false;
     tcsetpgrp(0, getpgrp());
-    tcsetattr(0, TCSADRAIN, &self->found);
+    set_ours(self);
 }
 
 void terminal_close(terminal_t **self_p)
@@ -62,6 +72,7 @@ void terminal_close(terminal_t **self_p)
     if (self == NULL)
         return;
     terminal_take(self);
+    tcsetattr(0, TCSADRAIN, &self->found);
     free(self);
     *self_p = NULL;
 }
@@ -87,9 +98,11 @@ void terminal_suspend(terminal_t *self)
     struct termios held;
     bool has_held = holder > 0 && tcgetattr(0, &held) == 0;
     terminal_take(self);
+    tcsetattr(0, TCSADRAIN, &self->found);
     kill(0, SIGSTOP);
     wait_for_foreground();
     tcgetattr(0, &self->found); /* the shell may have changed them */
+    set_ours(self);
     if (holder == 0)
         return;
     self->held = held;

@@ -13,7 +13,8 @@ typedef struct terminal terminal_t;
 /* True when standard input and output are a terminal that can be edited on. */
 bool terminal_is_there(void);
 
-/* Remembers the modes of the terminal on descriptor 0. In the background it stops the process
+/* Remembers the modes of the terminal on descriptor 0. While it is ours it shows no ^C by itself:
+ * it may do so late, behind what is written because of it. In the background it stops the process
  * group first, as every program that reads its terminal is stopped. NULL with the reason. */
 terminal_t *terminal_open(tt_error_t *err);
 /* Takes the terminal back, restores its modes, and ends. */
@@ -22,7 +23,7 @@ void terminal_close(terminal_t **self_p);
 /* Hands the terminal to a process group, in the modes that it was found in (or those that the
  * group had when it was suspended). Only if it is ours to give. */
 void terminal_give(terminal_t *self, pid_t group);
-/* Takes it back and restores the modes that it was found in. Harmless when it is ours. */
+/* Takes it back, in our modes. Harmless when it is ours. */
 void terminal_take(terminal_t *self);
 /* The group that it was given to last, 0 when it is ours. */
 pid_t terminal_holder(const terminal_t *self);

@@ -112,6 +112,10 @@ int64_t watch_turn(watch_t *self)
 void watch_end(watch_t *self)
 {
     screen_progress(NULL);
+    if (self->windows && self->job->done && self->job->stream) {
+        stream_finish(self->job->stream); /* the last window is cut like the others */
+        show_window(self, tt_now_ms());
+    }
     if (self->windows)
         job_stream_stop(self->job);
 }

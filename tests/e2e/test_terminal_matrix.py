@@ -143,9 +143,9 @@ def test_ctrl_c_drops_a_line_that_is_still_looked_at(cluster):
 
 def test_ctrl_c_in_px_interrupts_all_targets_and_their_names_stay(cluster):
     with prompt_in_shell(cluster) as shell, Pipe(cluster) as pipe:
-        shell.run("%px import os, time; at = os.open('at', os.O_WRONLY); k = 3")
+        shell.run("%px import os, subprocess, time; at = os.open('at', os.O_WRONLY); k = 3")
         for code in ("exec('while True: pass')", "time.sleep(600)",
-                     "os.waitpid(os.spawnlp(os.P_NOWAIT, 'sleep', 'sleep', '600'), 0)"):
+                     "subprocess.run(['sleep', '600'])"):
             number, mark = shell.number, shell.mark()
             shell.send(f"%px os.write(at, b'x\\n'); {code}" + ENTER)
             pipe.wait(shell, ["x", "x"])
@@ -519,7 +519,9 @@ def test_a_thousand_prints_of_engines_leave_the_line_and_none_is_lost(cluster):
         shell.run("%px threading.Timer(0.2, printer, (1000,)).start()")
         number = shell.number
         type_half(shell)
-        shell.wait(lambda: any("print 999 ends" in line for line in shell.text()[-20:]), 30)
+        for engine in (0, 1):
+            last = re.compile(rf"\[(0-1|{engine})\] engine print 999 ends here")
+            shell.wait(lambda: any(map(last.fullmatch, shell.text()[-40:])), 30)
         finish_half(shell, number)
         for engine in (0, 1):
             shown = [int(m[1]) for m in (re.fullmatch(

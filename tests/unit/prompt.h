@@ -310,9 +310,16 @@ static inline void toy_idle(void *arg, bool entering)
 /* For the start of main: never returns when we are the runtime. */
 static inline void toy_main(void)
 {
-    static const tt_language_t language = {"python",   "3.11.2", "toy",     toy_start,
-                                           toy_handle, toy_blob, toy_flush, toy_drain,
-                                           toy_let_go, toy_idle};
+    static const tt_language_t language = {.name = "python",
+                                           .version = "3.11.2",
+                                           .program = "toy",
+                                           .start = toy_start,
+                                           .handle = toy_handle,
+                                           .blob = toy_blob,
+                                           .flush = toy_flush,
+                                           .drain = toy_drain,
+                                           .let_go = toy_let_go,
+                                           .idle = toy_idle};
     static tt_serve_t *serve;
     struct sigaction action = {.sa_handler = toy_on_interrupt};
     tt_error_t err;
