@@ -21,7 +21,8 @@ class Local(Runtime):
         if self.pid == 0:
             os.setpgid(0, 0)
             os.tcsetpgrp(0, os.getpid())
-            signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+            for number in (signal.SIGTTOU, signal.SIGINT, signal.SIGTSTP):
+                signal.signal(number, signal.SIG_DFL)
             os.dup2(theirs.fileno(), 100)
             os.dup2(self.page.fd, 101)
             os.dup2(100, 3)
@@ -50,7 +51,8 @@ class Local(Runtime):
 
 
 def main():
-    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    for number in (signal.SIGTTOU, signal.SIGINT, signal.SIGTSTP):  # a key that came too late
+        signal.signal(number, signal.SIG_IGN)
     local = Local(sys.argv[1])
     for line in sys.stdin:
         result = local.run(line.rstrip("\n"))
