@@ -269,8 +269,9 @@ static const struct {
     bool by_program; /* it is told by its program's name and version */
 } kinds[] = {{"python", "Python", false}, {"sh", "shell", true}};
 
-/* `2 Python engines (3.11.2, /usr/bin/python3)` */
-static void tell_kind(tt_buf_t *out, const tt_engine_t *engine, size_t count)
+/* `2 Python engines (3.11.2, /usr/bin/python3)`; what an engine says of itself is escaped by
+ * tell_kind. */
+static void add_kind(tt_buf_t *out, const tt_engine_t *engine, size_t count)
 {
     const char *slash = strrchr(engine->program, '/');
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -288,6 +289,15 @@ static void tell_kind(tt_buf_t *out, const tt_engine_t *engine, size_t count)
                   toupper((unsigned char)engine->language[0]),
                   engine->language[0] ? engine->language + 1 : "", count == 1 ? "" : "s",
                   engine->version, engine->program);
+}
+
+static void tell_kind(tt_buf_t *out, const tt_engine_t *engine, size_t count)
+{
+    tt_buf_t text;
+    tt_buf_init(&text);
+    add_kind(&text, engine, count);
+    tt_text_escape(out, (const char *)text.data, text.len);
+    tt_buf_release(&text);
 }
 
 static bool is_alike(const tt_engine_t *one, const tt_engine_t *other)

@@ -3,6 +3,8 @@
 #include "keep.h"
 #include "magic.h"
 #include "pack.h"
+#include "screen.h"
+#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +51,16 @@ static int get(session_t *session, char **exprs, size_t count, const char *how,
     return session_complain(session, "%map", 1, "the local engine gave no value");
 }
 
+/* What a person should know of what travels: names and sizes. */
+static void tell_note(tt_span_t note)
+{
+    tt_buf_t line;
+    tt_buf_init(&line);
+    tt_text_escape(&line, (const char *)note.data, note.len);
+    screen_note("%s\n", tt_buf_text(&line));
+    tt_buf_release(&line);
+}
+
 /* The function: its hash, and its bytes to the cluster unless it has them. */
 static int ship_function(session_t *session, char *expr, uint8_t hash[HASH])
 {
@@ -63,7 +75,7 @@ static int ship_function(session_t *session, char *expr, uint8_t hash[HASH])
     if (tt_read_array(&reader, &count) == 0)
         tt_read_bin(&reader, &bytes);
     if (tt_read_str(&reader, &note) == 0 && note.len > 0)
-        fprintf(stderr, "%.*s\n", (int)note.len, (const char *)note.data);
+        tell_note(note);
     if (bytes.len == HASH && result.frames.count == 2) {
         tt_frames_t frames;
         memcpy(hash, bytes.data, HASH);

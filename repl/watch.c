@@ -37,16 +37,6 @@ static void show_window(const watch_t *self, int64_t now_ms)
     tt_buf_release(&err);
 }
 
-/* The engines that have not answered, for the line of a px. */
-static size_t find_missing(const job_t *job, fold_member_t *members)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < job->part_count; i++)
-        if (!job->parts[i].done)
-            members[count++] = (fold_member_t){job->parts[i].engine, job->parts[i].host, i};
-    return count;
-}
-
 static void show_progress(watch_t *self, double elapsed_s)
 {
     const job_t *job = self->job;
@@ -64,8 +54,8 @@ static void show_progress(watch_t *self, double elapsed_s)
         progress_items(&line, &progress);
     } else {
         render_style_t style;
-        fold_member_t *missing = tt_alloc((job->part_count + 1) * sizeof *missing);
-        size_t count = find_missing(job, missing);
+        size_t count;
+        fold_member_t *missing = job_missing(job, &count);
         session_style(self->session, job, &style);
         progress_engines(&line, &progress, missing, count, &style.label);
         free(missing);
