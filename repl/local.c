@@ -458,6 +458,8 @@ static void finish(local_t *self, const call_t *call)
 {
     if (call->on_terminal)
         terminal_take(self->terminal);
+    else if (self->terminal && is_shell(self))
+        terminal_reclaim(self->terminal);
     self->call = call->outer;
 }
 

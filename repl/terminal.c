@@ -66,6 +66,12 @@ void terminal_take(terminal_t *self)
     set_ours(self);
 }
 
+void terminal_reclaim(terminal_t *self)
+{
+    if (self->holder == 0 && !is_ours())
+        tcsetpgrp(0, getpgrp());
+}
+
 void terminal_close(terminal_t **self_p)
 {
     terminal_t *self = *self_p;

@@ -25,6 +25,9 @@ void terminal_close(terminal_t **self_p);
 void terminal_give(terminal_t *self, pid_t group);
 /* Takes it back, in our modes. Harmless when it is ours. */
 void terminal_take(terminal_t *self);
+/* A shell that did something in the background may have taken it: it is ours again, its modes are
+ * left alone. */
+void terminal_reclaim(terminal_t *self);
 /* The group that it was given to last, 0 when it is ours. */
 pid_t terminal_holder(const terminal_t *self);
 
