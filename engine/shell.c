@@ -156,6 +156,10 @@ static void set(shell_t *self, shell_task_t *task)
 static void reset(shell_t *self, shell_task_t *task)
 {
     tt_error_t err;
+    if (self->place == SHELL_TERMINAL) { /* a new bash would need the terminal to start */
+        shell_refuse(task, "the shell of a terminal is not reset: leave it");
+        return;
+    }
     if (shell_bash_restart(self->bash, &err) == 0)
         return;
     shell_fail(task, "ShellEnded", "%s", err.text);

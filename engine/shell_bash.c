@@ -11,39 +11,32 @@
  * a path of ours, so equal errors of many engines are equal texts. */
 #include "shell_bash.h"
 
+#include "shell_child.h"
 #include "shell_value.h"
+#include "shell_watch.h"
 #include "value.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Descriptors of bash outside of engines: the user's stdin, which 0 is not, and stderr aside.
- * Closed while code of the user runs. */
-#define STDIN  "98"
-#define STDERR "99"
-enum { STDIN_FD = 98, SPIN_TICKS = 3 };
-
 enum {
     START_LIMIT_MS = 10000,
     TICK_MS = 500,
     REMIND_MS = 500,
     STUCK_MS = 2000,
-    SIGNAL_AGAIN_MS = 50
+    SIGNAL_AGAIN_MS = 50,
+    SPIN_TICKS = 3
 };
 
 struct shell_bash {
@@ -169,7 +162,8 @@ static void put_user_code(shell_bash_t *self, const trip_t *trip, tt_buf_t *out)
         tt_buf_printf(out, " </dev/null 2>>");
         put_path(out, 2);
     } else {
-        tt_buf_printf(out, " <&" STDIN " " STDIN "<&- 2>&" STDERR " " STDERR ">&-");
+        tt_buf_printf(out, " <&" SHELL_STDIN " " SHELL_STDIN "<&- 2>&" SHELL_STDERR
+                           " " SHELL_STDERR ">&-");
     }
     if (trip->capture[1] >= 0) {
         tt_buf_printf(out, " >>");
@@ -367,88 +361,20 @@ static void on_end(shell_bash_t *self, shell_outcome_t *outcome)
 
 /* ---- waiting */
 
-/* Bash waits for a line of ours although it was sent all of them. */
-static bool waits_for_us(const shell_bash_t *self)
-{
-    char path[64], text[64] = "";
-    long number = -1;
-    unsigned long fd = ~0ul;
-    int queued = 0;
-    snprintf(path, sizeof path, "/proc/%d/syscall", (int)self->pid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return false;
-    ssize_t got = read(file, text, sizeof text - 1);
-    close(file);
-    return got > 0 && sscanf(text, "%ld 0x%lx", &number, &fd) == 2 && number == SYS_read &&
-           fd == 0 && ioctl(self->in, FIONREAD, &queued) == 0 && queued == 0;
-}
-
-/* Bash holds SIGINT back for more than a moment only within its handler. */
-static bool spins(const shell_bash_t *self)
-{
-    char path[64], text[4096];
-    unsigned long long blocked = 0;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)self->pid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return false;
-    ssize_t got = read(file, text, sizeof text - 1);
-    close(file);
-    text[got > 0 ? got : 0] = 0;
-    const char *state = strstr(text, "\nState:\tR"), *mask = strstr(text, "\nSigBlk:\t");
-    return state && mask && sscanf(mask, "\nSigBlk:\t%llx", &blocked) == 1 &&
-           (blocked & 1ull << (SIGINT - 1));
-}
-
-/* The signal, or event of tracing, that has stopped a child; 0: none has. */
-static int stopped_by(pid_t pid)
-{
-    siginfo_t info = {.si_pid = 0};
-    if (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG) != 0 || info.si_pid != pid)
-        return 0;
-    return info.si_status;
-}
-
-/* A signal that arrives while bash puts its handler in place for waiting (after the system
- * call, before it has stored the handler that was there) makes that handler send itself the
- * signal for ever: seen in bash 5.2 with one interrupt in some thousands. So that one is taken
- * from it as a debugger would; then bash goes on. When that is not allowed here, bash is lost.
- */
-static void stop_spinning(shell_bash_t *self)
-{
-    int64_t until = now_ms() + SIGNAL_AGAIN_MS;
-    int met = 0;
-    if (ptrace(PTRACE_SEIZE, self->pid, 0, 0) != 0) {
-        kill(self->pid, SIGKILL);
-        return;
-    }
-    ptrace(PTRACE_INTERRUPT, self->pid, 0, 0);
-    while (met != SIGINT && now_ms() < until) {
-        met = stopped_by(self->pid);
-        if (met == 0)
-            sched_yield();
-        else if (met != SIGINT) /* above the signals: an event of the tracing itself */
-            ptrace(PTRACE_CONT, self->pid, 0, met < NSIG ? met : 0);
-    }
-    if (ptrace(PTRACE_DETACH, self->pid, 0, 0) != 0)
-        kill(self->pid, SIGKILL);
-}
-
 /* Now and then while nothing happens: a bash that was stopped goes on; one that has lost the
  * lines that tell its end (no descriptors left, a trap that skips commands) is asked again and
  * then ended, so that the task does not last for ever. */
 static void on_tick(trip_t *trip)
 {
     shell_bash_t *self = trip->bash;
-    if (stopped_by(self->pid))
+    if (shell_watch_stopped(self->pid))
         kill(self->pid, SIGCONT);
-    trip->spins = spins(self) ? trip->spins + 1 : 0;
+    trip->spins = shell_watch_spins(self->pid) ? trip->spins + 1 : 0;
     if (trip->spins == SPIN_TICKS) {
-        stop_spinning(self);
+        shell_watch_free(self->pid);
         interrupt(self);
     }
-    if (!waits_for_us(self)) {
+    if (!shell_watch_waits(self->pid, self->in)) {
         trip->idle_since = 0;
         return;
     }
@@ -479,6 +405,8 @@ static bool wait_more(trip_t *trip, const sigset_t *open_mask)
         trip->signal_gap *= 2;
         trip->signal_at = trip->signal_gap ? now_ms() + trip->signal_gap : 0;
         interrupt(self);
+        if (trip->signal_gap && self->place == SHELL_TERMINAL)
+            shell_watch_interrupt_youngest(self->pid);
     } else if (ready == 0) {
         on_tick(trip);
     }
@@ -541,7 +469,7 @@ static int send_run(trip_t *trip)
     tt_buf_printf(&lines, on_own ? "{ \\builtin . " : "\\builtin . ");
     put_path(&lines, self->script);
     if (on_own)
-        tt_buf_printf(&lines, "; } " STDERR ">&2 2>/dev/null");
+        tt_buf_printf(&lines, "; } " SHELL_STDERR ">&2 2>/dev/null");
     put_report_line(self, 'R', trip->id, &lines);
     if (rc == 0)
         send_lines(self, &lines);
@@ -564,6 +492,28 @@ static bool has_ended(const shell_bash_t *self)
 {
     struct pollfd ended = {.fd = self->pidfd, .events = POLLIN};
     return poll(&ended, 1, 0) > 0;
+}
+
+/* Waits until bash has answered one of so many lines: each signal can make it drop one. A
+ * process that was just being started may have slept through the signal, while bash left the
+ * command: now bash waits for it, and it has to be met once more. */
+static bool settle(shell_bash_t *self, int lines)
+{
+    static const shell_run_t nothing = {.whose = SHELL_OURS};
+    shell_outcome_t outcome = {0};
+    trip_t trip = {.bash = self,
+                   .run = &nothing,
+                   .outcome = &outcome,
+                   .id = ++self->last_id,
+                   .capture = {-1, -1},
+                   .signal_at = now_ms() + SIGNAL_AGAIN_MS,
+                   .signal_gap = SIGNAL_AGAIN_MS,
+                   .seen = interrupts};
+    ask_again(self, trip.id, lines);
+    bool over = wait_for_end(&trip);
+    if (!over)
+        on_end(self, &outcome);
+    return over;
 }
 
 void shell_bash_run(shell_bash_t *self, const shell_run_t *run, shell_outcome_t *outcome)
@@ -592,120 +542,24 @@ void shell_bash_run(shell_bash_t *self, const shell_run_t *run, shell_outcome_t 
         outcome->interrupted = false;
     if (run->whose == SHELL_USER)
         self->status = outcome->status;
+    if (self->place == SHELL_TERMINAL && outcome->status == 128 + SIGINT)
+        settle(self, 2); /* a ^C, which is not drained */
 }
 
 int shell_bash_drain(shell_bash_t *self)
 {
-    static const shell_run_t nothing = {.whose = SHELL_OURS};
     int count = 0;
     while (interrupts > 0 && self->pid > 0) {
         int some = interrupts;
-        shell_outcome_t outcome = {0};
-        /* A process that was just being started may have slept through the signal, while bash
-         * left the command: now bash waits for it, and it has to be met once more. */
-        trip_t trip = {.bash = self,
-                       .signal_at = now_ms() + SIGNAL_AGAIN_MS,
-                       .signal_gap = SIGNAL_AGAIN_MS,
-                       .run = &nothing,
-                       .outcome = &outcome,
-                       .id = ++self->last_id,
-                       .capture = {-1, -1},
-                       .seen = some};
         count += some;
         interrupts -= some;
-        trip.seen = interrupts;
-        /* Each signal can make bash drop one line, so there is one more. */
-        ask_again(self, trip.id, some + 1);
-        if (!wait_for_end(&trip)) {
-            on_end(self, &outcome);
+        if (!settle(self, some + 1))
             break;
-        }
     }
     return count;
 }
 
 /* ---- starting */
-
-/* What would make a bash behave otherwise than one that was started by hand. */
-static void clean_environment(void)
-{
-    static const char *const names[] = {
-        "BASH_ENV", "ENV", "PROMPT_COMMAND", "HISTFILE", "TMOUT",     "MAILCHECK",
-        "MAIL",     "PS0", "BASH_XTRACEFD",  "BASHOPTS", "SHELLOPTS", "IGNOREEOF",
-        "MAILPATH", "PS4"};
-    extern char **environ;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        unsetenv(names[i]);
-    setenv("PS1", "", 1);
-    setenv("PS2", "", 1);
-    for (size_t i = 0; environ[i];) {
-        if (strncmp(environ[i], "BASH_FUNC_", 10) != 0) {
-            i++;
-            continue;
-        }
-        char *name = tt_strndup(environ[i], strcspn(environ[i], "="));
-        unsetenv(name);
-        free(name);
-    }
-}
-
-/* A bash without job control must not find a terminal: in the background it would stop. */
-static void leave_terminal(void)
-{
-    int fd = open("/dev/tty", O_RDWR | O_NOCTTY);
-    if (fd >= 0)
-        ioctl(fd, TIOCNOTTY);
-}
-
-static void place_descriptors(const shell_bash_t *self, int stdin_fd)
-{
-    if (self->place == SHELL_PIPES)
-        dup2(open("/dev/null", O_RDWR), 2);
-    else
-        dup2(0, STDIN_FD);
-    dup2(stdin_fd, 0);
-    syscall(SYS_close_range, 3, STDIN_FD - 1, 0);
-    syscall(SYS_close_range, self->place == SHELL_PIPES ? STDIN_FD : STDIN_FD + 1, ~0u, 0);
-}
-
-static void become_bash(const shell_bash_t *self, int stdin_fd, pid_t parent)
-{
-    static const char *const argv[] = {"bash",        "--norc", "--noprofile",
-                                       "--noediting", "-i",     NULL};
-    sigset_t none;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(126);
-    if (self->place != SHELL_TERMINAL)
-        leave_terminal();
-    place_descriptors(self, stdin_fd);
-    for (int number = 1; number < NSIG; number++)
-        signal(number, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    execv(self->program, (char *const *)(uintptr_t)argv);
-    _exit(127);
-}
-
-static int spawn(shell_bash_t *self, tt_error_t *err)
-{
-    int fds[2];
-    pid_t parent = getpid();
-    if (pipe2(fds, O_CLOEXEC) != 0)
-        return tt_error_set(err, "cannot start '%s': %s", self->program, strerror(errno));
-    self->pid = fork();
-    if (self->pid == 0)
-        become_bash(self, fds[0], parent);
-    close(fds[0]);
-    if (self->pid < 0) {
-        close(fds[1]);
-        return tt_error_set(err, "cannot start '%s': %s", self->program, strerror(errno));
-    }
-    self->in = fds[1];
-    fcntl(self->in, F_SETFL, O_NONBLOCK);
-    self->pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);
-    return 0;
-}
 
 /* Its first command: what an interactive bash does for a person at a terminal is turned off. */
 static bool set_up(shell_bash_t *self, tt_buf_t *version)
@@ -737,8 +591,10 @@ static int start(shell_bash_t *self, tt_error_t *err)
     self->heard_len = 0;
     self->status = 0;
     self->options[0] = 0;
-    if (spawn(self, err) != 0)
+    self->pid = shell_child_spawn(self->program, self->place, &self->in, err);
+    if (self->pid < 0)
         return -1;
+    self->pidfd = (int)syscall(SYS_pidfd_open, self->pid, 0);
     bool fine = set_up(self, &version);
     free(self->version);
     self->version = tt_strndup(fine ? tt_buf_text(&version) : "", fine ? version.len : 0);
@@ -754,23 +610,6 @@ static int start(shell_bash_t *self, tt_error_t *err)
                         "cannot use '%s': it does not answer as a bash does, or cannot use "
                         "/proc",
                         self->program);
-}
-
-/* The path of a program as the shell finds it; the caller's. */
-static char *find_program(const char *name)
-{
-    const char *path = getenv("PATH");
-    if (strchr(name, '/'))
-        return tt_strdup(name);
-    for (const char *at = path ? path : "/bin:/usr/bin"; *at; at += strspn(at, ":")) {
-        size_t len = strcspn(at, ":");
-        char *full = tt_printf("%.*s/%s", (int)len, at, name);
-        if (len > 0 && access(full, X_OK) == 0)
-            return full;
-        free(full);
-        at += len;
-    }
-    return tt_printf("/bin/%s", name);
 }
 
 static int write_files(shell_bash_t *self)
@@ -808,10 +647,10 @@ shell_bash_t *shell_bash_new(const char *program, shell_place_t place, tt_error_
     self->pidfd = self->in = self->script = self->report = self->give_back = -1;
     self->events[0] = self->events[1] = -1;
     self->place = place;
-    self->program = find_program(*program ? program : "bash");
+    self->program = shell_child_find(*program ? program : "bash");
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
-    clean_environment();
+    shell_child_clean_environment();
     if (open_files(self, err) != 0 || start(self, err) != 0)
         shell_bash_destroy(&self);
     return self;
