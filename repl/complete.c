@@ -556,6 +556,21 @@ static size_t behind_names(const char *text, size_t at, size_t len)
     return equals < len && text[equals] == '%' ? equals : at;
 }
 
+/* A further line of a cell of %%px: names of its engines. False: it is none. */
+static bool in_cell(const typed_t *typed, size_t start)
+{
+    const char *set, *newline = memchr(typed->text, '\n', typed->len);
+    size_t rest;
+    if (start == 0 || newline == NULL || strncmp(typed->text, "%%px", 4) != 0)
+        return false;
+    char *first = tt_strndup(typed->text, (size_t)(newline - typed->text));
+    typed_t line = {typed->session, first, strlen(first), typed->choices};
+    open_option(&line, magic_find("px"), 4, &set, &rest);
+    engine_names(typed, start, set);
+    free(first);
+    return true;
+}
+
 static void in_line(const typed_t *typed, size_t start)
 {
     const char *text = typed->text;
@@ -612,7 +627,8 @@ void complete(session_t *session, const char *text, size_t cursor, line_choices_
     while (start > 0 && upto[start - 1] != '\n')
         start--;
     choices->start = cursor;
-    in_line(&typed, start);
+    if (!in_cell(&typed, start))
+        in_line(&typed, start);
     if (choices->count == 0 && choices->note == NULL && in_string(upto + start))
         file_names(&typed, start);
     free(upto);

@@ -102,6 +102,7 @@ typedef struct {
     const char *label;
     uint64_t timeout_ms;
     bool keep; /* it outlives the session */
+    bool now;  /* a question that waits for nothing */
 } magic_task_t;
 job_t *magic_submit(session_t *session, const magic_targets_t *targets,
                     const magic_task_t *task);

@@ -274,6 +274,7 @@ job_t *magic_submit(session_t *session, const magic_targets_t *targets,
                           .engines = targets->ids,
                           .engine_count = targets->count,
                           .label = task->label,
+                          .now = task->now,
                           .timeout_ms = task->timeout_ms,
                           .handlers = &job_px_handlers,
                           .arg = job};
@@ -317,7 +318,7 @@ int magic_execute(session_t *session, const magic_call_t *call, const magic_targ
                   const magic_code_t *code)
 {
     tt_buf_t args;
-    magic_task_t task = {TT_RT_EXECUTE, &args, NULL, code->code, 0, true};
+    magic_task_t task = {.op = TT_RT_EXECUTE, .args = &args, .label = code->code, .keep = true};
     bool named = call->statement->name_count > 0;
     const px_config_t *config = &session->px;
     int status = magic_timeout(session, call, &task.timeout_ms);

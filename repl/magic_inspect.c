@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LIMIT_MS = 2000 }; /* for the engines to answer */
+
 /* What the engine said; data NULL when it knows nothing. */
 static tt_span_t text_of(const answer_t *answer)
 {
@@ -77,7 +79,8 @@ int magic_inspect(session_t *session, const magic_targets_t *targets, const char
                   unsigned detail)
 {
     tt_buf_t args;
-    magic_task_t task = {TT_RT_INSPECT, &args, NULL, name, 0, false};
+    magic_task_t task = {
+        .op = TT_RT_INSPECT, .args = &args, .label = name, .timeout_ms = LIMIT_MS, .now = true};
     tt_buf_init(&args);
     tt_pack_array(&args, 2);
     tt_pack_text(&args, name);
@@ -86,7 +89,7 @@ int magic_inspect(session_t *session, const magic_targets_t *targets, const char
     tt_buf_release(&args);
     session_add_job(session, job);
     job->shown = true; /* here, or not at all */
-    if (!session_wait(session, job, -1))
-        return session_complain(session, NULL, 1, "'%s?' is not answered yet", name);
+    if (!session_wait(session, job, LIMIT_MS + 500))
+        return session_complain(session, NULL, 1, "engines do not answer '%s?'; %%why", name);
     return show(session, job, name);
 }

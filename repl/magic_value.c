@@ -70,7 +70,7 @@ static int push_one(session_t *session, const magic_call_t *call, const char *na
 {
     tt_frames_t group;
     tt_buf_t args;
-    magic_task_t task = {TT_RT_SET, &args, &group, call->text, 0, false};
+    magic_task_t task = {.op = TT_RT_SET, .args = &args, .frames = &group, .label = call->text};
     int status = get_local(session, name, &group);
     if (status != 0)
         return status;

@@ -25,7 +25,8 @@ enum {
 static struct {
     session_t *session;
     const prompt_wish_t *wish;
-    char *line;   /* that was entered last; NULL at the end of input */
+    const tt_buf_t *entry; /* whose lines are being read; NULL: none is */
+    char *line;            /* that was entered last; NULL at the end of input */
     bool entered; /* reading has ended: by a line, Ctrl-D, Ctrl-C, or a signal that ends us */
     bool reading; /* an entry: it is typed, or being looked at whether it is whole */
     bool dropped; /* by Ctrl-C */
@@ -49,10 +50,19 @@ static void on_entered(void *arg, char *line)
     wake();
 }
 
+/* The lines of the entry that were typed before belong to it. */
 static void on_complete(void *arg, const char *text, size_t cursor, line_choices_t *choices)
 {
+    size_t before = prompt.entry ? prompt.entry->len : 0;
+    tt_buf_t whole;
     (void)arg;
-    complete(prompt.session, text, cursor, choices);
+    tt_buf_init(&whole);
+    if (before > 0)
+        tt_buf_append(&whole, prompt.entry->data, before);
+    tt_buf_append(&whole, text, cursor);
+    complete(prompt.session, tt_buf_text(&whole), whole.len, choices);
+    choices->start = choices->start > before ? choices->start - before : 0;
+    tt_buf_release(&whole);
 }
 
 bool prompt_interrupt(void)
@@ -267,7 +277,9 @@ static got_t read_lines(tt_buf_t *entry)
 static got_t read_entry(tt_buf_t *entry)
 {
     prompt.reading = true;
+    prompt.entry = entry;
     got_t got = read_lines(entry);
+    prompt.entry = NULL;
     prompt.reading = false;
     return got;
 }

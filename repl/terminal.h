@@ -13,9 +13,10 @@ typedef struct terminal terminal_t;
 /* True when standard input and output are a terminal that can be edited on. */
 bool terminal_is_there(void);
 
-/* Remembers the modes of the terminal on descriptor 0. While it is ours it shows no ^C by itself:
- * it may do so late, behind what is written because of it. In the background it stops the process
- * group first, as every program that reads its terminal is stopped. NULL with the reason. */
+/* Remembers the modes of the terminal on descriptor 0. While it is ours it shows no ^C by
+ * itself: it may do so late, behind what is written because of it. In the background it stops
+ * the process group first, as every program that reads its terminal is stopped. NULL with the
+ * reason. */
 terminal_t *terminal_open(tt_error_t *err);
 /* Takes the terminal back, restores its modes, and ends. */
 void terminal_close(terminal_t **self_p);
@@ -25,8 +26,8 @@ void terminal_close(terminal_t **self_p);
 void terminal_give(terminal_t *self, pid_t group);
 /* Takes it back, in our modes. Harmless when it is ours. */
 void terminal_take(terminal_t *self);
-/* A shell that did something in the background may have taken it: it is ours again, its modes are
- * left alone. */
+/* A shell that did something in the background may have taken it: it is ours again, its modes
+ * are left alone. */
 void terminal_reclaim(terminal_t *self);
 /* The group that it was given to last, 0 when it is ours. */
 pid_t terminal_holder(const terminal_t *self);

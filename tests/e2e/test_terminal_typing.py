@@ -256,6 +256,28 @@ def test_tab_completes_names_of_engines_and_tells_who_has_them(prompt):
     assert prompt.text()[-2] == f"In [{prompt.number}]: %px only_h^C"
 
 
+def test_tab_completes_names_of_engines_on_the_lines_of_a_cell(prompt):
+    prompt.run("%px only_there = 1")
+    prompt.run("%px -t 1 both_or_one = 1")
+    prompt.more("%%px -t 0")
+    completed(prompt, "x = only_th", "x = only_there")
+    prompt.more("%%px -t 1")
+    prompt.more("y = 2")
+    completed(prompt, "x = both_", "x = both_or_one")
+
+
+def test_a_busy_engine_does_not_hold_up_help_on_a_name(prompt):
+    with Pipe(prompt.cluster) as pipe:
+        prompt.run("%px import os; at = os.open('at', os.O_WRONLY)")
+        prompt.run("%px -t 1 os.write(at, b'a\\n'); exec('while True: pass') &")
+        pipe.wait(prompt, ["a"])
+        got = prompt.run("%px os.getpid?")
+        assert "getpid()" in got[0] and any("[1] refused: busy" in line for line in got), got
+        prompt.run("%interrupt 1")
+        prompt.wait_line(r"\[1\] interrupted.*")
+        prompt.wait_prompt()
+
+
 def test_tab_tells_of_a_busy_engine(prompt):
     with Pipe(prompt.cluster) as pipe:
         prompt.run("%px import os; at = os.open('at', os.O_WRONLY); both_a = both_b = 1")
