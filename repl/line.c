@@ -32,6 +32,7 @@ static tt_loop_t *loop;
 static line_handlers_t handlers;
 static char *history_path, *prompt_text, *initial_text;
 static bool editing, opened, completing;
+static bool drop_wanted; /* Ctrl-C while completing: when readline is done with that */
 static tt_buf_t pending; /* to be shown above */
 static uint64_t above_timer;
 static int64_t shown_ms; /* when something was last shown above */
@@ -245,6 +246,8 @@ static char **on_complete(const char *text, int start, int end)
     handlers.complete(handlers.arg, rl_line_buffer, (size_t)end, &choices);
     watch();
     completing = false;
+    if (drop_wanted)
+        return NULL;
     shown_choices = &choices;
     rl_completion_append_character = choices.plain ? '\0' : ' ';
     char **matches = to_matches(&choices);
@@ -329,6 +332,10 @@ static void on_readable(void *arg, int fd, uint32_t events)
         rl_callback_read_char();
     else
         on_line(NULL); /* the terminal is gone */
+    if (drop_wanted) {
+        drop_wanted = false;
+        line_drop();
+    }
     if (editing && pending.len > 0 && above_timer == 0 && !is_elsewhere())
         show_pending();
 }
@@ -410,6 +417,9 @@ static void stop_editing(void)
 void line_drop(void)
 {
     if (!editing)
+        return;
+    drop_wanted = completing;
+    if (completing)
         return;
     rl_callback_sigcleanup();
     rl_point = rl_end;

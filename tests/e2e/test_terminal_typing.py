@@ -278,6 +278,19 @@ def test_a_busy_engine_does_not_hold_up_help_on_a_name(prompt):
         prompt.wait_prompt()
 
 
+def test_ctrl_c_while_tab_waits_for_an_answer_drops_the_line(prompt):
+    """The local engine does not answer: TAB has its limit, and Ctrl-C does not wait for that."""
+    local = prompt.local_pid()
+    os.kill(local, signal.SIGSTOP)
+    for _ in range(5):
+        prompt.type("nothing_like_this")
+        prompt.send(TAB)
+        prompt.interrupt()
+    prompt.send(ENTER)
+    os.kill(local, signal.SIGCONT)
+    assert prompt.value("6*7") == "42"
+
+
 def test_tab_tells_of_a_busy_engine(prompt):
     with Pipe(prompt.cluster) as pipe:
         prompt.run("%px import os; at = os.open('at', os.O_WRONLY); both_a = both_b = 1")
