@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <readline/history.h>
 #include <readline/readline.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 
 enum {
     ABOVE_MS = 16, /* between redraws */
+    KEY_MS = 2000, /* for the rest of a paste that has begun */
     HISTORY_KEPT = 10000,
     HISTORY_SLACK = 2000 /* entries beyond it before the file is written anew */
 };
@@ -308,6 +310,58 @@ static char *no_files(const char *text, int state)
     return NULL;
 }
 
+/* ---- keys
+ *
+ * A key that the loop has told of may be gone when it is read: Ctrl-C throws away what was
+ * typed before it. So keys are read through a descriptor of our own that does not wait, one at
+ * a time: what follows stays where readline looks for it. */
+
+static int keys_fd = -1;
+static int key = EOF;      /* read ahead; EOF: none */
+static int last_key = EOF; /* that readline got */
+
+static void open_keys(void)
+{
+    const char *name = ttyname(STDIN_FILENO);
+    keys_fd = name ? open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+    if (keys_fd < 0)
+        keys_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3); /* then it may wait */
+}
+
+/* 1 and the key; 0: there is none now; -1: the terminal is gone. */
+static int read_key(void)
+{
+    unsigned char byte;
+    ssize_t got = read(keys_fd, &byte, 1);
+    if (got == 1)
+        key = byte;
+    return got == 1 ? 1 : got < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+}
+
+/* Readline's: the key that was read, or one more of a sequence or a paste. */
+static int next_key(FILE *in)
+{
+    int rc = key == EOF ? 0 : 1, taken;
+    (void)in;
+    while (rc == 0 && (rc = read_key()) == 0)
+        if (poll(&(struct pollfd){keys_fd, POLLIN, 0}, 1, KEY_MS) == 0)
+            rc = -1;
+    taken = rc > 0 ? key : EOF;
+    key = EOF;
+    last_key = taken;
+    return taken;
+}
+
+/* Readline's question whether another key is there. If so it is taken: it will be asked for.
+ * Behind an ESC the rest of a sequence is waited for as long as the person's inputrc says. */
+static int has_next_key(void)
+{
+    const char *limit = last_key == ESC ? rl_variable_value("keyseq-timeout") : NULL;
+    if (key == EOF && limit)
+        poll(&(struct pollfd){keys_fd, POLLIN, 0}, 1, (int)strtol(limit, NULL, 10));
+    return key != EOF || read_key() > 0;
+}
+
 /* ---- editing */
 
 static void on_line(char *line)
@@ -326,11 +380,12 @@ static void on_line(char *line)
 
 static void on_readable(void *arg, int fd, uint32_t events)
 {
+    int rc = key != EOF ? 1 : events & EPOLLIN ? read_key() : -1;
     (void)arg;
     (void)fd;
-    if (events & EPOLLIN)
+    for (; rc > 0; rc = editing && key != EOF)
         rl_callback_read_char();
-    else
+    if (rc < 0)
         on_line(NULL); /* the terminal is gone */
     if (drop_wanted) {
         drop_wanted = false;
@@ -338,6 +393,13 @@ static void on_readable(void *arg, int fd, uint32_t events)
     }
     if (editing && pending.len > 0 && above_timer == 0 && !is_elsewhere())
         show_pending();
+}
+
+/* A key that was read ahead is the next line's. */
+static void on_key_left(void *arg)
+{
+    if (editing && key != EOF)
+        on_readable(arg, STDIN_FILENO, EPOLLIN);
 }
 
 static void watch(void)
@@ -369,6 +431,8 @@ void line_open(tt_loop_t *the_loop, const line_handlers_t *the_handlers, const c
     rl_readline_name = "tutti";
     rl_catch_signals = 0;
     rl_catch_sigwinch = 0;
+    rl_getc_function = next_key;
+    rl_input_available_hook = has_next_key;
     rl_attempted_completion_function = on_complete;
     rl_completion_entry_function = no_files;
     rl_completion_display_matches_hook = show_choices;
@@ -378,6 +442,7 @@ void line_open(tt_loop_t *the_loop, const line_handlers_t *the_handlers, const c
     rl_ignore_completion_duplicates = 0;
     rl_startup_hook = insert_initial;
     rl_deprep_term_function = restore_modes;
+    open_keys();
     using_history();
     history_path = path ? tt_strdup(path) : NULL;
     if (path)
@@ -393,6 +458,8 @@ void line_edit(const char *prompt, const char *initial)
     editing = true;
     rl_callback_handler_install(prompt_text, on_line);
     watch();
+    if (key != EOF)
+        tt_loop_add_timer(loop, 0, on_key_left, NULL);
 }
 
 bool line_editing(void)
@@ -468,6 +535,8 @@ void line_close(void)
     }
     show_pending();
     tt_buf_release(&pending);
+    close(keys_fd);
+    keys_fd = -1;
     free(history_path);
     free(prompt_text);
     free(initial_text);
