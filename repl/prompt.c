@@ -19,7 +19,8 @@
 enum {
     LOOK_MS = 3600 * 1000,
     INDENT_MAX = 64,
-    STOP_MS = 1000 /* that jobs may take to end when the person leaves */
+    SET_COLUMNS = 24, /* of targets, in front of a line */
+    STOP_MS = 1000    /* that jobs may take to end when the person leaves */
 };
 
 static struct {
@@ -105,16 +106,26 @@ bool prompt_hang_up(int number)
 
 /* ---- the words in front */
 
-/* The targets as the prompt shows them: ` @web18`, cut; nothing when they are all. */
+/* A target set as a name is shown: escaped, and cut to fit. */
+static void add_set(tt_buf_t *out, const char *set)
+{
+    tt_buf_t text;
+    tt_buf_init(&text);
+    tt_text_escape(&text, set, strlen(set));
+    tt_text_cut(out, (const char *)text.data, text.len, SET_COLUMNS);
+    tt_buf_release(&text);
+}
+
+/* The targets as the prompt shows them: ` @web18`; nothing when they are all. */
 static void add_targets(tt_buf_t *out, const session_t *session)
 {
     if (strcmp(session->targets, "all") != 0) {
         tt_buf_printf(out, " %s", *session->targets == '@' ? "" : "@");
-        tt_text_escape(out, session->targets, strnlen(session->targets, 24));
+        add_set(out, session->targets);
     }
     if (session->exclude) {
         tt_buf_printf(out, " -x ");
-        tt_text_escape(out, session->exclude, strnlen(session->exclude, 24));
+        add_set(out, session->exclude);
     }
 }
 
