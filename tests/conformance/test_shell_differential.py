@@ -42,7 +42,7 @@ class Place:
         self.path = os.path.join(self.root, "work")
         os.mkdir(self.path)
         self.env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": self.root, "LC_ALL": "C.UTF-8",
-                    "TERM": "dumb"}
+                    "TERM": "dumb", "OLDPWD": self.path}  # where `cd -` goes, and writes
 
     def fill(self):
         for name in os.listdir(self.path):
