@@ -11,10 +11,9 @@
 
 /* What %pxconfig sets for every %px and %sh. */
 typedef struct {
-    bool noblock;            /* they go into the background */
-    bool verbose;            /* and tell on which engines they run */
-    uint64_t timeout_ms;     /* of their run; 0: none */
-    double progress_after_s; /* until progress is shown; below 0: it never is */
+    bool noblock;        /* they go into the background */
+    bool verbose;        /* and tell on which engines they run */
+    uint64_t timeout_ms; /* of their run; 0: none */
 } px_config_t;
 
 /* An entry that was typed, for %save. */
@@ -50,7 +49,6 @@ typedef struct session {
     int interrupts;  /* of the present wait */
     int64_t interrupted_ms;
     double progress_after_s; /* when progress is shown; below 0: never */
-    char *asked_name;        /* while a magic within Python runs: where its value goes */
     uint64_t last_keep;
     bool news;   /* a job has ended since this was last cleared */
     bool placed; /* a message has told file and line of the present statement */
