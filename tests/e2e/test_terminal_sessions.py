@@ -99,7 +99,7 @@ In [6]: def f(n): return n*k
    ...:
 In [7]: %map f range(10)
 Out[7]: [0, 3, 6, 9, 12, 15, 18, 21, 24, 27]
-10 items · {{[\\d.]+}} s · serial {{[\\d.]+}} s: serial would have been faster
+10 items · {{[\\d.]+}} s · serial {{[\\d.]+}} s{{(: serial would have been faster| · speed-up [\\d.]+x)}}
 In [8]: %px f(3)
 [0-3:8] NameError: name 'f' is not defined · defined here, not there: %push f
 In [9]: %help
@@ -186,7 +186,7 @@ In [11]: def words(line): return [w for w in line.split() if w not in common]
     ...:
 In [12]: %push words common
 In [13]: parts = %map words ['the cat', 'a dog']
-2 items · {{[\\d.]+}} s · serial {{[\\d.]+}} s: serial would have been faster
+2 items · {{[\\d.]+}} s · serial {{[\\d.]+}} s{{(: serial would have been faster| · speed-up [\\d.]+x)}}
 In [14]: parts
 Out[14]: [['cat'], ['a', 'dog']]
 In [15]: parts.elapsed >= 0, parts.serial_time >= 0, parts.wall_time >= 0
