@@ -1,9 +1,10 @@
-/* The controller's sockets, peers and messages. See controller.h; work is in dispatch.c. */
+/* The controller's sockets and messages. See controller.h; peers are in peers.c, work in
+ * dispatch.c. */
 #include "controller.h"
 
-#include "identity.h"
 #include "log.h"
 #include "pack.h"
+#include "remote.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,281 +16,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum {
-    STOP_LIMIT_MS = 5000,   /* for hosts to end; then they are terminated */
-    CLIENT_CAP = 256 << 20, /* bytes that may wait for a client before its work is held back */
-    HOST_CAP = 64 << 20
-};
-
-/* ---- peers */
-
-static uint64_t route_key(tt_span_t route)
-{
-    uint64_t key = 0;
-    for (size_t i = 0; i < route.len && i < 8; i++)
-        key = key << 8 | route.data[i];
-    return key;
-}
-
-void peers_error(peer_t *peer, uint64_t id, const char *format, ...)
-{
-    char text[400];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    tt_message_t message = tt_message(TT_MSG_ERROR, id);
-    message.as.error.text = tt_span(text);
-    tt_outbox_send(peer->outbox, &message, NULL);
-}
-
-static tt_message_t about(const engine_t *engine)
-{
-    tt_message_t message = tt_message(TT_MSG_EVENT, 0);
-    tt_msg_event_t *event = &message.as.event;
-    event->kind = TT_EVENT_ENGINE;
-    event->engine = engine->id;
-    event->state = engine->state;
-    event->host = tt_span(engine->host_name);
-    event->language = tt_span(engine->language);
-    event->version = tt_span(engine->version);
-    event->program = tt_span(engine->program);
-    event->pid = engine->pid;
-    event->text = tt_span(engine->text);
-    return message;
-}
-
-void peers_announce(controller_t *self, const engine_t *engine)
-{
-    tt_message_t message = about(engine);
-    size_t walk = 0;
-    for (peer_t *client; (client = tt_map_next(&self->peers[PEER_CLIENT], &walk));)
-        if (client->events)
-            tt_outbox_send(client->outbox, &message, NULL);
-}
-
-static void lose_engine(controller_t *self, engine_t *engine, const char *cause)
-{
-    engine->host = NULL;
-    engine->pid = 0;
-    if (engine->state == TT_ENGINE_FAILED)
-        return;
-    engine->state = TT_ENGINE_LOST;
-    engine->since_ms = tt_now_ms();
-    snprintf(engine->text, sizeof engine->text, "%.250s", cause);
-    reasons_add(&self->reasons, engine->id, engine->host_name, cause);
-    peers_announce(self, engine);
-}
-
-static void host_lost(controller_t *self, peer_t *host, const char *why)
-{
-    char cause[400];
-    const char *ending = launches_ending(self, host->watch_pid);
-    snprintf(cause, sizeof cause, "engine host '%.200s' (pid %d) %.100s", host->host, host->pid,
-             ending ? ending : why);
-    if (!self->stopping)
-        tt_log(TT_LOG_WARN, "%s", cause);
-    /* All first: what is tried again must not go to a neighbour that is lost as well. */
-    engine_t **lost = tt_alloc((self->registry.count + 1) * sizeof *lost);
-    size_t count = 0;
-    for (size_t i = 0; i < self->registry.count; i++) {
-        engine_t *engine = self->registry.engines[i];
-        if (engine->host == host) {
-            lose_engine(self, engine, cause);
-            lost[count++] = engine;
-        }
-    }
-    for (size_t i = 0; i < count; i++)
-        dispatch_engine_lost(self, lost[i], cause);
-    free(lost);
-}
-
-static void finish_if_alone(controller_t *self);
-
-void peers_lost(controller_t *self, peer_t *peer, const char *why)
-{
-    tt_map_take(&self->peers[peer->role], peer->key);
-    if (peer->watch_fd >= 0) {
-        tt_loop_remove_fd(self->loop, peer->watch_fd);
-        close(peer->watch_fd);
-    }
-    if (peer->role == PEER_CLIENT) {
-        kept_client_goes(self, peer);
-        dispatch_client_gone(self, peer);
-        kept_client_gone(self, peer);
-        blobs_client_gone(self, peer);
-        launches_client_gone(self, peer);
-    } else {
-        host_lost(self, peer, why);
-        launches_note_hosts(self);
-    }
-    tt_map_release(&peer->tasks);
-    tt_buf_release(&peer->blobs);
-    tt_outbox_destroy(&peer->outbox);
-    free(peer);
-    finish_if_alone(self);
-}
-
-static peer_t *find_watched(controller_t *self, int fd)
-{
-    for (int role = 0; role < 2; role++) {
-        size_t walk = 0;
-        for (peer_t *peer; (peer = tt_map_next(&self->peers[role], &walk));)
-            if (peer->watch_fd == fd)
-                return peer;
-    }
-    return NULL;
-}
-
-static void on_peer_end(void *arg, int fd, uint32_t events)
-{
-    controller_t *self = arg;
-    peer_t *peer = find_watched(self, fd);
-    (void)events;
-    if (peer)
-        peers_lost(self, peer, "ended");
-}
-
-/* A peer on this machine is watched by its process: its end is seen at once. Its pid and the
- * descriptor to watch; -1 with errno when it cannot be watched; 0 for one on another machine.
- */
-static int watch(const tt_msg_hello_t *hello, int *fd)
-{
-    char boot[64];
-    *fd = -1;
-    if (strcmp(tt_text_copy(hello->boot, boot, sizeof boot), tt_boot_id()) != 0)
-        return 0;
-    int64_t pid = hello->watch_pid > 0 ? hello->watch_pid : hello->pid;
-    errno = ESRCH;
-    if (pid > 1 && pid <= INT_MAX)
-        *fd = tt_pidfd_open((int)pid);
-    return *fd < 0 ? -1 : (int)pid;
-}
-
-static peer_t *new_peer(controller_t *self, role_t role, tt_span_t route,
-                        const tt_msg_hello_t *hello)
-{
-    int fd, pid = watch(hello, &fd);
-    if (pid < 0)
-        return NULL;
-    peer_t *peer = tt_alloc(sizeof *peer);
-    peer->key = route_key(route);
-    peer->role = role;
-    peer->outbox = tt_outbox_new(self->loop, self->sockets[role], route,
-                                 role == PEER_CLIENT ? CLIENT_CAP : HOST_CAP);
-    peer->watch_pid = pid;
-    peer->watch_fd = fd;
-    peer->since_ms = tt_now_ms();
-    peer->epoch = hello->epoch;
-    peer->pid = (int)hello->pid;
-    peer->launch = hello->launch;
-    peer->events = hello->events;
-    if (hello->uuid.len == sizeof peer->uuid)
-        memcpy(peer->uuid, hello->uuid.data, sizeof peer->uuid);
-    tt_text_copy(hello->host, peer->host, sizeof peer->host);
-    tt_text_copy(hello->program, peer->program, sizeof peer->program);
-    if (fd >= 0)
-        tt_loop_add_fd(self->loop, fd, EPOLLIN, on_peer_end, self);
-    tt_map_set(&self->peers[role], peer->key, peer);
-    return peer;
-}
-
-/* One message to a peer that is not registered. */
-static void send_once(controller_t *self, role_t role, tt_span_t route,
-                      const tt_message_t *message)
-{
-    tt_outbox_t *outbox = tt_outbox_new(self->loop, self->sockets[role], route, 0);
-    tt_outbox_send(outbox, message, NULL);
-    tt_outbox_destroy(&outbox);
-}
-
-/* ---- registration */
-
-static void refuse(controller_t *self, role_t role, tt_span_t route, uint64_t id,
-                   const char *text)
-{
-    tt_message_t message = tt_message(TT_MSG_REFUSE, id);
-    message.as.refuse.major = TT_WIRE_MAJOR;
-    message.as.refuse.minor = TT_WIRE_MINOR;
-    message.as.refuse.text = tt_span(text);
-    self->counts.refused++;
-    tt_log(TT_LOG_WARN, "refused a peer: %s", text);
-    send_once(self, role, route, &message);
-}
-
-/* Whoever is not watched would never be tidied up after. */
-static void refuse_unseen(controller_t *self, role_t role, tt_span_t route, uint64_t id,
-                          const tt_msg_hello_t *hello)
-{
-    char text[256], program[64], why[128];
-    snprintf(why, sizeof why, "%s", strerror(errno));
-    snprintf(text, sizeof text, "cannot watch %s's process %lld: %s",
-             tt_text_copy(hello->program, program, sizeof program),
-             (long long)(hello->watch_pid > 0 ? hello->watch_pid : hello->pid), why);
-    refuse(self, role, route, id, text);
-}
-
-static void refuse_version(controller_t *self, role_t role, tt_span_t route, uint64_t id,
-                           const tt_msg_hello_t *hello)
-{
-    char text[256], program[64];
-    snprintf(text, sizeof text,
-             "protocol %llu.%llu (%s) cannot talk to this controller's %d.%d (tutti %s)",
-             (unsigned long long)hello->major, (unsigned long long)hello->minor,
-             tt_text_copy(hello->program, program, sizeof program), TT_WIRE_MAJOR,
-             TT_WIRE_MINOR, TT_VERSION);
-    refuse(self, role, route, id, text);
-}
-
-static void welcome(controller_t *self, peer_t *peer, uint64_t id)
-{
-    tt_message_t message = tt_message(TT_MSG_WELCOME, id);
-    tt_msg_welcome_t *fields = &message.as.welcome;
-    fields->major = TT_WIRE_MAJOR;
-    fields->minor = TT_WIRE_MINOR;
-    fields->uuid = (tt_span_t){self->uuid, sizeof self->uuid};
-    fields->epoch = self->epoch;
-    fields->program = tt_span("tutti-controller");
-    fields->host = tt_span(tt_host_name());
-    fields->boot = tt_span(tt_boot_id());
-    fields->pid = getpid();
-    fields->cluster = tt_span(self->options->dir->name);
-    fields->peer = peer->key;
-    tt_outbox_send(peer->outbox, &message, NULL);
-}
-
-/* A client that follows events is told of every engine before it is welcomed. */
-static void introduce_engines(controller_t *self, peer_t *client)
-{
-    for (size_t i = 0; i < self->registry.count; i++) {
-        tt_message_t message = about(self->registry.engines[i]);
-        tt_outbox_send(client->outbox, &message, NULL);
-    }
-}
-
-static void on_hello(controller_t *self, role_t role, tt_span_t route,
-                     const tt_message_t *message)
-{
-    const tt_msg_hello_t *hello = &message->as.hello;
-    if (hello->major != TT_WIRE_MAJOR) {
-        refuse_version(self, role, route, message->id, hello);
-        return;
-    }
-    peer_t *peer = tt_map_get(&self->peers[role], route_key(route));
-    bool fresh = peer == NULL;
-    if (fresh && (peer = new_peer(self, role, route, hello)) == NULL) {
-        refuse_unseen(self, role, route, message->id, hello);
-        return;
-    }
-    peer->seen_ms = tt_now_ms();
-    if (role == PEER_CLIENT && peer->events)
-        introduce_engines(self, peer);
-    welcome(self, peer, message->id);
-    if (role == PEER_HOST && fresh) {
-        tt_log(TT_LOG_INFO, "engine host '%s' (pid %d) is here", peer->host, peer->pid);
-        launches_host(self, peer, hello);
-    }
-}
+enum { STOP_LIMIT_MS = 5000 }; /* for hosts to end; then they are terminated */
 
 /* ---- messages of clients */
 
@@ -380,17 +107,6 @@ static size_t read_engines(const controller_t *self, tt_span_t any, int **ids)
     return self->registry.count;
 }
 
-void peers_done(peer_t *peer, uint64_t id, const int *ids, size_t count)
-{
-    tt_buf_t list;
-    tt_buf_init(&list);
-    tt_ids_pack(&list, ids, count);
-    tt_message_t done = tt_message(TT_MSG_DONE, id);
-    done.as.done.engines = (tt_span_t){list.data, list.len};
-    tt_outbox_send(peer->outbox, &done, NULL);
-    tt_buf_release(&list);
-}
-
 static void on_interrupt(controller_t *self, peer_t *peer, tt_message_t *message,
                          tt_frames_t *payload)
 {
@@ -426,7 +142,7 @@ static void on_stop_limit(void *arg)
     tt_loop_stop(self->loop);
 }
 
-static void finish_if_alone(controller_t *self)
+void controller_finish_if_alone(controller_t *self)
 {
     if (self->stopping && self->peers[PEER_HOST].count == 0 && !launches_alive(self))
         tt_loop_stop(self->loop);
@@ -443,7 +159,7 @@ static void stop(controller_t *self)
     for (peer_t *host; (host = tt_map_next(&self->peers[PEER_HOST], &walk));)
         tt_outbox_send(host->outbox, &message, NULL);
     launches_stop_unregistered(self);
-    finish_if_alone(self);
+    controller_finish_if_alone(self);
 }
 
 static void on_stop(controller_t *self, peer_t *peer, tt_message_t *message,
@@ -603,7 +319,7 @@ static const struct {
 };
 
 /* Answers what cannot be understood or is not allowed; never an error with an error. */
-static void complain(controller_t *self, role_t role, tt_span_t route,
+static void complain(controller_t *self, door_t door, tt_span_t route,
                      const tt_message_t *message, const char *why)
 {
     if (message->type == TT_MSG_ERROR)
@@ -612,56 +328,65 @@ static void complain(controller_t *self, role_t role, tt_span_t route,
     tt_message_t answer = tt_message(TT_MSG_ERROR, message->id);
     answer.as.error.code = 1;
     answer.as.error.text = tt_span(why);
-    send_once(self, role, route, &answer);
+    peers_send_once(self, door, route, &answer);
 }
 
-static void dispatch(controller_t *self, role_t role, tt_span_t route, tt_message_t *message,
+/* A message that its sender may not send. A far host that tries is cut off. */
+static void forbid(controller_t *self, door_t door, tt_span_t route, peer_t *peer,
+                   const tt_message_t *message)
+{
+    char why[128];
+    const tt_message_info_t *info = tt_message_info(message->type);
+    snprintf(why, sizeof why, "%s is not for %s to send", info ? info->name : "?",
+             door == DOOR_CLIENT ? "a client" : "an engine host");
+    self->counts.refused++;
+    complain(self, door, route, message, why);
+    if (peer->far)
+        remote_cut(self, peer, why);
+}
+
+static void dispatch(controller_t *self, door_t door, tt_span_t route, tt_message_t *message,
                      tt_frames_t *payload)
 {
-    peer_t *peer = tt_map_get(&self->peers[role], route_key(route));
     if (message->type == TT_MSG_HELLO) {
-        on_hello(self, role, route, message);
+        peers_hello(self, door, route, message);
         return;
     }
+    peer_t *peer = peers_find(self, door, route);
     if (peer == NULL) {
         tt_message_t who = tt_message(TT_MSG_WHO, message->id);
-        send_once(self, role, route, &who);
+        peers_send_once(self, door, route, &who);
         return;
     }
     peer->seen_ms = tt_now_ms();
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++) {
         if (handlers[i].type != message->type)
             continue;
-        if (handlers[i].from & (1u << role)) {
+        if (handlers[i].from & (1u << peer->role)) {
             handlers[i].handler(self, peer, message, payload);
             return;
         }
         break;
     }
-    char why[128];
-    const tt_message_info_t *info = tt_message_info(message->type);
-    snprintf(why, sizeof why, "%s is not for %s to send", info ? info->name : "?",
-             role == PEER_CLIENT ? "a client" : "an engine host");
-    self->counts.refused++;
-    complain(self, role, route, message, why);
+    forbid(self, door, route, peer, message);
 }
 
-static void on_socket(controller_t *self, role_t role)
+static void on_socket(controller_t *self, door_t door)
 {
     tt_packet_t packet;
-    int rc = tt_packet_read(&packet, self->sockets[role], true);
+    int rc = tt_packet_read(&packet, self->sockets[door], true);
     tt_span_t route = {zmq_msg_data(&packet.route), zmq_msg_size(&packet.route)};
     tt_span_t header = {zmq_msg_data(&packet.header), zmq_msg_size(&packet.header)};
     tt_message_t message = tt_message(0, 0);
     tt_error_t err = {0, "a message without a header or with too many frames"};
     if (rc == 1 && tt_message_read(&message, header, &err) == 0) {
-        dispatch(self, role, route, &message, &packet.payload);
+        dispatch(self, door, route, &message, &packet.payload);
     } else if (rc != 0) {
         if (message.type && tt_message_info(message.type) == NULL)
             self->counts.unknown++;
         else
             self->counts.malformed++;
-        complain(self, role, route, &message, err.text);
+        complain(self, door, route, &message, err.text);
     }
     tt_packet_release(&packet);
 }
@@ -669,13 +394,19 @@ static void on_socket(controller_t *self, role_t role)
 static void on_client_socket(void *arg, void *socket)
 {
     (void)socket;
-    on_socket(arg, PEER_CLIENT);
+    on_socket(arg, DOOR_CLIENT);
 }
 
 static void on_host_socket(void *arg, void *socket)
 {
     (void)socket;
-    on_socket(arg, PEER_HOST);
+    on_socket(arg, DOOR_HOST);
+}
+
+static void on_far_socket(void *arg, void *socket)
+{
+    (void)socket;
+    on_socket(arg, DOOR_FAR);
 }
 
 /* ---- life */
@@ -688,21 +419,25 @@ static void on_signal(void *arg, const struct signalfd_siginfo *info)
         return;
     }
     launches_reap(self);
-    finish_if_alone(self);
+    controller_finish_if_alone(self);
 }
 
 static int open_sockets(controller_t *self, tt_error_t *err)
 {
-    const char *paths[2] = {[PEER_CLIENT] = self->options->dir->client_sock,
-                            [PEER_HOST] = self->options->dir->engine_sock};
-    tt_zmq_fn *readers[2] = {[PEER_CLIENT] = on_client_socket, [PEER_HOST] = on_host_socket};
-    for (int role = 0; role < 2; role++) {
+    const tt_rundir_t *dir = self->options->dir;
+    const struct {
+        const char *path;
+        tt_zmq_fn *read;
+    } doors[DOORS] = {[DOOR_CLIENT] = {dir->client_sock, on_client_socket},
+                      [DOOR_HOST] = {dir->engine_sock, on_host_socket},
+                      [DOOR_FAR] = {dir->far_sock, on_far_socket}};
+    for (int door = 0; door < DOORS; door++) {
         char endpoint[TT_SOCKET_MAX + 8];
-        snprintf(endpoint, sizeof endpoint, "ipc://%s", paths[role]);
-        self->sockets[role] = tt_socket_new(self->context, ZMQ_ROUTER, endpoint, err);
-        if (self->sockets[role] == NULL)
+        snprintf(endpoint, sizeof endpoint, "ipc://%s", doors[door].path);
+        self->sockets[door] = tt_socket_new(self->context, ZMQ_ROUTER, endpoint, err);
+        if (self->sockets[door] == NULL)
             return -1;
-        tt_loop_add_zmq(self->loop, self->sockets[role], readers[role], self);
+        tt_loop_add_zmq(self->loop, self->sockets[door], doors[door].read, self);
     }
     return 0;
 }
@@ -741,9 +476,11 @@ static void release(controller_t *self)
             free(peer);
         }
         tt_map_release(&self->peers[role]);
-        if (self->sockets[role])
-            tt_loop_remove_zmq(self->loop, self->sockets[role]);
-        tt_socket_close(self->sockets[role], 500);
+    }
+    for (int door = 0; door < DOORS; door++) {
+        if (self->sockets[door])
+            tt_loop_remove_zmq(self->loop, self->sockets[door]);
+        tt_socket_close(self->sockets[door], 500);
     }
     size_t walk = 0;
     kept_release(self);
@@ -784,6 +521,7 @@ int controller_run(const controller_options_t *options)
         say_stopped(self);
         unlink(options->dir->client_sock);
         unlink(options->dir->engine_sock);
+        unlink(options->dir->far_sock);
     } else {
         tt_log(TT_LOG_ERROR, "%s", err.text);
         tell_ready(self, err.text);

@@ -22,7 +22,7 @@ typedef struct controller {
     const controller_options_t *options;
     tt_loop_t *loop;
     void *context;
-    void *sockets[2];  /* by role */
+    void *sockets[DOORS];
     tt_map_t peers[2]; /* by role, then route: registered peers */
     uint8_t uuid[16];
     uint64_t epoch;
@@ -38,6 +38,7 @@ typedef struct controller {
     struct blob *blobs;
     struct launch *launches;
     uint64_t next_launch;
+    struct remote *remotes; /* machines that are reached over ssh */
     int expected_hosts; /* of an earlier controller, not yet back */
     bool held;          /* a LAUNCH waits for them */
 
@@ -57,7 +58,18 @@ typedef struct controller {
  * status. */
 int controller_run(const controller_options_t *options);
 
+/* Leaves the loop when everything is to stop and nothing is left that was started. */
+void controller_finish_if_alone(controller_t *self);
+
 /* ---- peers (peers.c) */
+
+/* Who is registered under that route, or NULL. */
+peer_t *peers_find(controller_t *self, door_t door, tt_span_t route);
+/* HELLO: registers and welcomes the peer, or refuses it. */
+void peers_hello(controller_t *self, door_t door, tt_span_t route, const tt_message_t *message);
+/* One message to whoever has that route, registered or not. */
+void peers_send_once(controller_t *self, door_t door, tt_span_t route,
+                     const tt_message_t *message);
 
 /* Ends a peer: its tasks, engines and functions with it. `why` is for people. */
 void peers_lost(controller_t *self, peer_t *peer, const char *why);
@@ -66,7 +78,8 @@ void peers_error(peer_t *peer, uint64_t id, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Answers it with DONE and these engines. */
 void peers_done(peer_t *peer, uint64_t id, const int *ids, size_t count);
-/* Tells all clients that want to know that an engine has changed. */
+/* Sends an EVENT to all clients that want to know, or one that tells of an engine. */
+void peers_tell(controller_t *self, const tt_message_t *message);
 void peers_announce(controller_t *self, const engine_t *engine);
 
 /* ---- work (dispatch.c) */
@@ -112,6 +125,12 @@ void launches_client_gone(controller_t *self, const peer_t *client);
 /* A host has registered: gives it the engines that were launched with it, adopts those it has.
  */
 void launches_host(controller_t *self, peer_t *host, const tt_msg_hello_t *hello);
+/* A machine over ssh is here with its host: it gets the engines that are meant for it, new ones and
+ * those that were lost with its last link. */
+struct remote;
+void launches_remote_here(controller_t *self, struct remote *remote, peer_t *host);
+/* It is not, and why: what was asked for there and never began is forgotten. */
+void launches_remote_failed(controller_t *self, const struct remote *remote, const char *why);
 /* Starts a host again for engines that are lost. Returns how many are on their way. */
 int launches_again(controller_t *self, const int *ids, size_t count);
 /* SIGCHLD. */

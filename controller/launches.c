@@ -6,6 +6,7 @@
 #include "identity.h"
 #include "log.h"
 #include "pack.h"
+#include "remote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,22 +36,35 @@ typedef struct launch {
     pid_t ended_pid; /* the last one that was */
     char ending[64]; /* how it ended */
     bool registered;
-    bool inherited; /* made for lost engines of an earlier controller */
+    bool inherited;   /* made for lost engines of an earlier controller */
+    remote_t *remote; /* the machine it is for; NULL: this one */
+    bool total, begun;
+    int first_id; /* of the numbers that are set aside for it; -1: none are */
     uint64_t timer;
     /* a request that waits for hosts of an earlier controller */
     peer_t *waiting; /* the client to answer */
     uint64_t request, count;
 } launch_t;
 
+/* `prepare` reads what a request says to this launcher only; NULL: nothing. `begin` carries the
+ * request out, and answers it. */
 typedef struct {
     const char *name;
-    int (*start)(controller_t *self, launch_t *launch, tt_error_t *err);
+    int (*prepare)(controller_t *self, launch_t *launch, const tt_msg_launch_t *wanted,
+                   tt_error_t *err);
+    void (*begin)(controller_t *self, launch_t *launch);
 } launcher_t;
 
-static int start_local(controller_t *self, launch_t *launch, tt_error_t *err);
+static int prepare_local(controller_t *self, launch_t *launch, const tt_msg_launch_t *wanted,
+                         tt_error_t *err);
+static void begin_local(controller_t *self, launch_t *launch);
+static int prepare_ssh(controller_t *self, launch_t *launch, const tt_msg_launch_t *wanted,
+                       tt_error_t *err);
+static void begin_ssh(controller_t *self, launch_t *launch);
 
 static const launcher_t launchers[] = {
-    {"local", start_local},
+    {"local", prepare_local, begin_local},
+    {"ssh", prepare_ssh, begin_ssh},
 };
 
 static const launcher_t *find_launcher(const char *name)
@@ -91,7 +105,7 @@ static int start_local(controller_t *self, launch_t *launch, tt_error_t *err)
 
 /* ---- launches */
 
-static launch_t *find_launch(controller_t *self, uint64_t id)
+static launch_t *find_launch(const controller_t *self, uint64_t id)
 {
     launch_t *launch = self->launches;
     while (launch && launch->id != id)
@@ -114,6 +128,9 @@ static launch_t *new_launch(controller_t *self, const tt_msg_launch_t *message)
     launch->program = copy_text(message->program);
     launch->directory = copy_text(message->directory);
     launch->grace_ms = message->grace_ms ? message->grace_ms : 60000;
+    launch->count = message->count;
+    launch->total = message->total;
+    launch->first_id = -1;
     if (message->args.len)
         tt_buf_append(&launch->args, message->args.data, message->args.len);
     if (message->environment.len)
@@ -124,19 +141,28 @@ static launch_t *new_launch(controller_t *self, const tt_msg_launch_t *message)
     return launch;
 }
 
+/* Takes it out of the list and frees it: no engine may be of this launch. */
+static void forget_launch(controller_t *self, launch_t *launch)
+{
+    launch_t **at = &self->launches;
+    while (*at != launch)
+        at = &(*at)->next;
+    *at = launch->next;
+    tt_loop_cancel_timer(self->loop, launch->timer);
+    free(launch->launcher);
+    free(launch->language);
+    free(launch->program);
+    free(launch->directory);
+    tt_buf_release(&launch->args);
+    tt_buf_release(&launch->environment);
+    free(launch);
+}
+
 void launches_release(controller_t *self)
 {
-    while (self->launches) {
-        launch_t *launch = self->launches;
-        self->launches = launch->next;
-        free(launch->launcher);
-        free(launch->language);
-        free(launch->program);
-        free(launch->directory);
-        tt_buf_release(&launch->args);
-        tt_buf_release(&launch->environment);
-        free(launch);
-    }
+    while (self->launches)
+        forget_launch(self, self->launches);
+    remote_release_all(self);
 }
 
 /* The engines of a launch that have no host yet. Returns how many; their ids are the caller's.
@@ -222,24 +248,32 @@ static peer_t *local_host(const controller_t *self)
     return NULL;
 }
 
+/* A new host on this machine, for the launch's homeless engines. */
+static void start_host(controller_t *self, launch_t *launch)
+{
+    tt_error_t err;
+    if (start_local(self, launch, &err) != 0) {
+        fail_launch(launch, err.text);
+        return;
+    }
+    launch->registered = false;
+    launch->ending[0] = 0;
+    launch->ended_pid = 0;
+    tt_loop_cancel_timer(self->loop, launch->timer);
+    launch->timer = tt_loop_add_timer(self->loop, REGISTER_LIMIT_MS, on_register_limit, launch);
+}
+
 /* Gets the launch's homeless engines a host: the one that is here, or a new one. */
 static void house(controller_t *self, launch_t *launch)
 {
-    const launcher_t *launcher = find_launcher(launch->launcher);
-    peer_t *host = local_host(self);
-    tt_error_t err;
+    peer_t *host = launch->remote ? remote_peer(launch->remote) : local_host(self);
     if (host) {
         launch->registered = true;
         send_spawn(self, launch, host);
-    } else if (launcher->start(self, launch, &err) != 0) {
-        fail_launch(launch, err.text);
+    } else if (launch->remote) {
+        remote_connect(launch->remote);
     } else {
-        launch->registered = false;
-        launch->ending[0] = 0;
-        launch->ended_pid = 0;
-        tt_loop_cancel_timer(self->loop, launch->timer);
-        launch->timer =
-            tt_loop_add_timer(self->loop, REGISTER_LIMIT_MS, on_register_limit, launch);
+        start_host(self, launch);
     }
 }
 
@@ -260,57 +294,92 @@ static void answer_ids(controller_t *self, peer_t *client, uint64_t request)
     free(ids);
 }
 
-static void carry_out(controller_t *self, launch_t *launch)
+/* The engines that a launch asks for, in the registry. */
+static void add_engines(controller_t *self, launch_t *launch, uint64_t count, const char *host)
 {
-    for (uint64_t i = 0; i < launch->count; i++) {
-        engine_t *engine = registry_add(&self->registry, -1);
+    for (uint64_t i = 0; i < count; i++) {
+        engine_t *engine = registry_add(
+            &self->registry, launch->first_id < 0 ? -1 : launch->first_id + (int)i);
         engine->launch = launch->id;
         snprintf(engine->language, sizeof engine->language, "%s", launch->language);
-        snprintf(engine->host_name, sizeof engine->host_name, "%s", tt_host_name());
+        snprintf(engine->host_name, sizeof engine->host_name, "%s", host);
+        if (launch->remote)
+            peers_announce(self, engine); /* whoever asked was not told their numbers */
     }
-    if (launch->waiting)
-        answer_ids(self, launch->waiting, launch->request);
-    launch->waiting = NULL;
-    if (launch->count > 0)
-        house(self, launch);
 }
 
-/* How many engines of its language a launch is short of. */
-static uint64_t missing(const controller_t *self, const launch_t *launch)
+/* Of the engines in the launch's language where it starts them: how many are fewer than it asks
+ * for. */
+static uint64_t missing(const controller_t *self, const launch_t *launch, uint64_t count)
 {
     uint64_t have = 0;
     for (size_t i = 0; i < self->registry.count; i++) {
         const engine_t *engine = self->registry.engines[i];
+        const launch_t *theirs = find_launch(self, engine->launch);
         bool here = engine->state <= TT_ENGINE_RESTARTING || engine->state == TT_ENGINE_STOPPED;
-        have += here && strcmp(engine->language, launch->language) == 0;
+        have += here && strcmp(engine->language, launch->language) == 0 &&
+                (theirs ? theirs->remote : NULL) == launch->remote;
     }
-    return have < launch->count ? launch->count - have : 0;
+    return have < count ? count - have : 0;
 }
 
 void launches_request(controller_t *self, peer_t *client, const tt_message_t *message)
 {
     const tt_msg_launch_t *wanted = &message->as.launch;
+    tt_error_t err;
     char name[32];
-    if (wanted->count == 0 || wanted->count > 100000) {
-        peers_error(client, message->id, "cannot start %llu engines: 1 to 100000",
-                    (unsigned long long)wanted->count);
-        return;
-    }
-    if (find_launcher(tt_text_copy(wanted->launcher, name, sizeof name)) == NULL) {
-        peers_error(client, message->id, "no launcher '%s': there is local", name);
+    const launcher_t *launcher =
+        find_launcher(tt_text_copy(wanted->launcher, name, sizeof name));
+    if (launcher == NULL) {
+        peers_error(client, message->id, "no launcher '%s': there are local, ssh", name);
         return;
     }
     launch_t *launch = new_launch(self, wanted);
     launch->waiting = client;
     launch->request = message->id;
-    launch->count = wanted->count;
-    if (wanted->total && self->expected_hosts > 0) {
-        self->held = true;
-        return;
+    if (launcher->prepare(self, launch, wanted, &err) == 0) {
+        launcher->begin(self, launch);
+    } else {
+        peers_error(client, message->id, "%s", err.text);
+        forget_launch(self, launch);
     }
-    if (wanted->total)
-        launch->count = missing(self, launch);
-    carry_out(self, launch);
+}
+
+static int check_count(const tt_msg_launch_t *wanted, uint64_t least, tt_error_t *err)
+{
+    if (wanted->count >= least && wanted->count <= 100000)
+        return 0;
+    return tt_error_set(err, "cannot start %llu engines: 1 to 100000",
+                        (unsigned long long)wanted->count);
+}
+
+/* ---- on this machine */
+
+static int prepare_local(controller_t *self, launch_t *launch, const tt_msg_launch_t *wanted,
+                         tt_error_t *err)
+{
+    (void)self;
+    (void)launch;
+    return check_count(wanted, 1, err);
+}
+
+static void carry_out(controller_t *self, launch_t *launch)
+{
+    uint64_t count = launch->total ? missing(self, launch, launch->count) : launch->count;
+    add_engines(self, launch, count, tt_host_name());
+    if (launch->waiting)
+        answer_ids(self, launch->waiting, launch->request);
+    launch->waiting = NULL;
+    if (count > 0)
+        house(self, launch);
+}
+
+static void begin_local(controller_t *self, launch_t *launch)
+{
+    if (launch->total && self->expected_hosts > 0)
+        self->held = true;
+    else
+        carry_out(self, launch);
 }
 
 /* The hosts of an earlier controller are back, or will not come: requests go on. */
@@ -320,11 +389,96 @@ static void release_held(controller_t *self)
     if (!self->held)
         return;
     self->held = false;
+    for (launch_t *launch = self->launches; launch; launch = launch->next)
+        if (launch->waiting)
+            carry_out(self, launch);
+}
+
+/* ---- over ssh */
+
+static int prepare_ssh(controller_t *self, launch_t *launch, const tt_msg_launch_t *wanted,
+                       tt_error_t *err)
+{
+    if (check_count(wanted, 0, err) != 0)
+        return -1;
+    launch->remote = remote_for(self, wanted->settings, err);
+    return launch->remote ? 0 : -1;
+}
+
+/* The numbers are set aside, so that machines asked for together have theirs in that order,
+ * whichever is here first. How many "one for each core" are is not known yet. */
+static void begin_ssh(controller_t *self, launch_t *launch)
+{
+    peer_t *host = remote_peer(launch->remote);
+    peers_done(launch->waiting, launch->request, NULL, 0);
+    launch->waiting = NULL;
+    if (host && remote_cores(launch->remote) > 0) {
+        launches_remote_here(self, launch->remote, host);
+        remote_announce_ready(launch->remote);
+        return;
+    }
+    launch->first_id = launch->count > 0 ? self->registry.next_id : -1;
+    self->registry.next_id += (int)launch->count;
+    remote_connect(launch->remote);
+}
+
+static void begin_there(controller_t *self, launch_t *launch)
+{
+    uint64_t count = launch->count ? launch->count : (uint64_t)remote_cores(launch->remote);
+    launch->begun = true;
+    add_engines(self, launch, launch->total ? missing(self, launch, count) : count,
+                remote_label(launch->remote));
+}
+
+/* What was lost with the last link starts anew. */
+static void begin_again(controller_t *self, const launch_t *launch)
+{
+    for (size_t i = 0; i < self->registry.count; i++) {
+        engine_t *engine = self->registry.engines[i];
+        if (engine->launch == launch->id && engine->host == NULL &&
+            engine->state == TT_ENGINE_LOST)
+            set_engine(self, engine, TT_ENGINE_STARTING, "");
+    }
+}
+
+/* Launches stand in the list with the newest first. */
+static launch_t *oldest_unbegun(const controller_t *self, const remote_t *remote)
+{
+    launch_t *found = NULL;
+    for (launch_t *launch = self->launches; launch; launch = launch->next)
+        if (launch->remote == remote && !launch->begun)
+            found = launch;
+    return found;
+}
+
+void launches_remote_here(controller_t *self, remote_t *remote, peer_t *host)
+{
+    for (launch_t *launch; (launch = oldest_unbegun(self, remote));)
+        begin_there(self, launch);
     for (launch_t *launch = self->launches; launch; launch = launch->next) {
-        if (launch->waiting == NULL)
+        if (launch->remote != remote)
             continue;
-        launch->count = missing(self, launch);
-        carry_out(self, launch);
+        begin_again(self, launch);
+        send_spawn(self, launch, host);
+    }
+}
+
+void launches_remote_failed(controller_t *self, const remote_t *remote, const char *why)
+{
+    for (launch_t *launch = self->launches, *next; launch; launch = next) {
+        int *ids;
+        next = launch->next;
+        if (launch->remote != remote)
+            continue;
+        size_t count = homeless(self, launch, &ids);
+        for (size_t i = 0; i < count; i++) {
+            engine_t *engine = registry_find(&self->registry, ids[i]);
+            set_engine(self, engine, TT_ENGINE_LOST, why);
+            dispatch_engine_failed(self, engine, why);
+        }
+        free(ids);
+        if (!launch->begun)
+            forget_launch(self, launch);
     }
 }
 
@@ -390,7 +544,7 @@ void launches_host(controller_t *self, peer_t *host, const tt_msg_hello_t *hello
         launch->timer = 0;
     }
     for (launch_t *each = self->launches; each; each = each->next)
-        if (each == launch || (each->registered && host->watch_pid > 0))
+        if (each->remote == NULL && (each == launch || each->registered))
             send_spawn(self, each, host);
     launches_note_hosts(self);
     if (self->expected_hosts > 0 && --self->expected_hosts == 0)
@@ -467,10 +621,13 @@ static void ended(launch_t *launch, int status)
 void launches_reap(controller_t *self)
 {
     int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        if (remote_ended(self, pid))
+            continue;
         for (launch_t *launch = self->launches; launch; launch = launch->next)
             if (launch->pid == pid)
                 ended(launch, status);
+    }
 }
 
 const char *launches_ending(controller_t *self, int parent_pid)
@@ -491,7 +648,7 @@ bool launches_alive(const controller_t *self)
     for (const launch_t *launch = self->launches; launch; launch = launch->next)
         if (launch->pid > 0)
             return true;
-    return false;
+    return remote_any_alive(self);
 }
 
 void launches_stop_unregistered(controller_t *self)
@@ -499,6 +656,7 @@ void launches_stop_unregistered(controller_t *self)
     for (launch_t *launch = self->launches; launch; launch = launch->next)
         if (launch->pid > 0 && !launch->registered)
             kill(launch->pid, SIGTERM);
+    remote_stop_all(self);
 }
 
 void launches_kill(controller_t *self)
@@ -510,6 +668,7 @@ void launches_kill(controller_t *self)
     for (launch_t *launch = self->launches; launch; launch = launch->next)
         if (launch->pid > 0)
             kill(launch->pid, SIGTERM);
+    remote_kill_all(self);
 }
 
 /* ---- what an earlier controller left */

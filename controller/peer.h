@@ -10,9 +10,14 @@
 
 typedef enum { PEER_CLIENT, PEER_HOST } role_t;
 
+/* The socket a peer came in by, which alone tells what it may do. Hosts on other machines have one
+ * of their own: what they say of where they are is not believed. */
+typedef enum { DOOR_CLIENT, DOOR_HOST, DOOR_FAR, DOORS } door_t;
+
 typedef struct peer {
     uint64_t key; /* of the route, in its socket's table */
-    role_t role;  /* by the socket it came in on, never by what it says */
+    role_t role;  /* by its door, never by what it says */
+    bool far;     /* a host on another machine */
     tt_outbox_t *outbox;
     uint8_t uuid[16];
     uint64_t epoch;

@@ -3,6 +3,7 @@
 #include "controller.h"
 #include "identity.h"
 #include "pack.h"
+#include "remote.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -87,8 +88,10 @@ static void pack_hosts(controller_t *self, tt_buf_t *out)
         size_t engines = 0;
         for (size_t i = 0; i < self->registry.count; i++)
             engines += self->registry.engines[i]->host == host;
-        tt_pack_map(out, 5);
+        tt_pack_map(out, 6);
         text(out, "host", host->host);
+        tt_pack_text(out, "far");
+        tt_pack_bool(out, host->far);
         number(out, "pid", (uint64_t)host->pid);
         number(out, "rss_bytes", host->rss_bytes);
         number(out, "engines", engines);
@@ -159,13 +162,15 @@ static void pack_kept(controller_t *self, tt_buf_t *out)
 
 void report_pack(controller_t *self, tt_buf_t *out)
 {
-    tt_pack_map(out, 8);
+    tt_pack_map(out, 9);
     number(out, "schema", 1);
     text(out, "cluster", self->options->dir->name);
     pack_controller(self, out);
     pack_counts(self, out);
     pack_kept(self, out);
     pack_hosts(self, out);
+    tt_pack_text(out, "links");
+    remote_pack_all(self, out);
     tt_pack_text(out, "engines");
     tt_pack_array(out, self->registry.count);
     for (size_t i = 0; i < self->registry.count; i++)

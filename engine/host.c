@@ -24,6 +24,7 @@ enum {
     BEAT_MS = 1000,
     WELCOME_LIMIT_MS = 10000, /* from the first HELLO to WELCOME */
     STOP_LIMIT_MS = 500,      /* from STOP until what is left is killed */
+    SILENCE_MS = 60000,       /* a far controller answers each beat, so its link is dead then */
     OUTBOX_CAP = 64 << 20,
     FDS_PER_ENGINE = 5
 };
@@ -38,6 +39,7 @@ struct host {
     uint64_t controller_epoch;
     int controller_fd; /* pidfd; -1 while none is known */
     bool registered;
+    int64_t heard_ms;        /* of the controller last */
     uint64_t deadline_timer; /* welcome, grace or stop limit: whichever is under way */
     engine_t **engines;
     size_t engine_count;
@@ -190,7 +192,7 @@ static void on_welcome(host_t *self, const tt_message_t *message, tt_frames_t *p
     set_deadline(self, 0, NULL);
     char boot[64];
     tt_text_copy(welcome->boot, boot, sizeof boot);
-    if (self->controller_fd < 0 && strcmp(boot, tt_boot_id()) == 0) {
+    if (!self->options->far && self->controller_fd < 0 && strcmp(boot, tt_boot_id()) == 0) {
         self->controller_fd = tt_pidfd_open((int)welcome->pid);
         if (self->controller_fd >= 0)
             tt_loop_add_fd(self->loop, self->controller_fd, EPOLLIN, on_controller_gone, self);
@@ -520,9 +522,11 @@ static void handle(host_t *self, tt_packet_t *packet)
 
 static void on_socket(void *arg, void *socket)
 {
+    host_t *self = arg;
     tt_packet_t packet;
+    self->heard_ms = tt_now_ms();
     if (tt_packet_read(&packet, socket, false) == 1)
-        handle(arg, &packet);
+        handle(self, &packet);
     tt_packet_release(&packet);
 }
 
@@ -535,7 +539,9 @@ static void connect_controller(host_t *self)
         tt_socket_close(self->socket, 0);
     }
     self->registered = false;
-    self->socket = tt_socket_new(self->context, ZMQ_DEALER, self->options->endpoint, &err);
+    self->socket = self->options->far
+                       ? tt_socket_once(self->context, self->options->endpoint, &err)
+                       : tt_socket_new(self->context, ZMQ_DEALER, self->options->endpoint, &err);
     if (self->socket == NULL) {
         tt_log(TT_LOG_ERROR, "%s", err.text);
         abort();
@@ -641,6 +647,10 @@ static void beat(host_t *self)
 static void on_beat(void *arg)
 {
     host_t *self = arg;
+    if (self->options->far && self->registered && tt_now_ms() - self->heard_ms > SILENCE_MS) {
+        tt_log(TT_LOG_WARN, "nothing heard over the link for %d s: ending", SILENCE_MS / 1000);
+        finish(self);
+    }
     if (self->registered)
         beat(self);
     else if (!self->stopping)

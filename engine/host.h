@@ -6,12 +6,16 @@
 #include "blob.h"
 #include "packet.h"
 
+#include <stdbool.h>
+
 typedef struct {
     const char *endpoint; /* of the controller's engine socket */
     const char *cluster;
     uint64_t launch; /* the controller's number for this launch */
     long grace_ms;   /* how long to keep engines when the controller is gone */
     int watch_pid;   /* the process whose end means that nothing of ours is left */
+    bool far;        /* the connection is a link over ssh: it cannot be made again, and its
+                        controller is on another machine */
 } host_options_t;
 
 typedef struct host host_t;

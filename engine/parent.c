@@ -28,7 +28,7 @@ static void kill_children(void)
         fclose(list);
 }
 
-static void sweep(void)
+void parent_sweep(void)
 {
     for (int i = 0; i < SWEEPS_MAX; i++) {
         kill_children();
@@ -59,7 +59,20 @@ static int wait_for(pid_t host, const sigset_t *signals)
 void parent_stand_in(int parent)
 {
     if (getppid() != parent)
-        sweep();
+        parent_sweep();
+}
+
+void parent_become_host(int parent)
+{
+    prctl(PR_SET_CHILD_SUBREAPER, 0);
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* the host then ends in order, and stands in */
+    if (getppid() != parent)
+        _exit(1);
+}
+
+void parent_exit(int wait_status)
+{
+    _exit(WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status));
 }
 
 int parent_fork(void)
@@ -71,13 +84,10 @@ int parent_fork(void)
     if (host < 0)
         return -1;
     if (host == 0) {
-        prctl(PR_SET_CHILD_SUBREAPER, 0);
-        prctl(PR_SET_PDEATHSIG, SIGTERM); /* the host then ends in order, and stands in */
-        if (getppid() != parent)
-            _exit(1);
+        parent_become_host(parent);
         return 0;
     }
     int status = wait_for(host, &signals);
-    sweep();
-    _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+    parent_sweep();
+    parent_exit(status);
 }

@@ -12,4 +12,10 @@ int parent_fork(void);
  * nobody else sweeps, so this does. The host must be a subreaper. */
 void parent_stand_in(int parent);
 
+/* For a parent with a loop of its own (far.c). Ends every descendant, in at most ten seconds;
+ * ends us as the host ended; makes a forked child a host below `parent`. */
+void parent_sweep(void);
+void parent_exit(int wait_status) __attribute__((noreturn));
+void parent_become_host(int parent);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "child.h"
 #include "interpreter.h"
+#include "machine.h"
 #include "pack.h"
 #include "target.h"
 #include "text.h"
@@ -11,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,12 +25,6 @@ enum {
     STOP_MS = 15000, /* for a controller that was asked to stop */
     KILL_MS = 2000   /* for one that was killed */
 };
-
-long cluster_cores(void)
-{
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
 
 /* ---- the controller */
 
@@ -101,11 +95,17 @@ size_t cluster_count(const tt_client_t *client, unsigned state)
     return found;
 }
 
+static void release_group(cluster_group_t *self)
+{
+    tt_texts_release(&self->preload);
+    tt_texts_release(&self->environment);
+}
+
 void cluster_wish_release(cluster_wish_t *self)
 {
-    tt_texts_release(&self->group.preload);
+    release_group(&self->group);
     for (size_t i = 0; i < self->more_count; i++)
-        tt_texts_release(&self->more[i].preload);
+        release_group(&self->more[i]);
     free(self->more);
     self->more = NULL;
     self->more_count = 0;
@@ -122,38 +122,58 @@ typedef struct {
     size_t count;
 } launch_t;
 
+static void pack_texts(tt_buf_t *out, const tt_texts_t *texts)
+{
+    tt_pack_array(out, texts->count);
+    for (size_t i = 0; i < texts->count; i++)
+        tt_pack_text(out, texts->items[i]);
+}
+
+int cluster_ask(tt_client_t *client, const cluster_group_t *group, tt_message_t *message,
+                int **ids, size_t *count, tt_error_t *err)
+{
+    tt_message_t answer;
+    tt_packet_t reply;
+    tt_buf_t args, environment;
+    tt_buf_init(&args);
+    tt_buf_init(&environment);
+    pack_texts(&args, &group->preload);
+    pack_texts(&environment, &group->environment);
+    tt_msg_launch_t *launch = &message->as.launch;
+    launch->language = tt_span(group->language ? group->language : "python");
+    launch->args = (tt_span_t){args.data, args.len};
+    launch->environment = (tt_span_t){environment.data, environment.len};
+    int rc = tt_client_request(client, message, REQUEST_MS, &answer, &reply, err);
+    tt_buf_release(&args);
+    tt_buf_release(&environment);
+    if (rc != 0)
+        return -1;
+    int got = tt_ids_read(answer.as.done.engines, ids, NULL);
+    *count = got > 0 ? (size_t)got : 0;
+    tt_packet_release(&reply);
+    return 0;
+}
+
 static int request_launch(launch_t *self, const cluster_group_t *group, tt_error_t *err)
 {
-    tt_message_t message = tt_message(TT_MSG_LAUNCH, 0), answer;
-    tt_packet_t reply;
-    tt_buf_t args;
+    tt_message_t message = tt_message(TT_MSG_LAUNCH, 0);
     char directory[PATH_MAX];
-    tt_buf_init(&args);
-    tt_pack_array(&args, group->preload.count);
-    for (size_t i = 0; i < group->preload.count; i++)
-        tt_pack_text(&args, group->preload.items[i]);
-    const char *language = group->language ? group->language : "python";
     const char *program = group->program ? group->program : "";
-    if (*program == 0 && strcmp(language, "python") == 0)
+    if (*program == 0 && (group->language == NULL || strcmp(group->language, "python") == 0))
         program = tt_interpreter_python();
     tt_msg_launch_t *launch = &message.as.launch;
     launch->launcher = tt_span("local");
     launch->count =
-        (uint64_t)(group->engines == CLUSTER_PER_CORE ? cluster_cores() : group->engines);
-    launch->language = tt_span(language);
+        (uint64_t)(group->engines == CLUSTER_PER_CORE ? tt_machine_cores() : group->engines);
     launch->program = tt_span(program);
-    launch->args = (tt_span_t){args.data, args.len};
     launch->directory = tt_span(getcwd(directory, sizeof directory) ? directory : "");
     launch->grace_ms = (uint64_t)(self->wish->grace_s * 1000);
     launch->total = self->total;
-    int rc = tt_client_request(self->client, &message, REQUEST_MS, &answer, &reply, err);
-    tt_buf_release(&args);
-    if (rc != 0)
+    int *ids = NULL;
+    if (cluster_ask(self->client, group, &message, &ids, &self->count, err) != 0)
         return -1;
     free(self->ids);
-    int got = tt_ids_read(answer.as.done.engines, &self->ids, NULL);
-    self->count = got > 0 ? (size_t)got : 0;
-    tt_packet_release(&reply);
+    self->ids = ids;
     return 0;
 }
 
@@ -270,7 +290,7 @@ static const struct {
 } kinds[] = {{"python", "Python", false}, {"sh", "shell", true}};
 
 /* `2 Python engines (3.11.2, /usr/bin/python3)`; what an engine says of itself is escaped by
- * tell_kind. */
+ * cluster_describe. */
 static void add_kind(tt_buf_t *out, const tt_engine_t *engine, size_t count)
 {
     const char *slash = strrchr(engine->program, '/');
@@ -291,7 +311,7 @@ static void add_kind(tt_buf_t *out, const tt_engine_t *engine, size_t count)
                   engine->version, engine->program);
 }
 
-static void tell_kind(tt_buf_t *out, const tt_engine_t *engine, size_t count)
+void cluster_describe(tt_buf_t *out, const tt_engine_t *engine, size_t count)
 {
     tt_buf_t text;
     tt_buf_init(&text);
@@ -305,6 +325,29 @@ static bool is_alike(const tt_engine_t *one, const tt_engine_t *other)
     return one->state == other->state && strcmp(one->language, other->language) == 0 &&
            strcmp(one->version, other->version) == 0 &&
            strcmp(one->program, other->program) == 0;
+}
+
+/* ` on vm,web[01-40]`, where there are several. */
+static void add_hosts(tt_buf_t *out, const tt_engine_t *engines, size_t count)
+{
+    const char **names = tt_alloc((count + 1) * sizeof *names);
+    size_t found = 0;
+    bool several = false;
+    for (size_t i = 0; i < count; i++) {
+        if (engines[i].state != TT_ENGINE_READY)
+            continue;
+        several = several || (found > 0 && strcmp(names[0], engines[i].host) != 0);
+        names[found++] = engines[i].host;
+    }
+    tt_buf_t nodes;
+    tt_buf_init(&nodes);
+    tt_target_nodes(&nodes, names, found);
+    if (several) {
+        tt_buf_printf(out, " on ");
+        tt_text_escape(out, (const char *)nodes.data, nodes.len);
+    }
+    tt_buf_release(&nodes);
+    free(names);
 }
 
 char *cluster_summary(const tt_client_t *client)
@@ -323,10 +366,11 @@ char *cluster_summary(const tt_client_t *client)
         if (engines[i].state != TT_ENGINE_READY || first < i)
             continue;
         tt_buf_printf(&line, "%s", line.len ? ", " : "");
-        tell_kind(&line, &engines[i], alike);
+        cluster_describe(&line, &engines[i], alike);
     }
     if (line.len == 0)
         tt_buf_printf(&line, "no engines");
+    add_hosts(&line, engines, count);
     tt_buf_text(&line);
     return (char *)line.data;
 }

@@ -16,6 +16,7 @@ typedef struct {
     const char *language; /* NULL: python */
     const char *program;  /* the interpreter; NULL: the default */
     tt_texts_t preload;   /* modules with which engines are forked */
+    tt_texts_t environment; /* NAME=VALUE of their environment */
 } cluster_group_t;
 
 typedef struct {
@@ -30,9 +31,6 @@ typedef struct {
 
 void cluster_wish_release(cluster_wish_t *self);
 
-/* How many engines a wish without a number means: the cores that this process may use. */
-long cluster_cores(void);
-
 /* Starts the controller of `dir` and waits until it answers (at most 10 s). Returns 0, or -1
  * with the reason. */
 int cluster_start_controller(const tt_rundir_t *dir, const char *policy, tt_error_t *err);
@@ -43,6 +41,12 @@ int cluster_start_controller(const tt_rundir_t *dir, const char *policy, tt_erro
 int cluster_launch(tt_client_t *client, tt_loop_t *loop, const cluster_wish_t *wish, bool total,
                    tt_error_t *err);
 
+/* Asks for a group's engines by a LAUNCH that tells all but language, preload and environment.
+ * Returns 0 and the numbers that the controller has answered (`*ids` is the caller's), or -1 with
+ * the reason. */
+int cluster_ask(tt_client_t *client, const cluster_group_t *group, tt_message_t *message,
+                int **ids, size_t *count, tt_error_t *err);
+
 /* Stops a cluster: asks its controller and waits until it has ended; one that does not answer
  * is ended by its pid, and hosts that have no controller by theirs. Returns 0; 1 when nothing
  * was running; or -1 with the reason. Takes at most 30 s. */
@@ -51,6 +55,9 @@ int cluster_stop(tt_loop_t *loop, const tt_rundir_t *dir, tt_error_t *err);
 /* One line on its engines: "4 Python engines (3.11.2, /usr/bin/python3), 2 shell engines (bash
  * 5.2.15)". The caller's to free. */
 char *cluster_summary(const tt_client_t *client);
+
+/* Appends what so many engines like this one are: "4 Python engines (3.11.2, /usr/bin/python3)". */
+void cluster_describe(tt_buf_t *out, const tt_engine_t *engine, size_t count);
 
 /* Counts engines in a state. */
 size_t cluster_count(const tt_client_t *client, unsigned state);

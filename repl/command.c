@@ -71,6 +71,34 @@ static const tt_option_t start_options[] = {
      TT_OPTION_TEXT, AT(wish.policy)},
     HELP,
     {0}};
+static const tt_option_t add_options[] = {
+    NAME,
+    {'n', "engines", "N", "how many engines on each, or auto: one per core there (auto)",
+     TT_OPTION_TEXT, AT(count)},
+    {'i', "identity", "FILE", "the key for ssh", TT_OPTION_TEXT, AT(machine.identity)},
+    {'J', "jump", "HOST", "the host on the way", TT_OPTION_TEXT, AT(machine.jump)},
+    {0, "hosts", "FILE", "more hosts, from a file", TT_OPTION_TEXT, AT(hosts_file)},
+    {0, "as", "NAME", "what the machine is called (its host's name)", TT_OPTION_TEXT,
+     AT(machine.name)},
+    {0, "lang", "LANG", "the engines' language (python)", TT_OPTION_TEXT,
+     AT(machine.group.language)},
+    {0, "python", "PATH", "their Python there ($VIRTUAL_ENV's, $CONDA_PREFIX's, else python3)",
+     TT_OPTION_TEXT, AT(machine.group.program)},
+    {0, "program", "PATH", "another bash for sh; the runtime of another language",
+     TT_OPTION_TEXT, AT(program)},
+    {0, "preload", "MODULE", "a module that engines start with; may be repeated",
+     TT_OPTION_MULTI, AT(machine.group.preload)},
+    {0, "setup", "FILE", "a script that runs there first", TT_OPTION_TEXT, AT(machine.setup)},
+    {0, "workdir", "DIR", "where engines start there (the home)", TT_OPTION_TEXT,
+     AT(machine.directory)},
+    {0, "env", "NAME=VALUE", "a variable of the engines; may be repeated", TT_OPTION_MULTI,
+     AT(environment)},
+    {0, "threads", "N", "threads of an engine's numerical libraries (1)", TT_OPTION_INT,
+     AT(threads)},
+    {0, "timeout", "S", "seconds to wait for all (300)", TT_OPTION_SECONDS,
+     AT(machine.timeout_s)},
+    HELP,
+    {0}};
 static const tt_option_t stop_options[] = {
     NAME, {0, "all", NULL, "every cluster of yours", TT_OPTION_FLAG, AT(all)}, HELP, {0}};
 static const tt_option_t status_options[] = {NAME, JSON, HELP, {0}};
@@ -101,6 +129,9 @@ static const tt_option_t run_options[] = {NAME, ENGINES, PYTHON, PRELOAD, JSON, 
 const command_t commands[] = {
     {"start", "[-n N] [options]", "starts a cluster and waits until its engines are ready",
      start_options, false, command_start},
+    {"add", "[-n N] [-i KEY] [USER@]HOST[:PORT]...",
+     "adds engines on other machines, over ssh; starts a cluster if there is none", add_options,
+     false, command_add},
     {"stop", "[--all]", "stops a cluster", stop_options, false, command_stop},
     {"status", "[--json]", "shows the engines and what they do", status_options, false,
      command_status},
@@ -112,7 +143,7 @@ const command_t commands[] = {
     {"run", "FILE", "runs a file of the prompt's lines; starts a cluster if there is none",
      run_options, false, command_run},
     {"logs", "[-f]", "shows a cluster's logs", logs_options, false, command_logs},
-    {"why", "", "tells why engines are missing", why_options, false, command_why},
+    {"why", "[HOST]", "tells why engines are missing", why_options, false, command_why},
     {0},
 };
 

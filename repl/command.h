@@ -3,6 +3,7 @@
 #define COMMAND_H
 
 #include "cluster.h"
+#include "machines.h"
 
 /* Everything that options of any command may set. */
 typedef struct {
@@ -12,6 +13,10 @@ typedef struct {
     double limit_s; /* of a px's run time; 0: none */
     bool json, all, follow, help;
     tt_texts_t lines;  /* -c */
+    machine_wish_t machine; /* of add */
+    const char *count, *hosts_file, *program;
+    long threads;           /* of an engine's numerical libraries */
+    tt_texts_t environment; /* --env */
     tt_texts_t groups; /* of start: what tells of its engines, in order: option, value, ... */
 } given_t;
 
@@ -45,6 +50,7 @@ struct session;
 void command_set_session(struct session *session);
 
 int command_start(given_t *given, int argc, char **argv);
+int command_add(given_t *given, int argc, char **argv);
 int command_stop(given_t *given, int argc, char **argv);
 int command_status(given_t *given, int argc, char **argv);
 int command_why(given_t *given, int argc, char **argv);

@@ -158,7 +158,7 @@ int command_stop(given_t *given, int argc, char **argv)
     return status;
 }
 
-static int show(const given_t *given, status_form_t form)
+static int show(const given_t *given, status_form_t form, const char *host)
 {
     static tt_rundir_t dir;
     tt_error_t err;
@@ -169,7 +169,7 @@ static int show(const given_t *given, status_form_t form)
         return command_complain(3, "no cluster '%s' is running; tutti start makes one",
                                 given->name);
     tt_client_t *client = connect_to(&dir, &err);
-    int rc = client ? status_show(client, form, stdout, &err) : -1;
+    int rc = client ? status_show(client, form, host, stdout, &err) : -1;
     tt_client_close(&client);
     return rc == 0 ? 0 : command_complain(3, "%s", err.text);
 }
@@ -179,13 +179,14 @@ int command_status(given_t *given, int argc, char **argv)
     (void)argv;
     return command_check_none("status", argc)
                ? 2
-               : show(given, given->json ? STATUS_JSON : STATUS_TEXT);
+               : show(given, given->json ? STATUS_JSON : STATUS_TEXT, NULL);
 }
 
 int command_why(given_t *given, int argc, char **argv)
 {
-    (void)argv;
-    return command_check_none("why", argc) ? 2 : show(given, STATUS_WHY);
+    if (argc > 1)
+        return command_complain(2, "why takes one host at most");
+    return show(given, STATUS_WHY, argc > 0 ? argv[0] : NULL);
 }
 
 /* ---- list */

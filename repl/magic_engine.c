@@ -242,7 +242,8 @@ int magic_status(session_t *session, const magic_call_t *call)
 {
     tt_error_t err;
     (void)call;
-    if (status_show(session->client, session->json ? STATUS_JSON : STATUS_TEXT, stdout, &err) ==
+    if (status_show(session->client, session->json ? STATUS_JSON : STATUS_TEXT, NULL, stdout,
+                    &err) ==
         0)
         return 0;
     return session_complain(session, "%status", 3, "%s", err.text);
@@ -251,8 +252,7 @@ int magic_status(session_t *session, const magic_call_t *call)
 int magic_why(session_t *session, const magic_call_t *call)
 {
     tt_error_t err;
-    (void)call;
-    if (status_show(session->client, STATUS_WHY, stdout, &err) == 0)
+    if (status_show(session->client, STATUS_WHY, set_of(call), stdout, &err) == 0)
         return 0;
     return session_complain(session, "%why", 3, "%s", err.text);
 }

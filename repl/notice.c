@@ -230,7 +230,8 @@ static void on_background(void *arg, int engine, int stream, tt_span_t bytes)
             notice.session->loop, stream_due(notice.stream, tt_now_ms()), on_output, NULL);
 }
 
-const tt_client_handlers_t notice_handlers = {on_engine, on_background, on_gone};
+const tt_client_handlers_t notice_handlers = {
+    .engine = on_engine, .background = on_background, .gone = on_gone};
 
 /* ---- */
 

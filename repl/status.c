@@ -60,6 +60,15 @@ static double real(tt_span_t map, const char *key)
     return value;
 }
 
+static bool truth(tt_span_t map, const char *key)
+{
+    tt_reader_t at;
+    bool value = false;
+    if (at_key(map, key, &at))
+        tt_read_bool(&at, &value);
+    return value;
+}
+
 /* A text with controls escaped, the caller's to free. */
 static char *text(tt_span_t map, const char *key)
 {
@@ -123,13 +132,36 @@ static void show_hosts(tt_span_t report, FILE *out)
     for (size_t i = 0; i < count && tt_read_raw(&at, &host) == 0; i++) {
         char *name = text(host, "host");
         double silent = real(host, "silent_s");
-        fprintf(out, "host %s · pid %lld, %.1f MiB · %lld engines", name,
-                (long long)whole(host, "pid"), (double)whole(host, "rss_bytes") / 1048576.0,
+        fprintf(out, "host %s%s · pid %lld, %.1f MiB · %lld engines", name,
+                truth(host, "far") ? " over ssh" : "", (long long)whole(host, "pid"),
+                (double)whole(host, "rss_bytes") / 1048576.0,
                 (long long)whole(host, "engines"));
         if (silent > 5)
             fprintf(out, " · silent for %.0f s", silent);
         fputc('\n', out);
         free(name);
+    }
+}
+
+/* `host web1 is not reached: permission denied (publickey); try: ssh web1`, of links that are not
+ * up; only that of `wanted`, unless it is NULL. */
+static void show_links(tt_span_t report, const char *wanted, FILE *out)
+{
+    tt_span_t links = raw(report, "links"), link;
+    tt_reader_t at = tt_reader(links);
+    size_t count = 0;
+    tt_read_array(&at, &count);
+    for (size_t i = 0; i < count && tt_read_raw(&at, &link) == 0; i++) {
+        char *name = text(link, "host"), *state = text(link, "state"), *why = text(link, "text");
+        const char *ready = tt_engine_state_text(TT_ENGINE_READY);
+        const char *again = tt_engine_state_text(TT_ENGINE_RESTARTING);
+        bool asked = wanted == NULL || strcmp(wanted, name) == 0;
+        if (asked && strcmp(state, ready) != 0)
+            fprintf(out, "host %s is not reached%s: %s\n", name,
+                    strcmp(state, again) == 0 ? ", and tried again" : "", why);
+        free(name);
+        free(state);
+        free(why);
     }
 }
 
@@ -183,22 +215,54 @@ static void show_engine(tt_span_t engine, FILE *out)
     free(why);
 }
 
+static bool same_bytes(tt_span_t one, tt_span_t other)
+{
+    return one.len == other.len && (one.len == 0 || memcmp(one.data, other.data, one.len) == 0);
+}
+
+/* The rows in the order of their hosts, as those come first, and within one of their numbers. The
+ * array is the caller's. */
+static tt_span_t *by_host(tt_span_t engines, size_t *count)
+{
+    tt_span_t engine;
+    tt_reader_t at = tt_reader(engines);
+    size_t all = 0, read = 0, sorted = 0;
+    tt_read_array(&at, &all);
+    tt_span_t *rows = tt_alloc((2 * all + 1) * sizeof *rows), *out = rows + all;
+    while (read < all && tt_read_raw(&at, &engine) == 0)
+        rows[read++] = engine;
+    for (size_t i = 0; i < read; i++) {
+        if (rows[i].len == 0)
+            continue; /* it stands with its host already */
+        tt_span_t host = raw(rows[i], "host");
+        out[sorted++] = rows[i];
+        for (size_t j = i + 1; j < read; j++) {
+            tt_span_t other = raw(rows[j], "host");
+            if (rows[j].len == 0 || !same_bytes(host, other))
+                continue;
+            out[sorted++] = rows[j];
+            rows[j].len = 0;
+        }
+    }
+    memmove(rows, out, sorted * sizeof *rows);
+    *count = sorted;
+    return rows;
+}
+
 static void show_engines(tt_span_t report, FILE *out)
 {
-    tt_span_t engines = raw(report, "engines"), engine;
-    tt_reader_t at = tt_reader(engines);
-    size_t count = 0, i = 0;
-    tt_read_array(&at, &count);
-    if (count == 0) {
+    size_t count, i = 0;
+    tt_span_t *rows = by_host(raw(report, "engines"), &count);
+    if (count == 0)
         fprintf(out, "no engines; tutti start -n N starts some\n");
-        return;
-    }
-    fprintf(out, "%5s  %-15s %7s  %-15s %-10s %5s  %s\n", "ID", "HOST", "PID", "LANGUAGE",
-            "STATE", "QUEUE", "SINCE");
-    for (; i < count && i < ROWS_MAX && tt_read_raw(&at, &engine) == 0; i++)
-        show_engine(engine, out);
+    else
+        fprintf(out, "%5s  %-15s %7s  %-15s %-10s %5s  %s\n", "ID", "HOST", "PID", "LANGUAGE",
+                "STATE", "QUEUE", "SINCE");
+    for (; i < count && i < ROWS_MAX; i++)
+        show_engine(rows[i], out);
     if (i < count)
         fprintf(out, "... and %zu more\n", count - i);
+    free(rows);
 }
 
 /* ---- reasons */
@@ -252,16 +316,25 @@ static bool same_reason(tt_span_t one, tt_span_t other)
     return same;
 }
 
-static void show_why(tt_span_t report, FILE *out)
+static bool is_about(tt_span_t reason, const char *host)
 {
-    tt_span_t list = raw(report, "why"), reason, first = {NULL, 0};
+    char *theirs = text(reason, "host");
+    bool same = host == NULL || strcmp(theirs, host) == 0;
+    free(theirs);
+    return same;
+}
+
+/* Equal reasons of neighbours in one line. */
+static void show_reasons(tt_span_t list, const char *host, FILE *out)
+{
+    tt_span_t reason, first = {NULL, 0};
     tt_reader_t at = tt_reader(list);
     size_t count = 0, id_count = 0;
     tt_read_array(&at, &count);
-    if (count == 0)
-        fprintf(out, "no engine has been lost, restarted or failed to start\n");
     int *ids = tt_alloc((count + 1) * sizeof *ids);
     for (size_t i = 0; i < count && tt_read_raw(&at, &reason) == 0; i++) {
+        if (!is_about(reason, host))
+            continue;
         if (first.data && !same_reason(first, reason)) {
             show_reason(out, first, ids, id_count);
             first.data = NULL;
@@ -278,7 +351,54 @@ static void show_why(tt_span_t report, FILE *out)
     free(ids);
 }
 
-int status_show(tt_client_t *client, status_form_t form, FILE *out, tt_error_t *err)
+/* How many maps of a list are about the host. */
+static size_t count_about(tt_span_t list, const char *host)
+{
+    tt_span_t one;
+    tt_reader_t at = tt_reader(list);
+    size_t count = 0, found = 0;
+    tt_read_array(&at, &count);
+    for (size_t i = 0; i < count && tt_read_raw(&at, &one) == 0; i++)
+        found += is_about(one, host);
+    return found;
+}
+
+static int show_why(tt_span_t report, const char *host, FILE *out, tt_error_t *err)
+{
+    tt_span_t reasons = raw(report, "why"), links = raw(report, "links");
+    if (count_about(reasons, host) > 0) {
+        show_reasons(reasons, host, out);
+    } else if (host && count_about(raw(report, "engines"), host) == 0 &&
+               count_about(links, host) == 0) {
+        return tt_error_set(err, "no host '%.100s' is known; tutti status lists them", host);
+    } else {
+        fprintf(out, host ? "nothing has gone wrong on %s\n"
+                          : "no engine has been lost, restarted or failed to start\n", host);
+    }
+    show_links(report, host, out);
+    return 0;
+}
+
+static void show_all(tt_span_t report, FILE *out)
+{
+    show_controller(report, out);
+    show_kept(report, out);
+    show_hosts(report, out);
+    show_links(report, NULL, out);
+    show_engines(report, out);
+}
+
+static void show_json(tt_span_t report, FILE *out)
+{
+    tt_buf_t json;
+    tt_buf_init(&json);
+    tt_value_json(report, &json);
+    fprintf(out, "%s\n", tt_buf_text(&json));
+    tt_buf_release(&json);
+}
+
+int status_show(tt_client_t *client, status_form_t form, const char *host, FILE *out,
+                tt_error_t *err)
 {
     tt_message_t message = tt_message(TT_MSG_STATUS, 0), answer;
     tt_packet_t reply;
@@ -286,20 +406,12 @@ int status_show(tt_client_t *client, status_form_t form, FILE *out, tt_error_t *
         return -1;
     tt_span_t report = tt_frames_span(&reply.payload, 0);
     int rc = tt_validate(report, &tt_limits_value, err);
-    if (rc == 0 && form == STATUS_JSON) {
-        tt_buf_t json;
-        tt_buf_init(&json);
-        tt_value_json(report, &json);
-        fprintf(out, "%s\n", tt_buf_text(&json));
-        tt_buf_release(&json);
-    } else if (rc == 0 && form == STATUS_WHY) {
-        show_why(report, out);
-    } else if (rc == 0) {
-        show_controller(report, out);
-        show_kept(report, out);
-        show_hosts(report, out);
-        show_engines(report, out);
-    }
+    if (rc == 0 && form == STATUS_JSON)
+        show_json(report, out);
+    else if (rc == 0 && form == STATUS_WHY)
+        rc = show_why(report, host, out, err);
+    else if (rc == 0)
+        show_all(report, out);
     fflush(out);
     tt_packet_release(&reply);
     return rc;

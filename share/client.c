@@ -57,8 +57,7 @@ struct tt_client {
     int error_code;
     int controller_pid, controller_fd;
     tt_map_t jobs;
-    tt_engine_t *engines;
-    size_t engine_count;
+    tt_roster_t roster;
     known_blob_t *blobs;
     size_t blob_count;
     uint64_t submissions;
@@ -270,44 +269,20 @@ static void on_output(tt_client_t *self, tt_message_t *message, tt_packet_t *pac
     }
 }
 
-static size_t engine_place(const tt_client_t *self, int id)
-{
-    size_t at = self->engine_count;
-    while (at > 0 && self->engines[at - 1].id >= id)
-        at--;
-    return at;
-}
-
 static void on_event(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
 {
     const tt_msg_event_t *event = &message->as.event;
+    bool heard = self->registered && !self->leaving && self->handlers;
     (void)packet;
-    if (event->kind != TT_EVENT_ENGINE || event->engine < 0)
-        return;
-    tt_engine_t engine = {
-        .id = (int)event->engine, .state = (unsigned)event->state, .pid = (int)event->pid};
-    tt_text_copy(event->host, engine.host, sizeof engine.host);
-    tt_text_copy(event->language, engine.language, sizeof engine.language);
-    tt_text_copy(event->version, engine.version, sizeof engine.version);
-    tt_text_copy(event->program, engine.program, sizeof engine.program);
-    tt_text_copy(event->text, engine.text, sizeof engine.text);
-    size_t at = engine_place(self, engine.id);
-    bool known = at < self->engine_count && self->engines[at].id == engine.id;
-    size_t behind = self->engine_count - at;
-    if (!known) {
-        self->engines =
-            tt_realloc(self->engines, (self->engine_count + 1) * sizeof *self->engines);
-        memmove(self->engines + at + 1, self->engines + at, behind * sizeof *self->engines);
-        self->engine_count++;
+    if (event->kind == TT_EVENT_ENGINE && event->engine >= 0) {
+        tt_engine_t engine = tt_engine_of(event);
+        tt_roster_note(&self->roster, &engine);
+        if (heard && self->handlers->engine)
+            self->handlers->engine(self->arg, &engine);
+    } else if (event->kind == TT_EVENT_HOST && heard && self->handlers->machine) {
+        tt_engine_t told = tt_engine_of(event);
+        self->handlers->machine(self->arg, told.host, told.state, told.text);
     }
-    self->engines[at] = engine;
-    if (engine.state == TT_ENGINE_GONE) {
-        self->engine_count--;
-        memmove(self->engines + at, self->engines + at + 1,
-                (self->engine_count - at) * sizeof *self->engines);
-    }
-    if (self->registered && !self->leaving && self->handlers && self->handlers->engine)
-        self->handlers->engine(self->arg, &engine);
 }
 
 static void ignore_result(void *arg, tt_job_t *job, tt_result_t *result)
@@ -505,7 +480,7 @@ static void close_within(tt_client_t **self_p, int linger_ms)
     tt_outbox_destroy(&self->outbox);
     tt_socket_close(self->socket, self->failed ? 0 : linger_ms);
     zmq_ctx_term(self->context);
-    free(self->engines);
+    tt_roster_release(&self->roster);
     free(self->blobs);
     free(self);
     *self_p = NULL;
@@ -543,8 +518,8 @@ bool tt_client_alive(const tt_client_t *self)
 
 const tt_engine_t *tt_client_engines(const tt_client_t *self, size_t *count)
 {
-    *count = self->engine_count;
-    return self->engines;
+    *count = self->roster.count;
+    return self->roster.engines;
 }
 
 /* ---- work */

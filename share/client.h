@@ -5,19 +5,12 @@
 #define TT_CLIENT_H
 
 #include "packet.h"
+#include "roster.h"
 #include "rundir.h"
 #include "runtime.h"
 
 typedef struct tt_client tt_client_t;
 typedef struct tt_job tt_job_t;
-
-typedef struct {
-    int id;
-    unsigned state; /* tt_engine_state_t */
-    int pid;
-    char host[256], language[64], version[64], program[256];
-    char text[256]; /* why it is in this state */
-} tt_engine_t;
 
 /* What a client is told besides the answers to its requests; any may be NULL. */
 typedef struct {
@@ -27,6 +20,9 @@ typedef struct {
     void (*background)(void *arg, int engine, int stream, tt_span_t bytes);
     /* The controller is gone; every outstanding job has been ended with UNKNOWN before. */
     void (*gone)(void *arg, const char *why);
+    /* What becomes of a machine that is reached over ssh: its state, as of engines, and what is
+     * done there or is wrong. READY: its engines have been told of before. */
+    void (*machine)(void *arg, const char *host, unsigned state, const char *text);
 } tt_client_handlers_t;
 
 /* Connects to the cluster of `dir` and registers. NULL with the reason when there is none, when

@@ -60,7 +60,7 @@ const char *tt_interpreter_python(void)
     if (found == NULL)
         found = in_environment("CONDA_PREFIX");
     if (found == NULL)
-        found = TT_PYTHON;
+        found = access(TT_PYTHON, X_OK) == 0 ? TT_PYTHON : "python3";
     return found;
 }
 
@@ -70,10 +70,10 @@ char *tt_program_path(const char *name)
     return tt_printf("%s/%s", directory && *directory ? directory : TT_PKGLIBEXECDIR, name);
 }
 
-static char *python_directory(void)
+char *tt_library_path(const char *name)
 {
     const char *directory = getenv("TUTTI_LIB_DIR");
-    return tt_printf("%s/python", directory && *directory ? directory : TT_PKGLIBDIR);
+    return tt_printf("%s/%s", directory && *directory ? directory : TT_PKGLIBDIR, name);
 }
 
 /* Adds a text that is the caller's no more. */
@@ -102,7 +102,7 @@ int tt_interpreter_argv(const char *language, const char *program, const char *m
         count = add(argv, count, "-c");
         count = add(argv, count, BOOT);
         count = add(argv, count, mode);
-        count = add_own(argv, count, python_directory());
+        count = add_own(argv, count, tt_library_path("python"));
     } else if (strcmp(language, "mock") == 0) {
         count = add_own(argv, count, tt_program_path("tutti-mock"));
     } else if (strcmp(language, "sh") == 0) {

@@ -37,5 +37,8 @@ const char *tt_interpreter_python(void);
 /* A program of ours ("tutti-engine"): its full path, the caller's to free. $TUTTI_LIBEXEC_DIR,
  * else where it was installed. */
 char *tt_program_path(const char *name);
+/* A file of our library directory ("python"): its full path, the caller's to free.
+ * $TUTTI_LIB_DIR, else where it was installed. */
+char *tt_library_path(const char *name);
 
 #endif

@@ -370,12 +370,14 @@ size_t tt_outbox_bytes(const tt_outbox_t *self)
 
 /* ---- sockets */
 
+enum { RECONNECT_MS = 100 };
+
 static int set(void *socket, int option, int value)
 {
     return zmq_setsockopt(socket, option, &value, sizeof value);
 }
 
-static int set_options(void *socket, int type)
+static int set_options(void *socket, int type, int reconnect_ms)
 {
     int64_t limit = (int64_t)TT_VALUE_LIMIT + (4 << 20);
     int rc = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &limit, sizeof limit);
@@ -384,19 +386,20 @@ static int set_options(void *socket, int type)
     rc |= set(socket, ZMQ_RCVHWM, 1000);
     rc |= set(socket, ZMQ_HANDSHAKE_IVL, 5000);
     rc |= set(socket, ZMQ_BACKLOG, 1024);
-    rc |= set(socket, ZMQ_RECONNECT_IVL, 100);
+    rc |= set(socket, ZMQ_RECONNECT_IVL, reconnect_ms);
     rc |= set(socket, ZMQ_RECONNECT_IVL_MAX, 1000);
     if (type == ZMQ_ROUTER)
         rc |= set(socket, ZMQ_ROUTER_MANDATORY, 1);
     return rc;
 }
 
-void *tt_socket_new(void *context, int type, const char *endpoint, tt_error_t *err)
+static void *new_socket(void *context, int type, const char *endpoint, int reconnect_ms,
+                        tt_error_t *err)
 {
     void *socket = zmq_socket(context, type);
     if (socket == NULL)
         return tt_error_null(err, "cannot make a socket: %s", zmq_strerror(errno));
-    int rc = set_options(socket, type);
+    int rc = set_options(socket, type, reconnect_ms);
     if (rc == 0)
         rc = type == ZMQ_ROUTER ? zmq_bind(socket, endpoint) : zmq_connect(socket, endpoint);
     if (rc == 0)
@@ -405,6 +408,16 @@ void *tt_socket_new(void *context, int type, const char *endpoint, tt_error_t *e
                  endpoint, zmq_strerror(errno));
     zmq_close(socket);
     return NULL;
+}
+
+void *tt_socket_new(void *context, int type, const char *endpoint, tt_error_t *err)
+{
+    return new_socket(context, type, endpoint, RECONNECT_MS, err);
+}
+
+void *tt_socket_once(void *context, const char *endpoint, tt_error_t *err)
+{
+    return new_socket(context, ZMQ_DEALER, endpoint, -1, err);
 }
 
 void tt_socket_close(void *socket, int linger_ms)

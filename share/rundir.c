@@ -114,7 +114,8 @@ static int fill_paths(const char *name, tt_rundir_t *out, bases_t *bases, tt_err
         join(out->lock_path, PATH_MAX, "%s/lock", out->run_dir) != 0)
         return tt_error_set(err, "the paths of cluster '%s' are too long", name);
     if (join(out->client_sock, TT_SOCKET_MAX, "%s/client.sock", out->run_dir) != 0 ||
-        join(out->engine_sock, TT_SOCKET_MAX, "%s/engine.sock", out->run_dir) != 0)
+        join(out->engine_sock, TT_SOCKET_MAX, "%s/engine.sock", out->run_dir) != 0 ||
+        join(out->far_sock, TT_SOCKET_MAX, "%s/far.sock", out->run_dir) != 0)
         return too_long(out->run_dir, err);
     return 0;
 }

@@ -21,6 +21,7 @@ typedef struct {
     char state_dir[PATH_MAX];
     char client_sock[TT_SOCKET_MAX]; /* may do everything */
     char engine_sock[TT_SOCKET_MAX]; /* may only be an engine host */
+    char far_sock[TT_SOCKET_MAX];    /* the same, of another machine */
     char lock_path[PATH_MAX];
 } tt_rundir_t;
 

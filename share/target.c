@@ -272,12 +272,20 @@ static int choose_host(choice_t *self, const char *name)
     return found ? 0 : no_host(self, name);
 }
 
-static int choose_nodes(choice_t *self, const char *item, size_t depth);
+/* ---- node sets */
+
+typedef struct {
+    tt_node_fn *each;
+    void *arg;
+    tt_error_t *err;
+} expansion_t;
+
+static int expand(const expansion_t *self, const char *item, size_t depth);
 
 /* Every number of "first-last" between what stands before and behind the brackets. A first
  * number with leading zeros sets the width of all. */
-static int choose_node_range(choice_t *self, const char *item, const char *range,
-                             const char *tail, size_t depth)
+static int expand_range(const expansion_t *self, const char *item, const char *range,
+                        const char *tail, size_t depth)
 {
     long first, last;
     size_t used = take_number(range, &first);
@@ -294,32 +302,44 @@ static int choose_node_range(choice_t *self, const char *item, const char *range
     int width = range[0] == '0' ? (int)used : 1, rc = 0;
     for (long n = first; n <= last && rc == 0; n++) {
         char *name = tt_printf("%.*s%0*ld%s", (int)strcspn(item, "["), item, width, n, tail);
-        rc = choose_nodes(self, name, depth + 1);
+        rc = expand(self, name, depth + 1);
         free(name);
     }
     return rc;
 }
 
 /* `depth` counts the brackets that were replaced already. */
-static int choose_nodes(choice_t *self, const char *item, size_t depth)
+static int expand(const expansion_t *self, const char *item, size_t depth)
 {
     const char *open = strchr(item, '['), *close = open ? strchr(open, ']') : NULL;
     if (open == NULL && strchr(item, ']') == NULL)
-        return choose_host(self, item);
+        return self->each(self->arg, item, self->err);
     if (close == NULL || depth >= 4)
         return tt_error_set(self->err, "'%.100s' is not a node set such as web[01-40,42]",
                             item);
     for (const char *range = open; range < close; range += strcspn(range, ",]")) {
         range++;
-        if (choose_node_range(self, item, range, close + 1, depth) != 0)
+        if (expand_range(self, item, range, close + 1, depth) != 0)
             return -1;
     }
     return 0;
 }
 
+int tt_target_expand(const char *item, tt_node_fn *each, void *arg, tt_error_t *err)
+{
+    const expansion_t self = {each, arg, err};
+    return expand(&self, item, 0);
+}
+
+static int choose_node(void *arg, const char *name, tt_error_t *err)
+{
+    (void)err;
+    return choose_host(arg, name);
+}
+
 static int form_nodes(choice_t *self, const char *item)
 {
-    return choose_nodes(self, item, 0) == 0 ? 1 : -1;
+    return tt_target_expand(item, choose_node, self, self->err) == 0 ? 1 : -1;
 }
 
 static int (*const forms[])(choice_t *self, const char *item) = {

@@ -32,4 +32,10 @@ void tt_target_format(tt_buf_t *out, const int *ids, size_t count);
  * Leading zeros are kept. */
 void tt_target_nodes(tt_buf_t *out, const char *const *names, size_t count);
 
+/* Calls `each` with every name that a node set such as "web[01-40,42]" stands for, in order; a
+ * text without brackets is its own name. Ends at the first call that does not return 0. Returns
+ * 0, or -1 with the reason. */
+typedef int tt_node_fn(void *arg, const char *name, tt_error_t *err);
+int tt_target_expand(const char *item, tt_node_fn *each, void *arg, tt_error_t *err);
+
 #endif

@@ -46,7 +46,7 @@ static int show(status_form_t form)
     size_t len;
     free(text);
     FILE *out = open_memstream(&text, &len);
-    int rc = status_show(session.client, form, out, &err);
+    int rc = status_show(session.client, form, NULL, out, &err);
     fclose(out);
     return rc;
 }

@@ -1,0 +1,680 @@
+/* The near end of a link. See near.h.
+ *
+ * The remote command is one fixed text, since the login shell that reads it may be any: it starts
+ * a /bin/sh that evaluates the lines we send it. Each step below sends one line and waits for the
+ * answer, a line that begins with "="; what rc files print before the first answer is passed over.
+ * Bytes that follow a line (the bundle, a script) are read to their end there whatever becomes of
+ * them, so that none is ever taken for a line. */
+#include "near.h"
+
+#include "bundle.h"
+#include "child.h"
+#include "log.h"
+#include "loop.h"
+#include "pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define REMOTE                                                                                 \
+    "exec /bin/sh -c 'echo; echo =tutti-link 1; while IFS= read -r l; do eval \"$l\"; done'"
+
+enum {
+    NOISE_MAX = 64 << 10,   /* before the first answer */
+    ANSWER_MAX = 4096,      /* a line */
+    WORDS_MAX = 8 << 10,    /* of stderr, kept for the reason */
+    BLOCK = 64 << 10,       /* of a file that is sent */
+    SILENCE_MS = 60000,     /* from a step to its answer, or to progress in sending */
+    SETUP_MS = 30 * 60000,  /* for the script */
+    ACCEPT_MS = 10000,      /* for whoever asked us to listen */
+    GONE_MS = 1000          /* for an ssh that was asked to end */
+};
+
+typedef struct near near_t;
+
+typedef struct {
+    void (*begin)(near_t *self);
+    void (*answer)(near_t *self, const char *words);
+    const char *tag; /* of its answer */
+    int limit_ms;
+} step_t;
+
+struct near {
+    const near_options_t *options;
+    tt_loop_t *loop;
+    bundle_t bundle;
+    pid_t ssh; /* 0: it has been reaped */
+    int ssh_status;
+    int fd;         /* ssh's stdin and stdout */
+    int err_fd;     /* its stderr */
+    tt_buf_t in;    /* read, not yet a whole line */
+    tt_buf_t out;   /* to be written */
+    tt_buf_t words; /* the end of stderr */
+    int source_fd;  /* a file that follows `out` */
+    uint64_t source_left;
+    size_t noise;
+    const step_t *step;
+    uint64_t timer;
+    int64_t setup_ms; /* when it began */
+    int listen_fd, local_fd;
+    tt_pump_t *pump;
+    bool linked, failed;
+    int exit_status;
+};
+
+static const step_t steps[];
+static void go_on(near_t *self, const step_t *step);
+
+/* ---- telling */
+
+static void tell(near_t *self, const char *word, const char *text)
+{
+    char line[1024];
+    int fd = self->options->status_fd;
+    int len = snprintf(line, sizeof line - 1, "%s %.900s", word, text);
+    for (char *at = line; *at; at++)
+        if (*at == '\n')
+            *at = ' ';
+    line[len++] = '\n';
+    if (fd >= 0 && write(fd, line, (size_t)len) < 0)
+        tt_log(TT_LOG_WARN, "nobody hears: %s", line);
+}
+
+static void tell_number(near_t *self, const char *word, uint64_t number)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    tell(self, word, text);
+}
+
+static void finish(void *arg)
+{
+    near_t *self = arg;
+    tt_loop_stop(self->loop);
+}
+
+/* Nothing will run there. The first reason counts. */
+static void fail(near_t *self, const char *format, ...)
+{
+    char text[900];
+    va_list args;
+    if (self->failed || self->linked)
+        return;
+    self->failed = true;
+    self->exit_status = 1;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    tell(self, "failed", text);
+    if (self->options->status_fd < 0)
+        fprintf(stderr, "tutti: cannot reach '%s': %s\n", self->options->target.host, text);
+    finish(self);
+}
+
+/* Why ssh has closed, in words; it is reaped. */
+static void explain(near_t *self, tt_buf_t *out)
+{
+    const char *ending = self->ssh ? "closed the connection" : tt_child_ending(self->ssh_status);
+    ssh_explain(out, &self->options->target, tt_buf_text(&self->words), ending);
+}
+
+static void on_late(void *arg)
+{
+    near_t *self = arg;
+    self->timer = 0;
+    fail(self, "no answer within %d s", self->step->limit_ms / 1000);
+}
+
+static void set_timer(near_t *self)
+{
+    tt_loop_cancel_timer(self->loop, self->timer);
+    self->timer = tt_loop_add_timer(self->loop, self->step->limit_ms, on_late, self);
+}
+
+/* ---- the conversation's bytes */
+
+static void on_ssh(void *arg, int fd, uint32_t events);
+
+static void watch_ssh(near_t *self)
+{
+    bool more = self->out.len > 0 || self->source_left > 0;
+    tt_loop_add_fd(self->loop, self->fd, EPOLLIN | (more ? EPOLLOUT : 0), on_ssh, self);
+}
+
+/* One line for the shell there. */
+static void say(near_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(near_t *self, const char *format, ...)
+{
+    char line[16384];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    tt_buf_printf(&self->out, "%s\n", line);
+    watch_ssh(self);
+}
+
+/* `size` bytes of a file follow; the descriptor stays the caller's. */
+static void say_file(near_t *self, int fd, uint64_t size)
+{
+    lseek(fd, 0, SEEK_SET);
+    self->source_fd = fd;
+    self->source_left = size;
+    watch_ssh(self);
+}
+
+static void refill(near_t *self)
+{
+    if (self->out.len > 0 || self->source_left == 0)
+        return;
+    size_t want = self->source_left < BLOCK ? (size_t)self->source_left : BLOCK;
+    ssize_t got = read(self->source_fd, tt_buf_reserve(&self->out, want), want);
+    if (got <= 0) {
+        fail(self, "a file ends before its end: %s", got < 0 ? strerror(errno) : "it was cut");
+        return;
+    }
+    self->out.len += (size_t)got;
+    self->source_left -= (uint64_t)got;
+    set_timer(self);
+}
+
+static void write_ssh(near_t *self)
+{
+    refill(self);
+    if (self->out.len == 0)
+        return;
+    ssize_t put = send(self->fd, self->out.data, self->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (put > 0)
+        tt_buf_consume(&self->out, (size_t)put);
+}
+
+/* A whole line has come. Before the first answer, and from a login that greets, others come. */
+static void on_line(near_t *self, char *line)
+{
+    size_t tag = strlen(self->step->tag);
+    line[strcspn(line, "\r")] = 0;
+    if (strncmp(line, "=fail ", 6) == 0) {
+        int len = 0;
+        const char *words = tt_buf_text(&self->words), *last = words;
+        for (const char *at = words; *at; at += strcspn(at, "\n"), at += *at == '\n')
+            if (*at != '\n')
+                last = at;
+        len = (int)strcspn(last, "\n");
+        fail(self, "%s%s%.*s", line + 6, len ? ": " : "", len < 300 ? len : 300, last);
+    } else if (strncmp(line, self->step->tag, tag) == 0 && (line[tag] == ' ' || !line[tag])) {
+        self->step->answer(self, line[tag] ? line + tag + 1 : line + tag);
+    } else if (self->step == steps) {
+        self->noise += strlen(line) + 1;
+        if (self->noise > NOISE_MAX)
+            fail(self, "its login writes more than 64 KiB before it lets a command run");
+    }
+}
+
+/* Takes lines out of what came until a step leaves the rest to the pump. */
+static void take_lines(near_t *self)
+{
+    char *end;
+    while (!self->linked && !self->failed && self->in.len > 0 &&
+           (end = memchr(self->in.data, '\n', self->in.len))) {
+        size_t len = (size_t)(end - (char *)self->in.data) + 1;
+        char *line = tt_strndup((char *)self->in.data, len - 1);
+        tt_buf_consume(&self->in, len);
+        on_line(self, line);
+        free(line);
+    }
+    if (!self->linked && self->in.len > NOISE_MAX)
+        fail(self, "what it answers is not a line of text");
+}
+
+/* Without a far end that speaks to a socket, what comes is for our stdout. */
+static bool is_plain(const near_t *self)
+{
+    return self->options->to == NULL && self->options->listen == NULL;
+}
+
+static void pass_on(const near_t *self, tt_buf_t *bytes)
+{
+    (void)self;
+    for (ssize_t put; bytes->len > 0; tt_buf_consume(bytes, (size_t)put))
+        if ((put = write(1, bytes->data, bytes->len)) <= 0)
+            break;
+}
+
+static void on_closed(near_t *self)
+{
+    tt_loop_remove_fd(self->loop, self->fd);
+    close(self->fd);
+    self->fd = -1;
+}
+
+static void on_ssh(void *arg, int fd, uint32_t events)
+{
+    near_t *self = arg;
+    if (events & EPOLLOUT)
+        write_ssh(self);
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+        ssize_t got = recv(fd, tt_buf_reserve(&self->in, BLOCK), BLOCK, MSG_DONTWAIT);
+        if (got > 0)
+            self->in.len += (size_t)got;
+        else if (got == 0 || errno != EAGAIN) {
+            on_closed(self);
+            return;
+        }
+    }
+    take_lines(self);
+    if (self->linked && is_plain(self))
+        pass_on(self, &self->in);
+    if (self->fd >= 0 && !self->failed && (!self->linked || is_plain(self)))
+        watch_ssh(self);
+}
+
+/* What ssh and the far side write to stderr: for our own, and its end for the reason. */
+static void on_words(void *arg, int fd, uint32_t events)
+{
+    near_t *self = arg;
+    char block[4096];
+    ssize_t got = read(fd, block, sizeof block);
+    (void)events;
+    if (got <= 0) {
+        tt_loop_remove_fd(self->loop, fd);
+        return;
+    }
+    if (self->options->status_fd >= 0 || (self->linked && is_plain(self)))
+        for (ssize_t at = 0, put; at < got; at += put)
+            if ((put = write(2, block + at, (size_t)(got - at))) <= 0)
+                break;
+    tt_buf_append(&self->words, block, (size_t)got);
+    if (self->words.len > WORDS_MAX)
+        tt_buf_consume(&self->words, self->words.len - WORDS_MAX / 2);
+}
+
+/* ---- the steps */
+
+static void begin_greeting(near_t *self)
+{
+    (void)self; /* the remote command says it by itself */
+}
+
+static void on_greeting(near_t *self, const char *words)
+{
+    (void)words;
+    self->words.len = 0; /* a login's banner is no reason for anything that comes */
+    go_on(self, self->step + 1);
+}
+
+static void begin_look(near_t *self)
+{
+    say(self,
+        "exec 5>&1; h=%s; d=${XDG_CACHE_HOME:-$HOME/.cache}/tutti/$h; s=need; "
+        "test -f \"$d/.complete\" && s=have; echo \"=look $s $(uname -sm)\"",
+        self->bundle.hash);
+}
+
+static void on_look(near_t *self, const char *words)
+{
+    const char *machine = strchr(words, ' ');
+    if (machine == NULL || strcmp(machine + 1, self->bundle.machine) != 0) {
+        fail(self, "it is %s, and this tutti is for %s: install one there, or add it from such a "
+                   "machine",
+             machine ? machine + 1 : "?", self->bundle.machine);
+        return;
+    }
+    go_on(self, self->step + (strncmp(words, "have ", 5) == 0 ? 3 : 1));
+}
+
+static void begin_place(near_t *self)
+{
+    say(self, "t=$(umask 077; mkdir -p \"${d%%/*}\" && mktemp -d \"$d.XXXXXX\") && "
+              "echo =place || echo \"=fail cannot write in ${d%%/*}\"");
+}
+
+static void on_place(near_t *self, const char *words)
+{
+    (void)words;
+    go_on(self, self->step + 1);
+}
+
+/* Two machines may share a home: the first one to have it whole wins. The archive is kept, so
+ * that a controller there can send it on. */
+static void begin_send(near_t *self)
+{
+    tell_number(self, "sending", self->bundle.size);
+    say(self,
+        "head -c %llu | { cat >\"$t/b\"; r=$?; cat >/dev/null; exit $r; } && "
+        "test \"$(sha256sum <\"$t/b\" | cut -c1-64)\" = \"$h\" && "
+        "( cd \"$t\" && gzip -dc b | tar -xf - && mv b lib/tutti/bundle.tar.gz && "
+        "echo $h >lib/tutti/bundle.sha256 && cp machine lib/tutti/bundle.machine && "
+        ": >.complete ) && "
+        "{ mv -T \"$t\" \"$d\" 2>/dev/null || rm -rf \"$t\"; }; "
+        "test -f \"$d/.complete\" && echo =sent || "
+        "{ rm -rf \"$t\"; echo \"=fail cannot unpack tutti into $d\"; }",
+        (unsigned long long)self->bundle.size);
+    say_file(self, self->bundle.fd, self->bundle.size);
+}
+
+static void on_sent(near_t *self, const char *words)
+{
+    (void)words;
+    go_on(self, self->step + 1);
+}
+
+/* A script with a "#!" line is run; one without is read by the shell itself, so that what it
+ * exports holds for the engines. */
+static void begin_setup(near_t *self)
+{
+    struct stat found;
+    if (self->options->setup_fd < 0 || fstat(self->options->setup_fd, &found) != 0) {
+        go_on(self, self->step + 1);
+        return;
+    }
+    self->setup_ms = tt_now_ms();
+    self->words.len = 0;
+    say(self,
+        "f=$(mktemp) || echo \"=fail no room for the set-up script\"; head -c %llu | "
+        "{ cat >\"$f\"; cat >/dev/null; }; l=; IFS= read -r l <\"$f\"; "
+        "trap 'r=$?; rm -f \"$f\"; echo \"=setup $r\" >&5' EXIT; "
+        "case $l in '#!'*) ${l#'#!'} \"$f\" </dev/null >&2;; *) . \"$f\" </dev/null >&2;; esac; "
+        "r=$?; trap - EXIT; rm -f \"$f\"; cd; echo \"=setup $r\"",
+        (unsigned long long)found.st_size);
+    say_file(self, self->options->setup_fd, (uint64_t)found.st_size);
+}
+
+static void on_setup(near_t *self, const char *words)
+{
+    const char *name = self->options->setup_name ? self->options->setup_name : "the set-up script";
+    int len = 0;
+    const char *last = "";
+    if (strcmp(words, "0") == 0) {
+        tell_number(self, "setup", (uint64_t)(tt_now_ms() - self->setup_ms));
+        go_on(self, self->step + 1);
+        return;
+    }
+    for (const char *at = tt_buf_text(&self->words); *at;
+         at += strcspn(at, "\n"), at += *at == '\n')
+        if (*at != '\n')
+            last = at;
+    len = (int)strcspn(last, "\n");
+    fail(self, "%s ended with status %s%s%.*s", name, words, len ? ": " : "",
+         len < 300 ? len : 300, last);
+}
+
+/* A word as the shell there reads it. */
+static void quote(tt_buf_t *out, const char *word)
+{
+    tt_buf_printf(out, " '");
+    for (; *word; word++)
+        tt_buf_printf(out, *word == '\'' ? "'\\''" : "%c", *word);
+    tt_buf_printf(out, "'");
+}
+
+static void begin_start(near_t *self)
+{
+    tt_buf_t line;
+    tt_buf_init(&line);
+    tt_buf_printf(&line, "exec 5>&-; touch \"$d\"; exec \"$d\"/%s",
+                  self->options->argv[0]);
+    for (const char *const *word = self->options->argv + 1; *word; word++)
+        quote(&line, *word);
+    self->words.len = 0;
+    say(self, "%s", tt_buf_text(&line));
+    tt_buf_release(&line);
+    if (is_plain(self)) {
+        self->linked = true;
+        tt_loop_cancel_timer(self->loop, self->timer);
+    }
+}
+
+/* ---- the link */
+
+static void on_pump_end(void *arg, int end, int error)
+{
+    near_t *self = arg;
+    (void)end;
+    (void)error;
+    tt_pump_destroy(&self->pump);
+    close(self->fd); /* ssh sees that nothing more will come, and ends */
+    self->fd = -1;
+    close(self->local_fd);
+    self->local_fd = -1;
+    tt_loop_add_timer(self->loop, GONE_MS, finish, self);
+}
+
+static void link_up(near_t *self)
+{
+    const tt_pump_end_t ends[2] = {{self->fd, self->fd}, {self->local_fd, self->local_fd}};
+    tt_loop_remove_fd(self->loop, self->fd);
+    self->pump =
+        tt_pump_new(self->loop, ends, self->in.data, self->in.len, on_pump_end, self);
+    tt_buf_release(&self->in);
+}
+
+static int local_address(const char *path, struct sockaddr_un *address)
+{
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address->sun_path)
+        return -1;
+    strcpy(address->sun_path, path);
+    return 0;
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (local_address(path, &address) == 0 &&
+        connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+static void on_local(void *arg, int fd, uint32_t events)
+{
+    near_t *self = arg;
+    (void)events;
+    self->local_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+    if (self->local_fd < 0)
+        return;
+    tt_loop_remove_fd(self->loop, fd);
+    close(fd);
+    self->listen_fd = -1;
+    unlink(self->options->listen);
+    tt_loop_cancel_timer(self->loop, self->timer);
+    link_up(self);
+}
+
+static void on_nobody(void *arg)
+{
+    near_t *self = arg;
+    self->timer = 0;
+    tell(self, "ended", "nobody came");
+    finish(self);
+}
+
+/* Listens where only the person can enter: the caller has chosen the directory. */
+static int listen_at(near_t *self, const char *path)
+{
+    struct sockaddr_un address;
+    self->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (local_address(path, &address) != 0 ||
+        bind(self->listen_fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(self->listen_fd, 1) != 0)
+        return -1;
+    tt_loop_add_fd(self->loop, self->listen_fd, EPOLLIN, on_local, self);
+    self->timer = tt_loop_add_timer(self->loop, ACCEPT_MS, on_nobody, self);
+    return 0;
+}
+
+/* The far program runs; from here on its bytes are not ours. */
+static void on_up(near_t *self, const char *words)
+{
+    const near_options_t *options = self->options;
+    tt_loop_cancel_timer(self->loop, self->timer);
+    if (options->to && (self->local_fd = connect_to(options->to)) < 0) {
+        fail(self, "cannot connect to '%s': %s", options->to, strerror(errno));
+        return;
+    }
+    if (options->listen && listen_at(self, options->listen) != 0) {
+        fail(self, "cannot listen at '%s': %s", options->listen, strerror(errno));
+        return;
+    }
+    self->linked = true;
+    self->words.len = 0;
+    tell(self, "up", words);
+    tt_loop_remove_fd(self->loop, self->fd);
+    if (options->to)
+        link_up(self);
+}
+
+static const step_t steps[] = {
+    {begin_greeting, on_greeting, "=tutti-link", SILENCE_MS},
+    {begin_look, on_look, "=look", SILENCE_MS},
+    {begin_place, on_place, "=place", SILENCE_MS},
+    {begin_send, on_sent, "=sent", SILENCE_MS},
+    {begin_setup, on_setup, "=setup", SETUP_MS},
+    {begin_start, on_up, "=go", SILENCE_MS},
+};
+
+static void go_on(near_t *self, const step_t *step)
+{
+    self->step = step;
+    set_timer(self);
+    step->begin(self);
+}
+
+/* ---- ssh's process */
+
+/* Everything that it wrote is read before its end counts. */
+static void on_ssh_ended(near_t *self)
+{
+    tt_buf_t why;
+    while (self->err_fd >= 0) {
+        size_t before = self->words.len;
+        on_words(self, self->err_fd, 0);
+        if (self->words.len == before)
+            break;
+    }
+    tt_buf_init(&why);
+    explain(self, &why);
+    if (!self->linked)
+        fail(self, "%s", tt_buf_text(&why));
+    else if (!is_plain(self))
+        tell(self, "ended", tt_buf_text(&why));
+    else if (WIFEXITED(self->ssh_status))
+        self->exit_status = WEXITSTATUS(self->ssh_status);
+    tt_buf_release(&why);
+    finish(self);
+}
+
+static void drain_ssh(near_t *self)
+{
+    for (size_t before = SIZE_MAX; self->fd >= 0 && self->pump == NULL && before != self->in.len;) {
+        before = self->in.len;
+        on_ssh(self, self->fd, EPOLLIN);
+    }
+}
+
+static void on_signal(void *arg, const struct signalfd_siginfo *info)
+{
+    near_t *self = arg;
+    int status;
+    if (info->ssi_signo != SIGCHLD) {
+        if (self->ssh)
+            kill(self->ssh, SIGTERM);
+        finish(self);
+        return;
+    }
+    if (self->ssh && waitpid(self->ssh, &status, WNOHANG) == self->ssh) {
+        self->ssh = 0;
+        self->ssh_status = status;
+        drain_ssh(self);
+        on_ssh_ended(self);
+    }
+}
+
+static int start_ssh(near_t *self, tt_error_t *err)
+{
+    int link[2], errs[2];
+    const char *argv[SSH_ARGV_MAX];
+    tt_buf_t words;
+    tt_buf_init(&words);
+    int rc = ssh_argv(&self->options->target, REMOTE, &words, argv, err);
+    if (rc == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link) != 0)
+        rc = tt_error_set(err, "cannot make a socket: %s", strerror(errno));
+    if (rc != 0 || pipe2(errs, O_CLOEXEC) != 0) {
+        tt_buf_release(&words);
+        return -1;
+    }
+    tt_child_t child = {
+        .argv = argv, .fd = {link[1], link[1], errs[1], -1, -1}, .dies_with_us = true};
+    self->ssh = tt_child_spawn(&child, err);
+    close(link[1]);
+    close(errs[1]);
+    self->fd = link[0];
+    self->err_fd = errs[0];
+    fcntl(self->err_fd, F_SETFL, O_NONBLOCK);
+    tt_buf_release(&words);
+    if (self->ssh < 0)
+        return -1;
+    tt_loop_add_fd(self->loop, self->err_fd, EPOLLIN, on_words, self);
+    watch_ssh(self);
+    return 0;
+}
+
+static void end_ssh(near_t *self)
+{
+    if (self->ssh <= 0)
+        return;
+    kill(self->ssh, SIGTERM);
+    for (int64_t until = tt_now_ms() + GONE_MS; tt_now_ms() < until; usleep(2000))
+        if (waitpid(self->ssh, NULL, WNOHANG) == self->ssh)
+            return;
+    kill(self->ssh, SIGKILL);
+    waitpid(self->ssh, NULL, 0);
+}
+
+static void release(near_t *self)
+{
+    tt_pump_destroy(&self->pump);
+    int fds[] = {self->fd, self->err_fd, self->listen_fd, self->local_fd};
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    if (self->listen_fd >= 0)
+        unlink(self->options->listen);
+    end_ssh(self);
+    bundle_close(&self->bundle);
+    tt_buf_release(&self->in);
+    tt_buf_release(&self->out);
+    tt_buf_release(&self->words);
+    tt_loop_destroy(&self->loop);
+}
+
+int near_run(const near_options_t *options)
+{
+    near_t self = {.options = options, .fd = -1, .err_fd = -1, .listen_fd = -1, .local_fd = -1};
+    tt_error_t err;
+    sigset_t signals;
+    tt_signals_block(&signals, SIGCHLD, SIGTERM, SIGINT, SIGHUP, 0);
+    self.loop = tt_loop_new();
+    tt_loop_add_signals(self.loop, &signals, on_signal, &self);
+    if (bundle_open(&self.bundle, &err) != 0 || start_ssh(&self, &err) != 0) {
+        fail(&self, "%s", err.text);
+    } else {
+        go_on(&self, steps);
+        tt_loop_run(self.loop);
+    }
+    release(&self);
+    return self.exit_status;
+}

@@ -1,0 +1,120 @@
+/* tutti add: engines on other machines. */
+#include "command.h"
+
+#include "interpreter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CONNECT_MS = 10000, THREADS_MAX = 4096 };
+
+/* What numerical libraries read: N engines with a thread for each core would fight. */
+static const char *const thread_variables[] = {
+    "OMP_NUM_THREADS",     "OPENBLAS_NUM_THREADS",   "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "POLARS_MAX_THREADS"};
+
+/* --env and --threads as the engines' environment: the person's own words come last, and win. The
+ * texts are kept for the life of the process. */
+static int read_environment(given_t *given, cluster_group_t *group)
+{
+    size_t threads = sizeof thread_variables / sizeof *thread_variables, count = 0;
+    if (given->threads < 1 || given->threads > THREADS_MAX)
+        return command_complain(2, "--threads takes a number from 1 to %d, not %ld", THREADS_MAX,
+                                given->threads);
+    char **items = tt_alloc((threads + given->environment.count + 1) * sizeof *items);
+    for (size_t i = 0; i < threads; i++)
+        items[count++] = tt_printf("%s=%ld", thread_variables[i], given->threads);
+    for (size_t i = 0; i < given->environment.count; i++) {
+        char *text = given->environment.items[i];
+        if (strchr(text, '=') == NULL || *text == '=') {
+            free(items);
+            return command_complain(2, "--env takes NAME=VALUE, not '%s'", text);
+        }
+        items[count++] = text;
+    }
+    group->environment = (tt_texts_t){items, count};
+    return 0;
+}
+
+static int read_count(const char *text, long *engines)
+{
+    *engines = CLUSTER_PER_CORE;
+    if (text == NULL || strcmp(text, "auto") == 0)
+        return 0;
+    if (tt_whole_number(text, engines) == 0 && *engines >= 1 && *engines <= 100000)
+        return 0;
+    return command_complain(2, "-n takes a number above 0 or 'auto', not '%s'", text);
+}
+
+static int read_machines(given_t *given, int argc, char **argv, machines_t *machines)
+{
+    tt_error_t err;
+    for (int i = 0; i < argc; i++)
+        if (machines_add(machines, argv[i], &err) != 0)
+            return command_complain(2, "%s", err.text);
+    if (given->hosts_file && machines_add_file(machines, given->hosts_file, &err) != 0)
+        return command_complain(2, "%s", err.text);
+    if (machines->count == 0)
+        return command_complain(2, "add takes hosts: tutti add [USER@]HOST...");
+    if (given->machine.name && machines->count > 1)
+        return command_complain(2, "--as names one machine, and there are %zu", machines->count);
+    if (given->machine.name) {
+        free(machines->items->label);
+        machines->items->label = tt_strdup(given->machine.name);
+    }
+    return machines_check(&given->machine, &err) == 0 ? 0 : command_complain(2, "%s", err.text);
+}
+
+static int read_all(given_t *given, int argc, char **argv, machines_t *machines)
+{
+    cluster_group_t *group = &given->machine.group;
+    if (given->program)
+        group->program = given->program;
+    int rc = read_count(given->count, &group->engines);
+    rc = rc ? rc : read_machines(given, argc, argv, machines);
+    rc = rc ? rc : read_environment(given, group);
+    if (rc == 0 && group->language && tt_interpreter_find(group->language) == NULL &&
+        group->program == NULL)
+        return command_complain(2, "no language '%s': there are python, sh; another one needs the "
+                                   "path of its runtime there (--program)",
+                                group->language);
+    return rc;
+}
+
+/* The cluster that they are added to; one is started when none runs. */
+static tt_client_t *connect_to(const given_t *given, machines_t *machines)
+{
+    static tt_rundir_t dir;
+    tt_error_t err;
+    pid_t pid;
+    tt_client_t *client = NULL;
+    int rc = tt_rundir_prepare(given->name, &dir, &err);
+    bool running = rc == 0 && tt_rundir_holder(&dir, &pid) == 1;
+    if (rc == 0 && !running && (rc = cluster_start_controller(&dir, NULL, &err)) == 0)
+        printf("cluster '%s' is up\n", dir.name);
+    if (rc == 0)
+        client = tt_client_open(command_loop(), &dir, "tutti", &machine_handlers, machines,
+                                CONNECT_MS, &err);
+    if (client == NULL)
+        command_complain(3, "%s", err.text);
+    return client;
+}
+
+int command_add(given_t *given, int argc, char **argv)
+{
+    machines_t machines = {NULL, 0};
+    tt_error_t err;
+    int status = read_all(given, argc, argv, &machines);
+    tt_client_t *client = status == 0 ? connect_to(given, &machines) : NULL;
+    if (status == 0 && client == NULL)
+        status = 3;
+    if (client) {
+        status = machines_launch(&machines, client, command_loop(), &given->machine, &err);
+        if (status == 3)
+            command_complain(3, "%s", err.text);
+        tt_client_close(&client);
+    }
+    machines_release(&machines);
+    free(given->machine.group.environment.items);
+    return status;
+}

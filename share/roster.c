@@ -1,0 +1,56 @@
+/* A sorted array; thousands of engines come nearly in order, so a place is looked for from its
+ * end. See roster.h. */
+#include "roster.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void tt_roster_release(tt_roster_t *self)
+{
+    free(self->engines);
+    *self = (tt_roster_t){NULL, 0};
+}
+
+tt_engine_t tt_engine_of(const tt_msg_event_t *event)
+{
+    tt_engine_t engine = {
+        .id = (int)event->engine, .state = (unsigned)event->state, .pid = (int)event->pid};
+    tt_text_copy(event->host, engine.host, sizeof engine.host);
+    tt_text_copy(event->language, engine.language, sizeof engine.language);
+    tt_text_copy(event->version, engine.version, sizeof engine.version);
+    tt_text_copy(event->program, engine.program, sizeof engine.program);
+    tt_text_copy(event->text, engine.text, sizeof engine.text);
+    return engine;
+}
+
+static size_t place(const tt_roster_t *self, int id)
+{
+    size_t at = self->count;
+    while (at > 0 && self->engines[at - 1].id >= id)
+        at--;
+    return at;
+}
+
+void tt_roster_note(tt_roster_t *self, const tt_engine_t *engine)
+{
+    size_t at = place(self, engine->id), behind = self->count - at;
+    bool known = at < self->count && self->engines[at].id == engine->id;
+    if (engine->state == TT_ENGINE_GONE) {
+        if (known)
+            memmove(self->engines + at, self->engines + at + 1,
+                    (--self->count - at) * sizeof *self->engines);
+        return;
+    }
+    if (!known) {
+        self->engines = tt_realloc(self->engines, (self->count + 1) * sizeof *self->engines);
+        memmove(self->engines + at + 1, self->engines + at, behind * sizeof *self->engines);
+        self->count++;
+    }
+    self->engines[at] = *engine;
+}
+
+const tt_engine_t *tt_roster_find(const tt_roster_t *self, int id)
+{
+    size_t at = place(self, id);
+    return at < self->count && self->engines[at].id == id ? &self->engines[at] : NULL;
+}
