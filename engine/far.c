@@ -171,6 +171,7 @@ int far_fork(char endpoint[FAR_ENDPOINT_MAX], tt_error_t *err)
         return -1;
     snprintf(endpoint, FAR_ENDPOINT_MAX, "ipc://%s", self.address.sun_path);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    prctl(PR_SET_NAME, "tutti-engine"); /* of the bundle's loader we are only an argument */
     pid_t parent = getpid();
     self.host = fork();
     if (self.host < 0) {
