@@ -63,7 +63,8 @@ struct near {
     tt_buf_t words; /* the end of stderr */
     int source_fd;  /* a file that follows `out` */
     uint64_t source_left;
-    size_t noise;
+    size_t noise;     /* bytes of what a login writes */
+    char *noise_line; /* the last of its lines */
     const step_t *step;
     uint64_t timer;
     int64_t setup_ms; /* when it began */
@@ -73,7 +74,7 @@ struct near {
     int exit_status;
 };
 
-static const step_t steps[];
+static const step_t steps[6];
 static void go_on(near_t *self, const step_t *step);
 
 /* ---- telling */
@@ -122,11 +123,41 @@ static void fail(near_t *self, const char *format, ...)
     finish(self);
 }
 
-/* Why ssh has closed, in words; it is reaped. */
+/* What was written to stderr without the lines of the far side's log, which tell no reason. The
+ * caller's to free. */
+static char *without_log(tt_buf_t *words)
+{
+    tt_buf_t kept;
+    tt_buf_init(&kept);
+    for (const char *line = tt_buf_text(words); *line;) {
+        size_t len = strcspn(line, "\n");
+        if (memmem(line, len, " tutti-engine[", strlen(" tutti-engine[")) == NULL)
+            tt_buf_printf(&kept, "%.*s\n", (int)len, line);
+        line += len + (line[len] == '\n');
+    }
+    char *text = tt_strdup(tt_buf_text(&kept));
+    tt_buf_release(&kept);
+    return text;
+}
+
+/* Why ssh has ended, in words. Its own failures are status 255; others are the far side's. */
 static void explain(near_t *self, tt_buf_t *out)
 {
-    const char *ending = self->ssh ? "closed the connection" : tt_child_ending(self->ssh_status);
-    ssh_explain(out, &self->options->target, tt_buf_text(&self->words), ending);
+    int status = self->ssh_status, code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+    const char *noise = self->noise_line ? self->noise_line : "";
+    char *words = without_log(&self->words);
+    if (self->step == steps && code != 255 && !self->linked)
+        tt_buf_printf(out, "it runs no command of ours%s%.300s", *noise ? "; it answered: " : "",
+                      noise);
+    else if (self->linked && code > 128 && code != 255)
+        tt_buf_printf(out, "its engine host was killed by %s", tt_signal_name(code - 128));
+    else if (self->linked && code != 255)
+        tt_buf_printf(out, "its engine host exited with status %d", code);
+    else if (self->linked && WIFEXITED(status) && *words == 0)
+        tt_buf_printf(out, "what ran there was killed"); /* of a signal ssh says nothing */
+    else
+        ssh_explain(out, &self->options->target, words, tt_child_ending(status));
+    free(words);
 }
 
 static void on_late(void *arg)
@@ -205,17 +236,17 @@ static void on_line(near_t *self, char *line)
     size_t tag = strlen(self->step->tag);
     line[strcspn(line, "\r")] = 0;
     if (strncmp(line, "=fail ", 6) == 0) {
-        int len = 0;
-        const char *words = tt_buf_text(&self->words), *last = words;
-        for (const char *at = words; *at; at += strcspn(at, "\n"), at += *at == '\n')
-            if (*at != '\n')
-                last = at;
-        len = (int)strcspn(last, "\n");
-        fail(self, "%s%s%.*s", line + 6, len ? ": " : "", len < 300 ? len : 300, last);
+        int len;
+        const char *last = ssh_last_line(tt_buf_text(&self->words), &len);
+        fail(self, "%s%s%.*s", line + 6, len ? ": " : "", len, last);
     } else if (strncmp(line, self->step->tag, tag) == 0 && (line[tag] == ' ' || !line[tag])) {
         self->step->answer(self, line[tag] ? line + tag + 1 : line + tag);
     } else if (self->step == steps) {
         self->noise += strlen(line) + 1;
+        if (*line) {
+            free(self->noise_line);
+            self->noise_line = tt_strdup(line);
+        }
         if (self->noise > NOISE_MAX)
             fail(self, "its login writes more than 64 KiB before it lets a command run");
     }
@@ -385,7 +416,7 @@ static void begin_setup(near_t *self)
         "{ cat >\"$f\"; cat >/dev/null; }; l=; IFS= read -r l <\"$f\"; "
         "trap 'r=$?; rm -f \"$f\"; echo \"=setup $r\" >&5' EXIT; "
         "case $l in '#!'*) ${l#'#!'} \"$f\" </dev/null >&2;; *) . \"$f\" </dev/null >&2;; esac; "
-        "r=$?; trap - EXIT; rm -f \"$f\"; cd; echo \"=setup $r\"",
+        "r=$?; set +e; trap - EXIT; rm -f \"$f\"; cd; echo \"=setup $r\"",
         (unsigned long long)found.st_size);
     say_file(self, self->options->setup_fd, (uint64_t)found.st_size);
 }
@@ -393,20 +424,14 @@ static void begin_setup(near_t *self)
 static void on_setup(near_t *self, const char *words)
 {
     const char *name = self->options->setup_name ? self->options->setup_name : "the set-up script";
-    int len = 0;
-    const char *last = "";
+    int len;
     if (strcmp(words, "0") == 0) {
         tell_number(self, "setup", (uint64_t)(tt_now_ms() - self->setup_ms));
         go_on(self, self->step + 1);
         return;
     }
-    for (const char *at = tt_buf_text(&self->words); *at;
-         at += strcspn(at, "\n"), at += *at == '\n')
-        if (*at != '\n')
-            last = at;
-    len = (int)strcspn(last, "\n");
-    fail(self, "%s ended with status %s%s%.*s", name, words, len ? ": " : "",
-         len < 300 ? len : 300, last);
+    const char *last = ssh_last_line(tt_buf_text(&self->words), &len);
+    fail(self, "%s ended with status %s%s%.*s", name, words, len ? ": " : "", len, last);
 }
 
 /* A word as the shell there reads it. */
@@ -537,7 +562,7 @@ static void on_up(near_t *self, const char *words)
         link_up(self);
 }
 
-static const step_t steps[] = {
+static const step_t steps[6] = {
     {begin_greeting, on_greeting, "=tutti-link", SILENCE_MS},
     {begin_look, on_look, "=look", SILENCE_MS},
     {begin_place, on_place, "=place", SILENCE_MS},
@@ -658,6 +683,7 @@ static void release(near_t *self)
     tt_buf_release(&self->in);
     tt_buf_release(&self->out);
     tt_buf_release(&self->words);
+    free(self->noise_line);
     tt_loop_destroy(&self->loop);
 }
 

@@ -23,6 +23,8 @@ static const char *const fixed[] = {
     "-oControlPath=none",
 };
 
+enum { LINE_MAX_SHOWN = 300 };
+
 /* ---- the command */
 
 static bool is_host(const char *host)
@@ -85,7 +87,7 @@ static void put_command(tt_buf_t *out, const ssh_target_t *target, const char *c
     tt_buf_printf(out, " %s", target->host);
 }
 
-static const char *last_line(const char *words, int *len)
+const char *ssh_last_line(const char *words, int *len)
 {
     const char *last = words;
     *len = 0;
@@ -94,16 +96,9 @@ static const char *last_line(const char *words, int *len)
         if (this_len == 0)
             continue;
         last = line;
-        *len = this_len;
+        *len = this_len < LINE_MAX_SHOWN ? this_len : LINE_MAX_SHOWN;
     }
     return last;
-}
-
-static void say_last(tt_buf_t *out, const char *words)
-{
-    int len;
-    const char *line = last_line(words, &len);
-    tt_buf_printf(out, "%.*s", len < 300 ? len : 300, line);
 }
 
 static void on_changed_key(tt_buf_t *out, const ssh_target_t *target, const char *words)
@@ -152,8 +147,10 @@ static void on_denied(tt_buf_t *out, const ssh_target_t *target, const char *wor
 
 static void on_last_line(tt_buf_t *out, const ssh_target_t *target, const char *words)
 {
+    int len;
+    const char *line = ssh_last_line(words, &len);
     (void)target;
-    say_last(out, words);
+    tt_buf_printf(out, "%.*s", len, line);
 }
 
 /* In this order: ssh says several of them at once. */
@@ -172,7 +169,7 @@ void ssh_explain(tt_buf_t *out, const ssh_target_t *target, const char *words,
                  const char *ending)
 {
     int len;
-    last_line(words, &len);
+    ssh_last_line(words, &len);
     if (len == 0) {
         tt_buf_printf(out, "ssh %s", ending);
         return;

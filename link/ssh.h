@@ -27,4 +27,8 @@ int ssh_argv(const ssh_target_t *target, const char *remote, tt_buf_t *words,
 void ssh_explain(tt_buf_t *out, const ssh_target_t *target, const char *words,
                  const char *ending);
 
+/* The last line with anything in it, of which at most 300 bytes count: where it begins, and its
+ * length (0: there is none). */
+const char *ssh_last_line(const char *words, int *len);
+
 #endif

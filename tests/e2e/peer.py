@@ -145,8 +145,8 @@ class Peer:
     the process to watch: it may be killed in place of the test (`die`)."""
 
     def __init__(self, cluster, role="client", hello=True, name="default", hwm=0, mortal=False,
-                 **fields):
-        self.role, self.path = role, f"{cluster.runtime_dir}/{name}/{role}.sock"
+                 path=None, **fields):
+        self.role, self.path = role, path or f"{cluster.runtime_dir}/{name}/{role}.sock"
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)

@@ -1,0 +1,108 @@
+"""An engine host on another machine that is none of ours: whatever it sends, it is an engine host of
+the engines it was given, or it is cut off."""
+
+
+import pytest
+
+from e2e.harness import wait_until
+from e2e.peer import STATES, Peer, pack
+
+from .test_add import add, web  # noqa: F401
+
+# Stands in the place of tutti-engine there: a pipe between the link and whoever connects to h.sock.
+PIPE = """#!/usr/bin/python3
+import os, socket, sys, threading
+home = os.path.expanduser("~")
+with open(home + "/launch", "w") as file:
+    file.write(sys.argv[sys.argv.index("--launch") + 1])
+listener = socket.socket(socket.AF_UNIX)
+if os.path.exists(home + "/h.sock"):
+    os.unlink(home + "/h.sock")
+listener.bind(home + "/h.sock")
+os.chmod(home + "/h.sock", 0o777)
+listener.listen(1)
+os.write(1, b"=go 2\\n")
+link, _ = listener.accept()
+def pump(source, target):
+    while data := os.read(source, 65536):
+        while data:
+            data = data[os.write(target, data):]
+    os._exit(0)
+threading.Thread(target=pump, args=(0, link.fileno())).start()
+pump(link.fileno(), 1)
+"""
+
+
+class FarPeer(Peer):
+    """A Peer at the far end of the link to `machine`."""
+
+    def __init__(self, cluster, machine, **fields):
+        wait_until((machine.home / "h.sock").exists)
+        self.launch = int((machine.home / "launch").read_text())
+        super().__init__(cluster, "engine", path=str(machine.home / "h.sock"),
+                         **{"launch": self.launch, **fields})
+
+
+@pytest.fixture
+def linked(cluster, web):  # noqa: F811
+    """The cluster has an engine here, and a link to web1 that is anybody's there."""
+    add(cluster, "-n", 1, "web1")
+    cluster.ok("stop")
+    for program in web.home.glob(".cache/tutti/*/libexec/tutti/tutti-engine"):
+        program.write_text(PIPE)
+    cluster.start(1)
+    adding = cluster.popen("add", "-n", "2", "--timeout", "30", "web1")
+    yield web
+    adding.kill()
+
+
+@pytest.mark.parametrize("name", ["SUBMIT", "LAUNCH", "STOP", "ADOPT", "INTERRUPT", "WELCOME"])
+def test_messages_of_clients_cut_it_off(cluster, linked, name):
+    with FarPeer(cluster, linked) as peer:
+        peer.expect("SPAWN")
+        peer.send(name, 1)
+        cluster.wait_state("lost", [1, 2])
+        assert f"cut off: {name} is not for an engine host to send" in cluster.ok("why", "web1")
+        assert "host web1 is not reached: cut off" in cluster.ok("status")
+        peer.hello(launch=peer.launch)
+    assert cluster.ok("px", "-t", "0", "6*7") == "Out[0:1]: 42\n"
+    assert len(cluster.status()["hosts"]) == 1
+
+
+def test_only_the_machine_that_was_linked_may_register(cluster, linked):
+    wait_until((linked.home / "h.sock").exists)
+    right = int((linked.home / "launch").read_text())
+    with FarPeer(cluster, linked, hello=False) as peer:
+        for launch in 0, 1, 2, right ^ 1:
+            peer.hello(launch=launch)
+            assert "no link to this machine" in peer.expect("REFUSE").fields["text"]
+        peer.hello(launch=right)
+        assert peer.expect("SPAWN").fields["engines"] == [1, 2]
+
+
+def test_what_it_says_of_where_it_is_is_not_believed(cluster, linked):
+    """It names a process of ours to watch, and engines that are another's."""
+    victim = cluster.host_pid()
+    row = [0, 1, STATES["READY"], "python", "3", "x"]
+    with FarPeer(cluster, linked, pid=victim, watch_pid=victim, host="elsewhere",
+                 engines=[row]) as peer:
+        peer.expect("SPAWN")
+        peer.send("ENGINE", engine=0, state=STATES["GONE"], text="a lie")
+        peer.send("RESULT", 1, pack([None, True, "a lie", [], None]), b"", b"", engine=0)
+        for number in 1, 2:
+            peer.send("ENGINE", engine=number, state=STATES["READY"], pid=victim,
+                      language="python", version="3", program="x")
+        cluster.wait_state("ready")
+        assert {e["host"] for i, e in cluster.engines().items() if i} == {"web1"}
+        assert cluster.ok("px", "-t", "0", "6*7") == "Out[0:1]: 42\n"
+        cluster.ok("stop", timeout=40)
+
+
+def test_garbage_costs_nobody_anything(cluster, linked):
+    with FarPeer(cluster, linked) as peer:
+        peer.expect("SPAWN")
+        for frames in [b""], [b"\xc1"], [b"\x93\x01"], [b"\xdd\xff\xff\xff\xff"], [b"x" * 100000]:
+            peer.raw(frames)
+        peer.sync()
+        assert cluster.ok("px", "-t", "0", "6*7") == "Out[0:1]: 42\n"
+    cluster.wait_state("lost", [1, 2])
