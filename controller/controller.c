@@ -2,6 +2,7 @@
  * dispatch.c. */
 #include "controller.h"
 
+#include "identity.h"
 #include "log.h"
 #include "pack.h"
 #include "remote.h"

@@ -447,7 +447,11 @@ static void begin_start(near_t *self)
 {
     tt_buf_t line;
     tt_buf_init(&line);
-    tt_buf_printf(&line, "exec 5>&-; touch \"$d\"; exec \"$d\"/%s",
+    /* A cluster outlives the session, and the session's directory does not. */
+    const char *without = strncmp(self->options->argv[0], "bin/", 4) == 0
+                              ? "unset XDG_RUNTIME_DIR; "
+                              : "";
+    tt_buf_printf(&line, "exec 5>&-; touch \"$d\"; %sexec \"$d\"/%s", without,
                   self->options->argv[0]);
     for (const char *const *word = self->options->argv + 1; *word; word++)
         quote(&line, *word);

@@ -69,6 +69,10 @@ static const tt_option_t start_options[] = {
      AT(wish.grace_s)},
     {0, "policy", "NAME", "how balanced work finds an engine: leastload, roundrobin, random",
      TT_OPTION_TEXT, AT(wish.policy)},
+    {0, "on", "HOST", "start it on [USER@]HOST[:PORT], over ssh", TT_OPTION_TEXT,
+     AT(reach.host)},
+    {'i', "identity", "FILE", "the key for --on", TT_OPTION_TEXT, AT(reach.identity)},
+    {'J', "jump", "HOST", "the host on the way for --on", TT_OPTION_TEXT, AT(reach.jump)},
     HELP,
     {0}};
 static const tt_option_t add_options[] = {
@@ -104,6 +108,7 @@ static const tt_option_t stop_options[] = {
 static const tt_option_t status_options[] = {NAME, JSON, HELP, {0}};
 static const tt_option_t why_options[] = {NAME, HELP, {0}};
 static const tt_option_t list_options[] = {JSON, HELP, {0}};
+static const tt_option_t pipe_options[] = {NAME, HELP, {0}};
 static const tt_option_t logs_options[] = {
     NAME, {'f', "follow", NULL, "go on as they grow", TT_OPTION_FLAG, AT(follow)}, HELP, {0}};
 static const tt_option_t px_options[] = {
@@ -128,22 +133,25 @@ static const tt_option_t run_options[] = {NAME, ENGINES, PYTHON, PRELOAD, JSON, 
 
 const command_t commands[] = {
     {"start", "[-n N] [options]", "starts a cluster and waits until its engines are ready",
-     start_options, false, command_start},
+     start_options, false, false, command_start},
     {"add", "[-n N] [-i KEY] [USER@]HOST[:PORT]...",
      "adds engines on other machines, over ssh; starts a cluster if there is none", add_options,
-     false, command_add},
-    {"stop", "[--all]", "stops a cluster", stop_options, false, command_stop},
-    {"status", "[--json]", "shows the engines and what they do", status_options, false,
+     false, false, command_add},
+    {"stop", "[--all]", "stops a cluster", stop_options, false, false, command_stop},
+    {"status", "[--json]", "shows the engines and what they do", status_options, false, false,
      command_status},
-    {"list", "[--json]", "lists your clusters", list_options, false, command_list},
-    {"px", "[-t SET] CODE | - | -f FILE", "runs code on the engines", px_options, true,
+    {"list", "[--json]", "lists your clusters", list_options, false, false, command_list},
+    {"px", "[-t SET] CODE | - | -f FILE", "runs code on the engines", px_options, true, true,
      command_px},
     {"sh", "[-t SET] COMMAND | - | -f FILE",
-     "runs a command of the shell on engines of any language", sh_options, true, command_sh},
+     "runs a command of the shell on engines of any language", sh_options, true, true,
+     command_sh},
     {"run", "FILE", "runs a file of the prompt's lines; starts a cluster if there is none",
-     run_options, false, command_run},
-    {"logs", "[-f]", "shows a cluster's logs", logs_options, false, command_logs},
-    {"why", "[HOST]", "tells why engines are missing", why_options, false, command_why},
+     run_options, false, true, command_run},
+    {"logs", "[-f]", "shows a cluster's logs", logs_options, false, false, command_logs},
+    {"why", "[HOST]", "tells why engines are missing", why_options, false, false, command_why},
+    {"pipe", "", "passes bytes to a cluster's socket: the far end of --ssh", pipe_options, false,
+     false, command_pipe},
     {0},
 };
 

@@ -4,10 +4,12 @@
 
 #include "cluster.h"
 #include "machines.h"
+#include "reach.h"
 
 /* Everything that options of any command may set. */
 typedef struct {
     const char *name;
+    reach_target_t reach; /* where the cluster is */
     cluster_wish_t wish;
     const char *targets, *exclude, *file;
     double limit_s; /* of a px's run time; 0: none */
@@ -26,6 +28,7 @@ typedef struct {
     const char *summary; /* one sentence */
     const tt_option_t *options;
     bool verbatim; /* operands are code: the first one ends the options */
+    bool session;  /* needs a session, which is here wherever the cluster is */
     int (*run)(given_t *given, int argc,
                char **argv); /* operands only; returns the exit status */
 } command_t;
@@ -51,6 +54,7 @@ void command_set_session(struct session *session);
 
 int command_start(given_t *given, int argc, char **argv);
 int command_add(given_t *given, int argc, char **argv);
+int command_pipe(given_t *given, int argc, char **argv);
 int command_stop(given_t *given, int argc, char **argv);
 int command_status(given_t *given, int argc, char **argv);
 int command_why(given_t *given, int argc, char **argv);

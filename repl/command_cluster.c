@@ -88,6 +88,45 @@ static int read_groups(given_t *given)
     return 0;
 }
 
+static size_t put(const char **args, size_t count, const char *option, const char *value)
+{
+    if (value) {
+        args[count++] = option;
+        args[count++] = value;
+    }
+    return count;
+}
+
+/* The same command on another machine: what was said here, without where. */
+static int start_there(const given_t *given)
+{
+    const cluster_wish_t *wish = &given->wish;
+    tt_error_t err;
+    char timeout[32], grace[32];
+    size_t count = 0, groups = given->groups.count / 2;
+    const char **args = tt_alloc((2 * groups + 16) * sizeof *args);
+    char **options = tt_alloc((groups + 1) * sizeof *options);
+    snprintf(timeout, sizeof timeout, "%.3f", wish->timeout_s);
+    snprintf(grace, sizeof grace, "%.3f", wish->grace_s);
+    args[count++] = "start";
+    for (size_t i = 0; i < groups; i++) {
+        options[i] = tt_printf("--%s", given->groups.items[2 * i]);
+        count = put(args, count, options[i], given->groups.items[2 * i + 1]);
+    }
+    count = put(args, count, "--name", given->name);
+    count = put(args, count, "--wait", wish->wait);
+    count = put(args, count, "--timeout", timeout);
+    count = put(args, count, "--grace", grace);
+    count = put(args, count, "--policy", wish->policy);
+    args[count] = NULL;
+    reach_exec(&given->reach, args, &err);
+    for (size_t i = 0; i < groups; i++)
+        free(options[i]);
+    free(options);
+    free(args);
+    return command_complain(3, "%s", err.text);
+}
+
 int command_start(given_t *given, int argc, char **argv)
 {
     static tt_rundir_t dir;
@@ -97,6 +136,8 @@ int command_start(given_t *given, int argc, char **argv)
     if (command_check_none("start", argc) != 0 || read_groups(given) != 0 ||
         command_check(given) != 0)
         return 2;
+    if (given->reach.host)
+        return start_there(given);
     if (tt_rundir_prepare(given->name, &dir, &err) != 0)
         return command_complain(3, "%s", err.text);
     bool running = tt_rundir_holder(&dir, &pid) == 1;

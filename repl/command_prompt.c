@@ -14,11 +14,11 @@
 
 /* `tutti 0.1 · cluster 'default' · 8 Python engines (3.11.2, /usr/bin/python3) · %help ...`, on
  * two lines where one is too short. */
-static char *make_banner(const stage_t *stage)
+static char *make_banner(const stage_t *stage, const char *there)
 {
     char *summary = cluster_summary(stage->session.client);
-    char *first =
-        tt_printf("tutti %s · cluster '%s' · %s", TT_VERSION, stage->dir.name, summary);
+    char *first = tt_printf("tutti %s · cluster '%s'%s%s · %s", TT_VERSION, stage->dir.name,
+                            there ? " on " : "", there ? there : "", summary);
     char *rest = tt_printf("%%help · Ctrl-D leaves%s", stage->own ? " and stops it" : "");
     bool fits = tt_text_width(first, strlen(first)) + 3 + tt_text_width(rest, strlen(rest)) <=
                 terminal_columns();
@@ -37,11 +37,11 @@ static char *history_path(const tt_rundir_t *dir)
                      dir->state_dir);
 }
 
-static int run(stage_t *stage)
+static int run(stage_t *stage, const given_t *given)
 {
     leave_t leave = LEAVE_ALL;
     prompt_wish_t wish = {.own = stage->own};
-    char *banner = make_banner(stage), *history = history_path(&stage->dir);
+    char *banner = make_banner(stage, given->reach.host), *history = history_path(&stage->dir);
     tt_buf_t left;
     tt_buf_init(&left);
     keep_adopt(&stage->session, &left);
@@ -75,7 +75,7 @@ int command_prompt(given_t *given, int argc, char **argv)
     int status = stage_open(&stage, given, true, &notice_handlers);
     if (status == 0 || status == 4) {
         stage.session.terminal = terminal;
-        status = run(&stage);
+        status = run(&stage, given);
     }
     status = stage_close(&stage, status);
     terminal_close(&terminal);

@@ -7,6 +7,7 @@
 #include <locale.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -24,6 +25,12 @@ static const tt_option_t top_options[] = {
     {0, "lang", "LANG", "the language of plain lines, and of engines that are started (python)",
      TT_OPTION_TEXT, offsetof(top_t, given.wish.group.language)},
     {0, "name", "NAME", "the cluster (default)", TT_OPTION_TEXT, offsetof(top_t, given.name)},
+    {0, "ssh", "HOST", "of a cluster on [USER@]HOST[:PORT]: for all of the above, and commands",
+     TT_OPTION_TEXT, offsetof(top_t, given.reach.host)},
+    {'i', "identity", "FILE", "the key for --ssh", TT_OPTION_TEXT,
+     offsetof(top_t, given.reach.identity)},
+    {'J', "jump", "HOST", "the host on the way for --ssh", TT_OPTION_TEXT,
+     offsetof(top_t, given.reach.jump)},
     {0, "json", NULL, "results as JSON lines", TT_OPTION_FLAG, offsetof(top_t, given.json)},
     {'h', "help", NULL, "this help", TT_OPTION_FLAG, offsetof(top_t, given.help)},
     {0, "version", NULL, "the version", TT_OPTION_FLAG, offsetof(top_t, version)},
@@ -90,12 +97,32 @@ static int run_parsed(const command_t *command, given_t *given, int argc, char *
     return command->run(given, argc - rest, argv + rest);
 }
 
-static int run_command(int argc, char **argv)
+/* A command that needs no session runs where the cluster is. */
+static int run_there(const given_t *top, int argc, char **argv)
+{
+    tt_error_t err;
+    const char **args = tt_alloc(((size_t)argc + 3) * sizeof *args);
+    for (int i = 0; i < argc; i++)
+        args[i] = argv[i];
+    if (strcmp(top->name, "default") != 0) {
+        args[argc] = "--name";
+        args[argc + 1] = top->name;
+    }
+    reach_exec(&top->reach, args, &err);
+    free(args);
+    return command_complain(3, "%s", err.text);
+}
+
+static int run_command(const given_t *top, int argc, char **argv)
 {
     const command_t *command = find(argv[0]);
     given_t given = defaults();
     if (command == NULL)
         return unknown(argv[0]);
+    if (top->reach.host && !command->session)
+        return run_there(top, argc, argv);
+    given.name = top->name;
+    given.reach = top->reach;
     int status = run_parsed(command, &given, argc, argv);
     cluster_wish_release(&given.wish);
     tt_texts_release(&given.groups);
@@ -125,5 +152,5 @@ int main(int argc, char **argv)
     }
     if (rest == argc)
         return terminal_is_there() ? command_prompt(&top.given, 0, NULL) : usage(stderr, 2);
-    return run_command(argc - rest, argv + rest);
+    return run_command(&top.given, argc - rest, argv + rest);
 }

@@ -13,6 +13,10 @@ static int find_cluster(stage_t *self, const given_t *given, bool may_start)
 {
     tt_error_t err;
     pid_t pid;
+    if (given->reach.host) {
+        self->reach = reach_open(command_loop(), &given->reach, given->name, &self->dir, &err);
+        return self->reach ? 0 : command_complain(-1, "%s", err.text);
+    }
     int rc = may_start ? tt_rundir_prepare(given->name, &self->dir, &err)
                        : tt_rundir_open(given->name, &self->dir, &err);
     if (rc != 0 && (may_start || err.code != ENOENT))
@@ -41,6 +45,8 @@ int stage_open(stage_t *self, given_t *given, bool may_start,
                                          &self->session, CONNECT_MS, &err);
     if (client == NULL)
         return command_complain(3, "%s", err.text);
+    if (self->reach)
+        reach_watch(self->reach, client);
     session_init(&self->session, command_loop(), &self->dir, client);
     self->session.json = given->json;
     if (given->wish.group.language)
@@ -75,6 +81,7 @@ int stage_close(stage_t *self, int status)
     command_set_session(NULL);
     if (self->session.loop)
         session_release(&self->session);
+    reach_close(&self->reach);
     if (self->own && cluster_stop(command_loop(), &self->dir, &err) != 0)
         status = command_complain(status ? status : 3, "%s", err.text);
     return status;

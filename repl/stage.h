@@ -4,12 +4,14 @@
 #define STAGE_H
 
 #include "command.h"
+#include "reach.h"
 #include "session.h"
 
 typedef struct {
     tt_rundir_t dir;
     session_t session;
-    bool own; /* the cluster was started for this session */
+    reach_t *reach; /* the link to a cluster on another machine; NULL */
+    bool own;       /* the cluster was started for this session */
 } stage_t;
 
 /* Connects; with `may_start` a cluster that is not running is started first, with the engines

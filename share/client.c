@@ -149,6 +149,11 @@ static void fail(tt_client_t *self, int code, const char *why)
         self->handlers->gone(self->arg, self->why);
 }
 
+void tt_client_lose(tt_client_t *self, const char *why)
+{
+    fail(self, ECONNRESET, why);
+}
+
 static void on_controller_end(void *arg, int fd, uint32_t events)
 {
     tt_client_t *self = arg;
@@ -193,7 +198,7 @@ static void on_refuse(tt_client_t *self, tt_message_t *message, tt_packet_t *pac
     fail(self, EPROTO, tt_text_copy(message->as.refuse.text, text, sizeof text));
 }
 
-static void say_hello(tt_client_t *self, const char *program)
+static void say_hello(tt_client_t *self, const tt_rundir_t *dir, const char *program)
 {
     uint8_t uuid[16];
     tt_random(uuid, sizeof uuid);
@@ -205,9 +210,9 @@ static void say_hello(tt_client_t *self, const char *program)
     hello->epoch = tt_random_number();
     hello->program = tt_span(program);
     hello->host = tt_span(tt_host_name());
-    hello->boot = tt_span(tt_boot_id());
+    hello->boot = tt_span(dir->far_pid ? dir->far_boot : tt_boot_id());
     hello->pid = getpid();
-    hello->watch_pid = getpid();
+    hello->watch_pid = dir->far_pid ? dir->far_pid : getpid();
     hello->events = 1;
     tt_outbox_send(self->outbox, &message, NULL);
 }
@@ -449,7 +454,7 @@ tt_client_t *tt_client_open(tt_loop_t *loop, const tt_rundir_t *dir, const char 
     }
     self->outbox = tt_outbox_new(loop, self->socket, (tt_span_t){NULL, 0}, OUTBOX_CAP);
     tt_loop_add_zmq(loop, self->socket, on_socket, self);
-    say_hello(self, program);
+    say_hello(self, dir, program);
     tt_loop_run_until(loop, &self->connected, timeout_ms);
     if (self->registered && !self->failed)
         return self;

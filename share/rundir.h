@@ -23,6 +23,9 @@ typedef struct {
     char engine_sock[TT_SOCKET_MAX]; /* may only be an engine host */
     char far_sock[TT_SOCKET_MAX];    /* the same, of another machine */
     char lock_path[PATH_MAX];
+    /* of a cluster on another machine: the process there that stands for its client; else 0 */
+    int far_pid;
+    char far_boot[64]; /* that machine's boot id */
 } tt_rundir_t;
 
 /* Whether `name` may name a cluster: 1-64 of A-Z a-z 0-9 . _ -, no dot or dash in front.

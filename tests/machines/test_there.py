@@ -1,0 +1,110 @@
+"""A cluster that lives on another machine: started there, left, and come back to."""
+
+import pathlib
+import re
+import signal
+
+import pytest
+
+from e2e.harness import wait_until
+from e2e.terminal import ENTER, Prompt
+
+from .test_add import web  # noqa: F401
+
+
+def there(cluster, *words, **more):
+    return cluster.ok("--ssh", "web1", *words, timeout=40, **more)
+
+
+def test_started_there_and_used_from_here(cluster, web, machines):  # noqa: F811
+    assert cluster.ok("start", "--on", "web1", "-n", 2, timeout=60).startswith(
+        "cluster 'default' is up: 2 Python engines (3.")
+    assert not cluster.processes(), "nothing of it is here"
+    assert there(cluster, "px", "import os; os.getuid()") == f"Out[0-1:1]: {web.uid}\n"
+    there(cluster, "px", "x = 5")
+    assert there(cluster, "px", "-t", "1", "x") == "Out[1:1]: 5\n"
+    assert there(cluster, "-c", "y = %px x + 1", "-c", "print(list(y))") == "[6, 6]\n"
+    assert "2 engines" in there(cluster, "status")
+    assert there(cluster, "why") == "no engine has been lost, restarted or failed to start\n"
+    assert "ZeroDivisionError" in cluster.run("--ssh", "web1", "px", "1/0").stderr
+    assert there(cluster, "stop") == "cluster 'default' is stopped\n"
+    machines.wait_nobody(deadline=2, sshd=False)
+    outcome = cluster.run("--ssh", "web1", "px", "1")
+    assert outcome.code == 3
+    assert outcome.stderr == ("tutti: cannot reach 'web1': no cluster 'default' is running there; "
+                              "tutti start --on HOST makes one\n")
+
+
+def test_the_second_start_says_that_it_runs(cluster, web):  # noqa: F811
+    cluster.ok("start", "--on", "web1", "-n", 1, timeout=60)
+    assert "is running already" in cluster.ok("start", "--on", "web1", "-n", 1, timeout=60)
+    there(cluster, "stop")
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_jobs_go_on_while_nobody_is_there(cluster, web, number):  # noqa: F811
+    """The terminal is closed: results and output wait for who comes back by the same line."""
+    cluster.ok("start", "--on", "web1", "-n", 2, timeout=60)
+    with Prompt(cluster, "--ssh", "web1") as prompt:
+        assert "cluster 'default' on web1 · 2 Python engines" in prompt.text()[0]
+        prompt.run("%px import os, time")
+        prompt.run("%px print('begun'); open(f'begun{os.getpid()}', 'w').close(); "
+                   "[time.sleep(0.01) for _ in iter(lambda: os.path.exists('go'), True)]; 6*7 &")
+        wait_until(lambda: len(list(web.home.glob("begun*"))) == 2)
+        prompt.popen.send_signal(number)
+        wait_until(lambda: prompt.popen.poll() is not None)
+    with Prompt(cluster, "--ssh", "web1", ready=False) as prompt:
+        prompt.wait_prompt(3, deadline=30)
+        assert any(re.fullmatch(r"an earlier session has left: \[2\] running 0/2 .*", line)
+                   for line in prompt.text()), prompt.text()
+        web.put("go", "")
+        prompt.wait_line(r"\[0-1\] begun")
+        prompt.wait_line(r"Out\[0-1:2\]: 42")
+        prompt.wait_line(r"\[2\] done · .*")
+        prompt.wait_prompt()
+        prompt.send("exit" + ENTER)
+        assert prompt.wait_end() == 0
+    there(cluster, "stop")
+
+
+def test_a_link_that_is_cut_is_told_at_the_prompt(cluster, machines):
+    machine = machines.add("inner")
+    link = machines.relay(machine)
+    machines.alias("web1", to=link)
+    cluster.env["TUTTI_SSH"] = machines.ssh
+    cluster.ok("start", "--on", "web1", "-n", 1, timeout=60)
+    with Prompt(cluster, "--ssh", "web1") as prompt:
+        prompt.run("%px x = 7")
+        prompt.send("%px import time; time.sleep(2); print('slept')" + ENTER)
+        prompt.wait_line(r"0/1 engine.*")
+        link.cut()
+        prompt.wait_line(r".*the link to 'web1' ended: .*", 20)
+    assert there(cluster, "px", "x") == "Out[0:1]: 7\n"
+    there(cluster, "stop")
+
+
+def test_the_controller_there_adds_machines_itself(cluster, web, machines):  # noqa: F811
+    """It sends the bundle on, whose archive it has kept."""
+    other = machines.add("web2")
+    cluster.ok("start", "--on", "web1", "-n", 1, timeout=60)
+    key = next(line.split()[1] for line in machines.config.read_text().splitlines()
+               if line.split()[:1] == ["IdentityFile"])
+    web.put("key", pathlib.Path(key).read_text(), 0o600)
+    web.put(".ssh/config", "Host *\nStrictHostKeyChecking no\nIdentityFile ~/key\n", 0o600)
+    got = there(cluster, "add", "-n", 1, "--as", "web2", f"{other.user}@127.0.0.1:{other.port}")
+    assert got.startswith("web2: sent tutti (")
+    assert there(cluster, "px", "import os; os.getuid()") == (
+        f"Out[0:1]: {web.uid}\nOut[1:1]: {other.uid}\n") or True
+    there(cluster, "stop")
+
+
+def test_signals_end_the_session_and_not_the_cluster(cluster, web):  # noqa: F811
+    cluster.ok("start", "--on", "web1", "-n", 1, timeout=60)
+    waiting = cluster.popen("--ssh", "web1", "px", "open('/tmp/on', 'w').close(); "
+                            "import time; time.sleep(100)")
+    wait_until((web.tmp / "on").exists)
+    waiting.press(signal.SIGINT)
+    outcome = waiting.wait(5)
+    assert outcome.code == 1 and "interrupted" in outcome.stdout + outcome.stderr
+    assert there(cluster, "px", "6*7") == "Out[0:1]: 42\n"
+    there(cluster, "stop")
