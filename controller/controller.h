@@ -39,8 +39,8 @@ typedef struct controller {
     struct launch *launches;
     uint64_t next_launch;
     struct remote *remotes; /* machines that are reached over ssh */
-    int expected_hosts; /* of an earlier controller, not yet back */
-    bool held;          /* a LAUNCH waits for them */
+    int expected_hosts;     /* of an earlier controller, not yet back */
+    bool held;              /* a LAUNCH waits for them */
 
     records_t records; /* of tasks that ended */
     reasons_t reasons; /* why engines are missing: `tutti why` */
@@ -125,8 +125,8 @@ void launches_client_gone(controller_t *self, const peer_t *client);
 /* A host has registered: gives it the engines that were launched with it, adopts those it has.
  */
 void launches_host(controller_t *self, peer_t *host, const tt_msg_hello_t *hello);
-/* A machine over ssh is here with its host: it gets the engines that are meant for it, new ones and
- * those that were lost with its last link. */
+/* A machine over ssh is here with its host: it gets the engines that are meant for it, new ones
+ * and those that were lost with its last link. */
 struct remote;
 void launches_remote_here(controller_t *self, struct remote *remote, peer_t *host);
 /* It is not, and why: what was asked for there and never began is forgotten. */

@@ -298,8 +298,8 @@ static void answer_ids(controller_t *self, peer_t *client, uint64_t request)
 static void add_engines(controller_t *self, launch_t *launch, uint64_t count, const char *host)
 {
     for (uint64_t i = 0; i < count; i++) {
-        engine_t *engine = registry_add(
-            &self->registry, launch->first_id < 0 ? -1 : launch->first_id + (int)i);
+        engine_t *engine = registry_add(&self->registry,
+                                        launch->first_id < 0 ? -1 : launch->first_id + (int)i);
         engine->launch = launch->id;
         snprintf(engine->language, sizeof engine->language, "%s", launch->language);
         snprintf(engine->host_name, sizeof engine->host_name, "%s", host);

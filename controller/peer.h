@@ -10,8 +10,8 @@
 
 typedef enum { PEER_CLIENT, PEER_HOST } role_t;
 
-/* The socket a peer came in by, which alone tells what it may do. Hosts on other machines have one
- * of their own: what they say of where they are is not believed. */
+/* The socket a peer came in by, which alone tells what it may do. Hosts on other machines have
+ * one of their own: what they say of where they are is not believed. */
 typedef enum { DOOR_CLIENT, DOOR_HOST, DOOR_FAR, DOORS } door_t;
 
 typedef struct peer {

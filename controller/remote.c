@@ -19,10 +19,10 @@
 #include <unistd.h>
 
 enum {
-    LINKS_AT_ONCE = 8,    /* that are being made: an sshd drops connections beyond ten */
-    PAUSE_MIN_MS = 1000,  /* before a dropped link is made again; doubled each time */
+    LINKS_AT_ONCE = 8,   /* that are being made: an sshd drops connections beyond ten */
+    PAUSE_MIN_MS = 1000, /* before a dropped link is made again; doubled each time */
     PAUSE_MAX_MS = 60000,
-    STEADY_MS = 10000,    /* a link that was up for so long begins with the shortest pause */
+    STEADY_MS = 10000, /* a link that was up for so long begins with the shortest pause */
     LABEL_MAX = 255,
     ENVIRONMENT_MAX = 16
 };
@@ -53,7 +53,7 @@ struct remote {
     int status_fd;
     tt_buf_t lines; /* from there */
     peer_t *peer;
-    int cores; /* 0 until the far end has told */
+    int cores;          /* 0 until the far end has told */
     bool was_up, given; /* ever; its engines are under way */
     unsigned tries;
     uint64_t timer;
@@ -297,7 +297,10 @@ static void on_up(remote_t *remote, const char *words)
 static const struct {
     const char *word;
     void (*take)(remote_t *remote, const char *words);
-} news[] = {{"sending", on_sending}, {"setup", on_setup}, {"up", on_up}, {"failed", lose},
+} news[] = {{"sending", on_sending},
+            {"setup", on_setup},
+            {"up", on_up},
+            {"failed", lose},
             {"ended", lose}};
 
 static void take_line(remote_t *remote, char *line)

@@ -1,6 +1,6 @@
-/* Machines that are reached over ssh: one link each, kept by a tutti-ssh of ours whose end is the
- * link's end. A link that was made once and dropped is made again, with growing pauses. Which
- * engines such a machine has is the business of launches.c. */
+/* Machines that are reached over ssh: one link each, kept by a tutti-ssh of ours whose end is
+ * the link's end. A link that was made once and dropped is made again, with growing pauses.
+ * Which engines such a machine has is the business of launches.c. */
 #ifndef REMOTE_H
 #define REMOTE_H
 
@@ -8,12 +8,13 @@
 
 typedef struct remote remote_t;
 
-/* The machine that `settings` (a packed map, PROTOCOL.md "Links over ssh") tell of: the one that
- * is known by that label, or a new one. What they say replaces what was said before, unless a link
- * is up. NULL with the reason when they are nonsense. */
+/* The machine that `settings` (a packed map, PROTOCOL.md "Links over ssh") tell of: the one
+ * that is known by that label, or a new one. What they say replaces what was said before,
+ * unless a link is up. NULL with the reason when they are nonsense. */
 remote_t *remote_for(controller_t *self, tt_span_t settings, tt_error_t *err);
 
-/* Makes the link, if there is none and none is being made; at once, whatever pause is under way. */
+/* Makes the link, if there is none and none is being made; at once, whatever pause is under
+ * way. */
 void remote_connect(remote_t *remote);
 
 const char *remote_label(const remote_t *remote);

@@ -539,9 +539,10 @@ static void connect_controller(host_t *self)
         tt_socket_close(self->socket, 0);
     }
     self->registered = false;
-    self->socket = self->options->far
-                       ? tt_socket_once(self->context, self->options->endpoint, &err)
-                       : tt_socket_new(self->context, ZMQ_DEALER, self->options->endpoint, &err);
+    self->socket =
+        self->options->far
+            ? tt_socket_once(self->context, self->options->endpoint, &err)
+            : tt_socket_new(self->context, ZMQ_DEALER, self->options->endpoint, &err);
     if (self->socket == NULL) {
         tt_log(TT_LOG_ERROR, "%s", err.text);
         abort();

@@ -58,7 +58,8 @@ int bundle_open(bundle_t *self, tt_error_t *err)
     if (strspn(self->hash, "0123456789abcdef") == BUNDLE_HASH_LEN)
         return 0;
     bundle_close(self);
-    return tt_error_set(err, "the bundle's hash is damaged: install tutti again (make install)");
+    return tt_error_set(err,
+                        "the bundle's hash is damaged: install tutti again (make install)");
 }
 
 void bundle_close(bundle_t *self)

@@ -1,5 +1,5 @@
-/* tutti-ssh: the near end of a link over ssh. Started by the controller for each machine that is
- * added, and by tutti for a cluster on another machine; not by hand. */
+/* tutti-ssh: the near end of a link over ssh. Started by the controller for each machine that
+ * is added, and by tutti for a cluster on another machine; not by hand. */
 #include "identity.h"
 #include "log.h"
 #include "near.h"

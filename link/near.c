@@ -1,10 +1,10 @@
 /* The near end of a link. See near.h.
  *
- * The remote command is one fixed text, since the login shell that reads it may be any: it starts
- * a /bin/sh that evaluates the lines we send it. Each step below sends one line and waits for the
- * answer, a line that begins with "="; what rc files print before the first answer is passed over.
- * Bytes that follow a line (the bundle, a script) are read to their end there whatever becomes of
- * them, so that none is ever taken for a line. */
+ * The remote command is one fixed text, since the login shell that reads it may be any: it
+ * starts a /bin/sh that evaluates the lines we send it. Each step below sends one line and
+ * waits for the answer, a line that begins with "="; what rc files print before the first
+ * answer is passed over. Bytes that follow a line (the bundle, a script) are read to their end
+ * there whatever becomes of them, so that none is ever taken for a line. */
 #include "near.h"
 
 #include "bundle.h"
@@ -31,14 +31,14 @@
     "exec /bin/sh -c 'echo; echo =tutti-link 1; while IFS= read -r l; do eval \"$l\"; done'"
 
 enum {
-    NOISE_MAX = 64 << 10,   /* before the first answer */
-    ANSWER_MAX = 4096,      /* a line */
-    WORDS_MAX = 8 << 10,    /* of stderr, kept for the reason */
-    BLOCK = 64 << 10,       /* of a file that is sent */
-    SILENCE_MS = 60000,     /* from a step to its answer, or to progress in sending */
-    SETUP_MS = 30 * 60000,  /* for the script */
-    ACCEPT_MS = 10000,      /* for whoever asked us to listen */
-    GONE_MS = 1000          /* for an ssh that was asked to end */
+    NOISE_MAX = 64 << 10,  /* before the first answer */
+    ANSWER_MAX = 4096,     /* a line */
+    WORDS_MAX = 8 << 10,   /* of stderr, kept for the reason */
+    BLOCK = 64 << 10,      /* of a file that is sent */
+    SILENCE_MS = 60000,    /* from a step to its answer, or to progress in sending */
+    SETUP_MS = 30 * 60000, /* for the script */
+    ACCEPT_MS = 10000,     /* for whoever asked us to listen */
+    GONE_MS = 1000         /* for an ssh that was asked to end */
 };
 
 typedef struct near near_t;
@@ -147,8 +147,8 @@ static void explain(near_t *self, tt_buf_t *out)
     const char *noise = self->noise_line ? self->noise_line : "";
     char *words = without_log(&self->words);
     if (self->step == steps && code != 255 && !self->linked)
-        tt_buf_printf(out, "it runs no command of ours%s%.300s", *noise ? "; it answered: " : "",
-                      noise);
+        tt_buf_printf(out, "it runs no command of ours%s%.300s",
+                      *noise ? "; it answered: " : "", noise);
     else if (self->linked && code > 128 && code != 255)
         tt_buf_printf(out, "its engine host was killed by %s", tt_signal_name(code - 128));
     else if (self->linked && code != 255)
@@ -356,8 +356,9 @@ static void on_look(near_t *self, const char *words)
 {
     const char *machine = strchr(words, ' ');
     if (machine == NULL || strcmp(machine + 1, self->bundle.machine) != 0) {
-        fail(self, "it is %s, and this tutti is for %s: install one there, or add it from such a "
-                   "machine",
+        fail(self,
+             "it is %s, and this tutti is for %s: install one there, or add it from such a "
+             "machine",
              machine ? machine + 1 : "?", self->bundle.machine);
         return;
     }
@@ -415,7 +416,8 @@ static void begin_setup(near_t *self)
         "f=$(mktemp) || echo \"=fail no room for the set-up script\"; head -c %llu | "
         "{ cat >\"$f\"; cat >/dev/null; }; l=; IFS= read -r l <\"$f\"; "
         "trap 'r=$?; rm -f \"$f\"; echo \"=setup $r\" >&5' EXIT; "
-        "case $l in '#!'*) ${l#'#!'} \"$f\" </dev/null >&2;; *) . \"$f\" </dev/null >&2;; esac; "
+        "case $l in '#!'*) ${l#'#!'} \"$f\" </dev/null >&2;; *) . \"$f\" </dev/null >&2;; "
+        "esac; "
         "r=$?; set +e; trap - EXIT; rm -f \"$f\"; cd; echo \"=setup $r\"",
         (unsigned long long)found.st_size);
     say_file(self, self->options->setup_fd, (uint64_t)found.st_size);
@@ -423,7 +425,8 @@ static void begin_setup(near_t *self)
 
 static void on_setup(near_t *self, const char *words)
 {
-    const char *name = self->options->setup_name ? self->options->setup_name : "the set-up script";
+    const char *name =
+        self->options->setup_name ? self->options->setup_name : "the set-up script";
     int len;
     if (strcmp(words, "0") == 0) {
         tell_number(self, "setup", (uint64_t)(tt_now_ms() - self->setup_ms));
@@ -448,9 +451,8 @@ static void begin_start(near_t *self)
     tt_buf_t line;
     tt_buf_init(&line);
     /* A cluster outlives the session, and the session's directory does not. */
-    const char *without = strncmp(self->options->argv[0], "bin/", 4) == 0
-                              ? "unset XDG_RUNTIME_DIR; "
-                              : "";
+    const char *without =
+        strncmp(self->options->argv[0], "bin/", 4) == 0 ? "unset XDG_RUNTIME_DIR; " : "";
     tt_buf_printf(&line, "exec 5>&-; touch \"$d\"; %sexec \"$d\"/%s", without,
                   self->options->argv[0]);
     for (const char *const *word = self->options->argv + 1; *word; word++)
@@ -483,8 +485,7 @@ static void link_up(near_t *self)
 {
     const tt_pump_end_t ends[2] = {{self->fd, self->fd}, {self->local_fd, self->local_fd}};
     tt_loop_remove_fd(self->loop, self->fd);
-    self->pump =
-        tt_pump_new(self->loop, ends, self->in.data, self->in.len, on_pump_end, self);
+    self->pump = tt_pump_new(self->loop, ends, self->in.data, self->in.len, on_pump_end, self);
     tt_buf_release(&self->in);
 }
 
@@ -608,7 +609,8 @@ static void on_ssh_ended(near_t *self)
 
 static void drain_ssh(near_t *self)
 {
-    for (size_t before = SIZE_MAX; self->fd >= 0 && self->pump == NULL && before != self->in.len;) {
+    for (size_t before = SIZE_MAX;
+         self->fd >= 0 && self->pump == NULL && before != self->in.len;) {
         before = self->in.len;
         on_ssh(self, self->fd, EPOLLIN);
     }

@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* No terminal, no questions, no forwards, no command or shared connection of the person's own
- * configuration: the session's stdin and stdout are all that is wanted. A dead peer is noticed. */
+ * configuration: the session's stdin and stdout are all that is wanted. A dead peer is noticed.
+ */
 static const char *const fixed[] = {
     "-T",
     "-x",
@@ -68,7 +69,8 @@ int ssh_argv(const ssh_target_t *target, const char *remote, tt_buf_t *words,
     count = add_option(argv, count, "--", target->host);
     count = add(argv, count, remote);
     if (count >= SSH_ARGV_MAX - 1)
-        return tt_error_set(err, "the ssh command '%.100s' has too many words", target->command);
+        return tt_error_set(err, "the ssh command '%.100s' has too many words",
+                            target->command);
     return 0;
 }
 
@@ -103,13 +105,16 @@ const char *ssh_last_line(const char *words, int *len)
 
 static void on_changed_key(tt_buf_t *out, const ssh_target_t *target, const char *words)
 {
-    const char *host = strrchr(target->host, '@') ? strrchr(target->host, '@') + 1 : target->host;
+    const char *host =
+        strrchr(target->host, '@') ? strrchr(target->host, '@') + 1 : target->host;
     (void)words;
     if (target->port)
-        tt_buf_printf(out, "its host key has changed; if that is right: ssh-keygen -R '[%s]:%s'",
+        tt_buf_printf(out,
+                      "its host key has changed; if that is right: ssh-keygen -R '[%s]:%s'",
                       host, target->port);
     else
-        tt_buf_printf(out, "its host key has changed; if that is right: ssh-keygen -R %s", host);
+        tt_buf_printf(out, "its host key has changed; if that is right: ssh-keygen -R %s",
+                      host);
 }
 
 static void on_unknown_key(tt_buf_t *out, const ssh_target_t *target, const char *words)

@@ -1,5 +1,6 @@
-/* The ssh command of a link: how it is called, and what its complaints mean. Everything that the
- * person's own ssh knows (configuration, agent, jump hosts) is used; nothing asks questions. */
+/* The ssh command of a link: how it is called, and what its complaints mean. Everything that
+ * the person's own ssh knows (configuration, agent, jump hosts) is used; nothing asks
+ * questions. */
 #ifndef SSH_H
 #define SSH_H
 
@@ -17,8 +18,8 @@ typedef struct {
 enum { SSH_ARGV_MAX = 64 };
 
 /* Fills in the argv that runs `remote`, a text for the login shell there. `words` holds the
- * pieces and must live as long. Returns 0, or -1 with the reason: a host that ssh would take for
- * an option, or too many words. */
+ * pieces and must live as long. Returns 0, or -1 with the reason: a host that ssh would take
+ * for an option, or too many words. */
 int ssh_argv(const ssh_target_t *target, const char *remote, tt_buf_t *words,
              const char *argv[SSH_ARGV_MAX], tt_error_t *err);
 

@@ -12,10 +12,10 @@ enum { CLUSTER_PER_CORE = INT_MIN };
 
 /* Engines that are alike. */
 typedef struct {
-    long engines;         /* or CLUSTER_PER_CORE */
-    const char *language; /* NULL: python */
-    const char *program;  /* the interpreter; NULL: the default */
-    tt_texts_t preload;   /* modules with which engines are forked */
+    long engines;           /* or CLUSTER_PER_CORE */
+    const char *language;   /* NULL: python */
+    const char *program;    /* the interpreter; NULL: the default */
+    tt_texts_t preload;     /* modules with which engines are forked */
     tt_texts_t environment; /* NAME=VALUE of their environment */
 } cluster_group_t;
 
@@ -42,8 +42,8 @@ int cluster_launch(tt_client_t *client, tt_loop_t *loop, const cluster_wish_t *w
                    tt_error_t *err);
 
 /* Asks for a group's engines by a LAUNCH that tells all but language, preload and environment.
- * Returns 0 and the numbers that the controller has answered (`*ids` is the caller's), or -1 with
- * the reason. */
+ * Returns 0 and the numbers that the controller has answered (`*ids` is the caller's), or -1
+ * with the reason. */
 int cluster_ask(tt_client_t *client, const cluster_group_t *group, tt_message_t *message,
                 int **ids, size_t *count, tt_error_t *err);
 
@@ -56,7 +56,8 @@ int cluster_stop(tt_loop_t *loop, const tt_rundir_t *dir, tt_error_t *err);
  * 5.2.15)". The caller's to free. */
 char *cluster_summary(const tt_client_t *client);
 
-/* Appends what so many engines like this one are: "4 Python engines (3.11.2, /usr/bin/python3)". */
+/* Appends what so many engines like this one are: "4 Python engines (3.11.2,
+ * /usr/bin/python3)". */
 void cluster_describe(tt_buf_t *out, const tt_engine_t *engine, size_t count);
 
 /* Counts engines in a state. */

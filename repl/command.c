@@ -150,8 +150,8 @@ const command_t commands[] = {
      run_options, false, true, command_run},
     {"logs", "[-f]", "shows a cluster's logs", logs_options, false, false, command_logs},
     {"why", "[HOST]", "tells why engines are missing", why_options, false, false, command_why},
-    {"pipe", "", "passes bytes to a cluster's socket: the far end of --ssh", pipe_options, false,
-     false, command_pipe},
+    {"pipe", "", "passes bytes to a cluster's socket: the far end of --ssh", pipe_options,
+     false, false, command_pipe},
     {0},
 };
 

@@ -14,7 +14,7 @@ typedef struct {
     const char *targets, *exclude, *file;
     double limit_s; /* of a px's run time; 0: none */
     bool json, all, follow, help;
-    tt_texts_t lines;  /* -c */
+    tt_texts_t lines;       /* -c */
     machine_wish_t machine; /* of add */
     const char *count, *hosts_file, *program;
     long threads;           /* of an engine's numerical libraries */

@@ -9,18 +9,18 @@
 enum { CONNECT_MS = 10000, THREADS_MAX = 4096 };
 
 /* What numerical libraries read: N engines with a thread for each core would fight. */
-static const char *const thread_variables[] = {
-    "OMP_NUM_THREADS",     "OPENBLAS_NUM_THREADS",   "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "POLARS_MAX_THREADS"};
+static const char *const thread_variables[] = {"OMP_NUM_THREADS",        "OPENBLAS_NUM_THREADS",
+                                               "MKL_NUM_THREADS",        "NUMEXPR_NUM_THREADS",
+                                               "VECLIB_MAXIMUM_THREADS", "POLARS_MAX_THREADS"};
 
-/* --env and --threads as the engines' environment: the person's own words come last, and win. The
- * texts are kept for the life of the process. */
+/* --env and --threads as the engines' environment: the person's own words come last, and win.
+ * The texts are kept for the life of the process. */
 static int read_environment(given_t *given, cluster_group_t *group)
 {
     size_t threads = sizeof thread_variables / sizeof *thread_variables, count = 0;
     if (given->threads < 1 || given->threads > THREADS_MAX)
-        return command_complain(2, "--threads takes a number from 1 to %d, not %ld", THREADS_MAX,
-                                given->threads);
+        return command_complain(2, "--threads takes a number from 1 to %d, not %ld",
+                                THREADS_MAX, given->threads);
     char **items = tt_alloc((threads + given->environment.count + 1) * sizeof *items);
     for (size_t i = 0; i < threads; i++)
         items[count++] = tt_printf("%s=%ld", thread_variables[i], given->threads);
@@ -57,7 +57,8 @@ static int read_machines(given_t *given, int argc, char **argv, machines_t *mach
     if (machines->count == 0)
         return command_complain(2, "add takes hosts: tutti add [USER@]HOST...");
     if (given->machine.name && machines->count > 1)
-        return command_complain(2, "--as names one machine, and there are %zu", machines->count);
+        return command_complain(2, "--as names one machine, and there are %zu",
+                                machines->count);
     if (given->machine.name) {
         free(machines->items->label);
         machines->items->label = tt_strdup(given->machine.name);
@@ -75,8 +76,9 @@ static int read_all(given_t *given, int argc, char **argv, machines_t *machines)
     rc = rc ? rc : read_environment(given, group);
     if (rc == 0 && group->language && tt_interpreter_find(group->language) == NULL &&
         group->program == NULL)
-        return command_complain(2, "no language '%s': there are python, sh; another one needs the "
-                                   "path of its runtime there (--program)",
+        return command_complain(2,
+                                "no language '%s': there are python, sh; another one needs the "
+                                "path of its runtime there (--program)",
                                 group->language);
     return rc;
 }

@@ -39,8 +39,8 @@ static void split_address(const char *address, char **host, char **port)
     const char *colon = strchr(close ? close : address, ':');
     bool many = colon && strchr(colon + 1, ':');
     *port = colon && !many ? tt_strdup(colon + 1) : NULL;
-    char *text = colon && !many ? tt_strndup(address, (size_t)(colon - address))
-                                : tt_strdup(address);
+    char *text =
+        colon && !many ? tt_strndup(address, (size_t)(colon - address)) : tt_strdup(address);
     if (close) {
         size_t before = (size_t)(open - address), inside = (size_t)(close - open - 1);
         memmove(text + before, open + 1, inside);
@@ -52,7 +52,8 @@ static void split_address(const char *address, char **host, char **port)
 static bool is_port(const char *port)
 {
     long number;
-    return port == NULL || (tt_whole_number(port, &number) == 0 && number > 0 && number < 65536);
+    return port == NULL ||
+           (tt_whole_number(port, &number) == 0 && number > 0 && number < 65536);
 }
 
 static int add_one(void *arg, const char *address, tt_error_t *err)
@@ -111,7 +112,7 @@ void machines_release(machines_t *self)
 {
     for (size_t i = 0; i < self->count; i++) {
         machine_t *machine = &self->items[i];
-        char *owned[] = {machine->label, machine->host, machine->port,
+        char *owned[] = {machine->label, machine->host,  machine->port,
                          machine->sent,  machine->setup, machine->why};
         for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
             free(owned[k]);
@@ -279,13 +280,15 @@ static tally_t tally(const machine_t *machine, const tt_client_t *client)
     tally_t found = {.ids = tt_alloc((count + 1) * sizeof *found.ids)};
     for (size_t i = 0; i < count; i++) {
         const tt_engine_t *engine = &engines[i];
-        if (strcmp(engine->host, machine->label) != 0 || strcmp(engine->language, language) != 0)
+        if (strcmp(engine->host, machine->label) != 0 ||
+            strcmp(engine->language, language) != 0)
             continue;
         found.all++;
         if (engine->state == TT_ENGINE_READY) {
             found.ids[found.ready++] = engine->id;
             found.one = engine;
-        } else if (engine->state == TT_ENGINE_STARTING || engine->state == TT_ENGINE_RESTARTING) {
+        } else if (engine->state == TT_ENGINE_STARTING ||
+                   engine->state == TT_ENGINE_RESTARTING) {
             found.coming = true;
         } else {
             found.wrong = engine;

@@ -1,5 +1,5 @@
-/* Machines over ssh as the command line sees them: what a person says of one, asking the controller
- * for a link and engines there, and what came of it. */
+/* Machines over ssh as the command line sees them: what a person says of one, asking the
+ * controller for a link and engines there, and what came of it. */
 #ifndef MACHINES_H
 #define MACHINES_H
 
@@ -16,12 +16,12 @@ typedef struct {
 } machine_wish_t;
 
 typedef struct machine {
-    char *label; /* what it is called: engines, targets */
-    char *host;  /* for ssh: HOST or USER@HOST */
-    char *port;  /* NULL */
-    unsigned state; /* tt_engine_state_t of its link */
-    bool settled;   /* up or failed */
-    const char *language; /* of the engines that are asked for; borrowed */
+    char *label;              /* what it is called: engines, targets */
+    char *host;               /* for ssh: HOST or USER@HOST */
+    char *port;               /* NULL */
+    unsigned state;           /* tt_engine_state_t of its link */
+    bool settled;             /* up or failed */
+    const char *language;     /* of the engines that are asked for; borrowed */
     char *sent, *setup, *why; /* what was done there, and what is wrong; NULL */
 } machine_t;
 
@@ -30,8 +30,8 @@ typedef struct {
     size_t count;
 } machines_t;
 
-/* Adds the machines that a word names: [USER@]HOST[:PORT], HOST may be a node set. Returns 0, or
- * -1 with the reason: no name, one that is there twice. */
+/* Adds the machines that a word names: [USER@]HOST[:PORT], HOST may be a node set. Returns 0,
+ * or -1 with the reason: no name, one that is there twice. */
 int machines_add(machines_t *self, const char *word, tt_error_t *err);
 /* The same for each line of a file: words; # begins a comment. */
 int machines_add_file(machines_t *self, const char *path, tt_error_t *err);

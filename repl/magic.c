@@ -128,8 +128,8 @@ const magic_t magics[] = {
      GRAMMAR_KNOWN, NO_OPTIONS, magic_restart},
     {"kill", "[SET]", "kills engines, which come back empty; alone: those deaf to Ctrl-C",
      "%kill 3", "Engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_kill},
-    {"why", "[HOST]", "tells why engines are missing", "%why web18", "Engines", GRAMMAR_KNOWN, NO_OPTIONS,
-     magic_why},
+    {"why", "[HOST]", "tells why engines are missing", "%why web18", "Engines", GRAMMAR_KNOWN,
+     NO_OPTIONS, magic_why},
 
     {"time", "CODE", "runs code here and tells how long it took", "%time f(10)", IPYTHON,
      LOCAL | GRAMMAR_CELL, NO_OPTIONS, magic_local},

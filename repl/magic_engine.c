@@ -243,8 +243,7 @@ int magic_status(session_t *session, const magic_call_t *call)
     tt_error_t err;
     (void)call;
     if (status_show(session->client, session->json ? STATUS_JSON : STATUS_TEXT, NULL, stdout,
-                    &err) ==
-        0)
+                    &err) == 0)
         return 0;
     return session_complain(session, "%status", 3, "%s", err.text);
 }

@@ -143,8 +143,8 @@ static void show_hosts(tt_span_t report, FILE *out)
     }
 }
 
-/* `host web1 is not reached: permission denied (publickey); try: ssh web1`, of links that are not
- * up; only that of `wanted`, unless it is NULL. */
+/* `host web1 is not reached: permission denied (publickey); try: ssh web1`, of links that are
+ * not up; only that of `wanted`, unless it is NULL. */
 static void show_links(tt_span_t report, const char *wanted, FILE *out)
 {
     tt_span_t links = raw(report, "links"), link;
@@ -152,7 +152,8 @@ static void show_links(tt_span_t report, const char *wanted, FILE *out)
     size_t count = 0;
     tt_read_array(&at, &count);
     for (size_t i = 0; i < count && tt_read_raw(&at, &link) == 0; i++) {
-        char *name = text(link, "host"), *state = text(link, "state"), *why = text(link, "text");
+        char *name = text(link, "host"), *state = text(link, "state"),
+             *why = text(link, "text");
         const char *ready = tt_engine_state_text(TT_ENGINE_READY);
         const char *again = tt_engine_state_text(TT_ENGINE_RESTARTING);
         bool asked = wanted == NULL || strcmp(wanted, name) == 0;
@@ -220,8 +221,8 @@ static bool same_bytes(tt_span_t one, tt_span_t other)
     return one.len == other.len && (one.len == 0 || memcmp(one.data, other.data, one.len) == 0);
 }
 
-/* The rows in the order of their hosts, as those come first, and within one of their numbers. The
- * array is the caller's. */
+/* The rows in the order of their hosts, as those come first, and within one of their numbers.
+ * The array is the caller's. */
 static tt_span_t *by_host(tt_span_t engines, size_t *count)
 {
     tt_span_t engine;
@@ -372,8 +373,10 @@ static int show_why(tt_span_t report, const char *host, FILE *out, tt_error_t *e
                count_about(links, host) == 0) {
         return tt_error_set(err, "no host '%.100s' is known; tutti status lists them", host);
     } else {
-        fprintf(out, host ? "nothing has gone wrong on %s\n"
-                          : "no engine has been lost, restarted or failed to start\n", host);
+        fprintf(out,
+                host ? "nothing has gone wrong on %s\n"
+                     : "no engine has been lost, restarted or failed to start\n",
+                host);
     }
     show_links(report, host, out);
     return 0;

@@ -34,8 +34,8 @@ tt_client_t *tt_client_open(tt_loop_t *loop, const tt_rundir_t *dir, const char 
  * client that has kept jobs runs the loop until the controller has heard it, 0.5 s at most. */
 void tt_client_close(tt_client_t **self_p);
 
-/* For whoever keeps the connection of a cluster on another machine: it is gone, and why. What is
- * outstanding ends as when the controller is gone. */
+/* For whoever keeps the connection of a cluster on another machine: it is gone, and why. What
+ * is outstanding ends as when the controller is gone. */
 void tt_client_lose(tt_client_t *self, const char *why);
 
 /* False once the controller is gone. */

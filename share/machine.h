@@ -7,8 +7,8 @@
  * rounded up. */
 int tt_machine_cores(void);
 
-/* The quota in a control group's cpu.max ("MAX PERIOD", as Linux writes it), rounded up to whole
- * cores; 0 when there is none or the text is malformed. */
+/* The quota in a control group's cpu.max ("MAX PERIOD", as Linux writes it), rounded up to
+ * whole cores; 0 when there is none or the text is malformed. */
 int tt_machine_quota(const char *cpu_max);
 
 #endif

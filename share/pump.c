@@ -1,5 +1,5 @@
-/* Bytes between two ends. See pump.h. A descriptor that nothing is wanted of is not watched: epoll
- * would tell of its end again and again. */
+/* Bytes between two ends. See pump.h. A descriptor that nothing is wanted of is not watched:
+ * epoll would tell of its end again and again. */
 #include "pump.h"
 
 #include "buf.h"

@@ -1,6 +1,6 @@
-/* A pump: carries bytes both ways between two ends, unopened, until one of them closes. It holds
- * at most 64 KiB for each way, so whoever sends too fast is held up and nothing piles up here.
- * Used at both ends of a link over ssh. */
+/* A pump: carries bytes both ways between two ends, unopened, until one of them closes. It
+ * holds at most 64 KiB for each way, so whoever sends too fast is held up and nothing piles up
+ * here. Used at both ends of a link over ssh. */
 #ifndef TT_PUMP_H
 #define TT_PUMP_H
 
@@ -8,13 +8,15 @@
 
 typedef struct tt_pump tt_pump_t;
 
-/* One end: where to read and where to write; the same descriptor twice for a socket. Borrowed. */
+/* One end: where to read and where to write; the same descriptor twice for a socket. Borrowed.
+ */
 typedef struct {
     int in, out;
 } tt_pump_end_t;
 
 /* Told once, when an end has closed or failed and what it had sent before was passed on: 0 or 1
- * for the end, and errno (0: it closed). The pump does nothing more; the callee may destroy it. */
+ * for the end, and errno (0: it closed). The pump does nothing more; the callee may destroy it.
+ */
 typedef void tt_pump_ended_fn(void *arg, int end, int error);
 
 /* Starts pumping between two ends; their descriptors become non-blocking. `ahead` are bytes of

@@ -105,8 +105,10 @@ TEST(hosts_tell_their_memory_and_how_many_engines_they_have)
     hand_engine(&host, TT_ENGINE_READY);
     hand_engine(&host, TT_ENGINE_FAILED);
     hand_engine(NULL, TT_ENGINE_LOST);
-    assert_reports("{\"host\":\"web01\",\"far\":false,\"pid\":12,\"rss_bytes\":3456,\"engines\":2,");
-    assert_reports("{\"host\":\"web02\",\"far\":false,\"pid\":0,\"rss_bytes\":0,\"engines\":0,");
+    assert_reports(
+        "{\"host\":\"web01\",\"far\":false,\"pid\":12,\"rss_bytes\":3456,\"engines\":2,");
+    assert_reports(
+        "{\"host\":\"web02\",\"far\":false,\"pid\":0,\"rss_bytes\":0,\"engines\":0,");
 }
 
 TEST(reasons_are_told_oldest_first_and_of_hosts_without_an_engine)
