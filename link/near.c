@@ -12,6 +12,7 @@
 #include "log.h"
 #include "loop.h"
 #include "pump.h"
+#include "talk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,9 +33,7 @@
 
 enum {
     NOISE_MAX = 64 << 10,  /* before the first answer */
-    ANSWER_MAX = 4096,     /* a line */
     WORDS_MAX = 8 << 10,   /* of stderr, kept for the reason */
-    BLOCK = 64 << 10,      /* of a file that is sent */
     SILENCE_MS = 60000,    /* from a step to its answer, or to progress in sending */
     SETUP_MS = 30 * 60000, /* for the script */
     ACCEPT_MS = 10000,     /* for whoever asked us to listen */
@@ -56,13 +55,10 @@ struct near {
     bundle_t bundle;
     pid_t ssh; /* 0: it has been reaped */
     int ssh_status;
-    int fd;         /* ssh's stdin and stdout */
-    int err_fd;     /* its stderr */
-    tt_buf_t in;    /* read, not yet a whole line */
-    tt_buf_t out;   /* to be written */
-    tt_buf_t words; /* the end of stderr */
-    int source_fd;  /* a file that follows `out` */
-    uint64_t source_left;
+    int fd;           /* ssh's stdin and stdout */
+    int err_fd;       /* its stderr */
+    talk_t *talk;     /* over `fd`; what has come for the far program is the pump's */
+    tt_buf_t words;   /* the end of stderr */
     size_t noise;     /* bytes of what a login writes */
     char *noise_line; /* the last of its lines */
     const step_t *step;
@@ -173,68 +169,26 @@ static void set_timer(near_t *self)
     self->timer = tt_loop_add_timer(self->loop, self->step->limit_ms, on_late, self);
 }
 
-/* ---- the conversation's bytes */
+/* ---- what comes */
 
-static void on_ssh(void *arg, int fd, uint32_t events);
-
-static void watch_ssh(near_t *self)
+/* Before the first answer, a login may write what it likes. */
+static void pass_over(near_t *self, const char *line)
 {
-    bool more = self->out.len > 0 || self->source_left > 0;
-    tt_loop_add_fd(self->loop, self->fd, EPOLLIN | (more ? EPOLLOUT : 0), on_ssh, self);
-}
-
-/* One line for the shell there. */
-static void say(near_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(near_t *self, const char *format, ...)
-{
-    char line[16384];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    tt_buf_printf(&self->out, "%s\n", line);
-    watch_ssh(self);
-}
-
-/* `size` bytes of a file follow; the descriptor stays the caller's. */
-static void say_file(near_t *self, int fd, uint64_t size)
-{
-    lseek(fd, 0, SEEK_SET);
-    self->source_fd = fd;
-    self->source_left = size;
-    watch_ssh(self);
-}
-
-static void refill(near_t *self)
-{
-    if (self->out.len > 0 || self->source_left == 0)
-        return;
-    size_t want = self->source_left < BLOCK ? (size_t)self->source_left : BLOCK;
-    ssize_t got = read(self->source_fd, tt_buf_reserve(&self->out, want), want);
-    if (got <= 0) {
-        fail(self, "a file ends before its end: %s", got < 0 ? strerror(errno) : "it was cut");
-        return;
+    self->noise += strlen(line) + 1;
+    if (self->noise > NOISE_MAX)
+        fail(self, "its login writes more than 64 KiB before it lets a command run");
+    if (*line) {
+        free(self->noise_line);
+        self->noise_line = tt_strdup(line);
     }
-    self->out.len += (size_t)got;
-    self->source_left -= (uint64_t)got;
-    set_timer(self);
 }
 
-static void write_ssh(near_t *self)
+static void on_line(void *arg, char *line)
 {
-    refill(self);
-    if (self->out.len == 0)
-        return;
-    ssize_t put = send(self->fd, self->out.data, self->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (put > 0)
-        tt_buf_consume(&self->out, (size_t)put);
-}
-
-/* A whole line has come. Before the first answer, and from a login that greets, others come. */
-static void on_line(near_t *self, char *line)
-{
+    near_t *self = arg;
     size_t tag = strlen(self->step->tag);
-    line[strcspn(line, "\r")] = 0;
+    if (self->failed)
+        return;
     if (strncmp(line, "=fail ", 6) == 0) {
         int len;
         const char *last = ssh_last_line(tt_buf_text(&self->words), &len);
@@ -242,72 +196,29 @@ static void on_line(near_t *self, char *line)
     } else if (strncmp(line, self->step->tag, tag) == 0 && (line[tag] == ' ' || !line[tag])) {
         self->step->answer(self, line[tag] ? line + tag + 1 : line + tag);
     } else if (self->step == steps) {
-        self->noise += strlen(line) + 1;
-        if (*line) {
-            free(self->noise_line);
-            self->noise_line = tt_strdup(line);
-        }
-        if (self->noise > NOISE_MAX)
-            fail(self, "its login writes more than 64 KiB before it lets a command run");
+        pass_over(self, line);
     }
 }
 
-/* Takes lines out of what came until a step leaves the rest to the pump. */
-static void take_lines(near_t *self)
+static void on_progress(void *arg)
 {
-    char *end;
-    while (!self->linked && !self->failed && self->in.len > 0 &&
-           (end = memchr(self->in.data, '\n', self->in.len))) {
-        size_t len = (size_t)(end - (char *)self->in.data) + 1;
-        char *line = tt_strndup((char *)self->in.data, len - 1);
-        tt_buf_consume(&self->in, len);
-        on_line(self, line);
-        free(line);
-    }
-    if (!self->linked && self->in.len > NOISE_MAX)
-        fail(self, "what it answers is not a line of text");
+    set_timer(arg);
 }
+
+/* ssh's own end tells more, and comes. */
+static void on_talk_end(void *arg, const char *why)
+{
+    near_t *self = arg;
+    if (why)
+        fail(self, "%s", why);
+}
+
+static const talk_handlers_t talk_handlers = {on_line, on_progress, on_talk_end};
 
 /* Without a far end that speaks to a socket, what comes is for our stdout. */
 static bool is_plain(const near_t *self)
 {
     return self->options->to == NULL && self->options->listen == NULL;
-}
-
-static void pass_on(const near_t *self, tt_buf_t *bytes)
-{
-    (void)self;
-    for (ssize_t put; bytes->len > 0; tt_buf_consume(bytes, (size_t)put))
-        if ((put = write(1, bytes->data, bytes->len)) <= 0)
-            break;
-}
-
-static void on_closed(near_t *self)
-{
-    tt_loop_remove_fd(self->loop, self->fd);
-    close(self->fd);
-    self->fd = -1;
-}
-
-static void on_ssh(void *arg, int fd, uint32_t events)
-{
-    near_t *self = arg;
-    if (events & EPOLLOUT)
-        write_ssh(self);
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
-        ssize_t got = recv(fd, tt_buf_reserve(&self->in, BLOCK), BLOCK, MSG_DONTWAIT);
-        if (got > 0)
-            self->in.len += (size_t)got;
-        else if (got == 0 || errno != EAGAIN) {
-            on_closed(self);
-            return;
-        }
-    }
-    take_lines(self);
-    if (self->linked && is_plain(self))
-        pass_on(self, &self->in);
-    if (self->fd >= 0 && !self->failed && (!self->linked || is_plain(self)))
-        watch_ssh(self);
 }
 
 /* What ssh and the far side write to stderr: for our own, and its end for the reason. */
@@ -328,6 +239,18 @@ static void on_words(void *arg, int fd, uint32_t events)
     tt_buf_append(&self->words, block, (size_t)got);
     if (self->words.len > WORDS_MAX)
         tt_buf_consume(&self->words, self->words.len - WORDS_MAX / 2);
+}
+
+/* One line for the shell there. */
+static void say(near_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(near_t *self, const char *format, ...)
+{
+    char line[16384];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    talk_say(self->talk, line);
 }
 
 /* ---- the steps */
@@ -392,7 +315,7 @@ static void begin_send(near_t *self)
         "test -f \"$d/.complete\" && echo =sent || "
         "{ rm -rf \"$t\"; echo \"=fail cannot unpack tutti into $d\"; }",
         (unsigned long long)self->bundle.size);
-    say_file(self, self->bundle.fd, self->bundle.size);
+    talk_send_file(self->talk, self->bundle.fd, self->bundle.size);
 }
 
 static void on_sent(near_t *self, const char *words)
@@ -420,7 +343,7 @@ static void begin_setup(near_t *self)
         "esac; "
         "r=$?; set +e; trap - EXIT; rm -f \"$f\"; cd; echo \"=setup $r\"",
         (unsigned long long)found.st_size);
-    say_file(self, self->options->setup_fd, (uint64_t)found.st_size);
+    talk_send_file(self->talk, self->options->setup_fd, (uint64_t)found.st_size);
 }
 
 static void on_setup(near_t *self, const char *words)
@@ -458,11 +381,12 @@ static void begin_start(near_t *self)
     for (const char *const *word = self->options->argv + 1; *word; word++)
         quote(&line, *word);
     self->words.len = 0;
-    say(self, "%s", tt_buf_text(&line));
+    talk_say(self->talk, tt_buf_text(&line));
     tt_buf_release(&line);
     if (is_plain(self)) {
         self->linked = true;
         tt_loop_cancel_timer(self->loop, self->timer);
+        talk_pass_on(self->talk, 1);
     }
 }
 
@@ -484,9 +408,8 @@ static void on_pump_end(void *arg, int end, int error)
 static void link_up(near_t *self)
 {
     const tt_pump_end_t ends[2] = {{self->fd, self->fd}, {self->local_fd, self->local_fd}};
-    tt_loop_remove_fd(self->loop, self->fd);
-    self->pump = tt_pump_new(self->loop, ends, self->in.data, self->in.len, on_pump_end, self);
-    tt_buf_release(&self->in);
+    const tt_buf_t *ahead = talk_stop(self->talk);
+    self->pump = tt_pump_new(self->loop, ends, ahead->data, ahead->len, on_pump_end, self);
 }
 
 static int local_address(const char *path, struct sockaddr_un *address)
@@ -562,7 +485,7 @@ static void on_up(near_t *self, const char *words)
     self->linked = true;
     self->words.len = 0;
     tell(self, "up", words);
-    tt_loop_remove_fd(self->loop, self->fd);
+    talk_stop(self->talk);
     if (options->to)
         link_up(self);
 }
@@ -607,15 +530,6 @@ static void on_ssh_ended(near_t *self)
     finish(self);
 }
 
-static void drain_ssh(near_t *self)
-{
-    for (size_t before = SIZE_MAX;
-         self->fd >= 0 && self->pump == NULL && before != self->in.len;) {
-        before = self->in.len;
-        on_ssh(self, self->fd, EPOLLIN);
-    }
-}
-
 static void on_signal(void *arg, const struct signalfd_siginfo *info)
 {
     near_t *self = arg;
@@ -629,7 +543,7 @@ static void on_signal(void *arg, const struct signalfd_siginfo *info)
     if (self->ssh && waitpid(self->ssh, &status, WNOHANG) == self->ssh) {
         self->ssh = 0;
         self->ssh_status = status;
-        drain_ssh(self);
+        talk_drain(self->talk);
         on_ssh_ended(self);
     }
 }
@@ -659,7 +573,7 @@ static int start_ssh(near_t *self, tt_error_t *err)
     if (self->ssh < 0)
         return -1;
     tt_loop_add_fd(self->loop, self->err_fd, EPOLLIN, on_words, self);
-    watch_ssh(self);
+    self->talk = talk_new(self->loop, self->fd, &talk_handlers, self);
     return 0;
 }
 
@@ -678,6 +592,7 @@ static void end_ssh(near_t *self)
 static void release(near_t *self)
 {
     tt_pump_destroy(&self->pump);
+    talk_destroy(&self->talk);
     int fds[] = {self->fd, self->err_fd, self->listen_fd, self->local_fd};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0)
@@ -686,8 +601,6 @@ static void release(near_t *self)
         unlink(self->options->listen);
     end_ssh(self);
     bundle_close(&self->bundle);
-    tt_buf_release(&self->in);
-    tt_buf_release(&self->out);
     tt_buf_release(&self->words);
     free(self->noise_line);
     tt_loop_destroy(&self->loop);
