@@ -31,7 +31,7 @@ typedef struct launch {
     char *launcher;
     char *language, *program, *directory;
     tt_buf_t args, environment; /* packed */
-    uint64_t grace_ms;
+    uint64_t grace_ms, nice, memory_bytes;
     pid_t pid;       /* of the host's parent; 0 when it has been reaped */
     pid_t ended_pid; /* the last one that was */
     char ending[64]; /* how it ended */
@@ -128,6 +128,8 @@ static launch_t *new_launch(controller_t *self, const tt_msg_launch_t *message)
     launch->program = copy_text(message->program);
     launch->directory = copy_text(message->directory);
     launch->grace_ms = message->grace_ms ? message->grace_ms : 60000;
+    launch->nice = message->nice;
+    launch->memory_bytes = message->memory_bytes;
     launch->count = message->count;
     launch->total = message->total;
     launch->first_id = -1;
@@ -231,6 +233,8 @@ static void send_spawn(controller_t *self, launch_t *launch, peer_t *host)
     spawn->directory = tt_span(launch->directory);
     spawn->args = (tt_span_t){launch->args.data, launch->args.len};
     spawn->environment = (tt_span_t){launch->environment.data, launch->environment.len};
+    spawn->nice = launch->nice;
+    spawn->memory_bytes = launch->memory_bytes;
     if (count > 0)
         tt_outbox_send(host->outbox, &message, NULL);
     tt_buf_release(&engines);

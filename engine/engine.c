@@ -165,6 +165,8 @@ static pid_t spawn(const engine_t *self, const plumbing_t *new, tt_error_t *err)
         return -1;
     tt_child_t child = {.argv = argv,
                         .environment = (const char *const *)spec->environment,
+                        .nice = spec->nice,
+                        .memory_bytes = spec->memory_bytes,
                         .directory =
                             spec->directory && *spec->directory ? spec->directory : NULL,
                         .fd = {-1, new->out[1], new->err[1], new->socket[1], new->page_fd},

@@ -13,7 +13,9 @@ typedef struct zygote zygote_t;
 typedef struct spec {
     char *language, *program, *directory;
     char **args, **environment; /* NULL-terminated */
-    zygote_t *zygote;           /* NULL: engines are started by exec */
+    int nice;
+    uint64_t memory_bytes; /* 0: no limit */
+    zygote_t *zygote;      /* NULL: engines are started by exec */
     struct spec *next;
 } spec_t;
 

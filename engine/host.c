@@ -247,6 +247,8 @@ static spec_t *new_spec(host_t *self, const tt_msg_spawn_t *spawn)
     spec->directory = copy_text(spawn->directory);
     spec->args = copy_texts(spawn->args);
     spec->environment = copy_texts(spawn->environment);
+    spec->nice = spawn->nice < 20 ? (int)spawn->nice : 19;
+    spec->memory_bytes = spawn->memory_bytes;
     spec->next = self->specs;
     self->specs = spec;
     return spec;

@@ -55,6 +55,8 @@ static pid_t spawn(const spec_t *spec, int socket_fd, int err_fd, tt_error_t *er
         return -1;
     tt_child_t child = {.argv = argv,
                         .environment = (const char *const *)spec->environment,
+                        .nice = spec->nice,
+                        .memory_bytes = spec->memory_bytes,
                         .directory =
                             spec->directory && *spec->directory ? spec->directory : NULL,
                         .fd = {-1, err_fd, err_fd, socket_fd, -1},

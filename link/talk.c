@@ -119,12 +119,13 @@ static bool read_once(talk_t *self)
     if (self->ended || (self->stopped && self->pass_fd < 0))
         return false;
     ssize_t got = recv(self->fd, tt_buf_reserve(&self->in, BLOCK), BLOCK, MSG_DONTWAIT);
+    bool closed = got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
     if (got > 0)
         self->in.len += (size_t)got;
     take_lines(self);
     if (self->pass_fd >= 0)
         pass_on(self);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
+    if (closed)
         end(self, NULL);
     return got > 0;
 }

@@ -95,17 +95,12 @@ size_t cluster_count(const tt_client_t *client, unsigned state)
     return found;
 }
 
-static void release_group(cluster_group_t *self)
-{
-    tt_texts_release(&self->preload);
-    tt_texts_release(&self->environment);
-}
-
 void cluster_wish_release(cluster_wish_t *self)
 {
-    release_group(&self->group);
+    tt_texts_release(&self->group.preload);
     for (size_t i = 0; i < self->more_count; i++)
-        release_group(&self->more[i]);
+        tt_texts_release(&self->more[i].preload);
+    placement_release(&self->placement);
     free(self->more);
     self->more = NULL;
     self->more_count = 0;
@@ -122,30 +117,21 @@ typedef struct {
     size_t count;
 } launch_t;
 
-static void pack_texts(tt_buf_t *out, const tt_texts_t *texts)
-{
-    tt_pack_array(out, texts->count);
-    for (size_t i = 0; i < texts->count; i++)
-        tt_pack_text(out, texts->items[i]);
-}
-
 int cluster_ask(tt_client_t *client, const cluster_group_t *group, tt_message_t *message,
                 int **ids, size_t *count, tt_error_t *err)
 {
     tt_message_t answer;
     tt_packet_t reply;
-    tt_buf_t args, environment;
+    tt_buf_t args;
     tt_buf_init(&args);
-    tt_buf_init(&environment);
-    pack_texts(&args, &group->preload);
-    pack_texts(&environment, &group->environment);
+    tt_pack_array(&args, group->preload.count);
+    for (size_t i = 0; i < group->preload.count; i++)
+        tt_pack_text(&args, group->preload.items[i]);
     tt_msg_launch_t *launch = &message->as.launch;
     launch->language = tt_span(group->language ? group->language : "python");
     launch->args = (tt_span_t){args.data, args.len};
-    launch->environment = (tt_span_t){environment.data, environment.len};
     int rc = tt_client_request(client, message, REQUEST_MS, &answer, &reply, err);
     tt_buf_release(&args);
-    tt_buf_release(&environment);
     if (rc != 0)
         return -1;
     int got = tt_ids_read(answer.as.done.engines, ids, NULL);
@@ -158,6 +144,8 @@ static int request_launch(launch_t *self, const cluster_group_t *group, tt_error
 {
     tt_message_t message = tt_message(TT_MSG_LAUNCH, 0);
     char directory[PATH_MAX];
+    tt_buf_t environment;
+    tt_buf_init(&environment);
     const char *program = group->program ? group->program : "";
     if (*program == 0 && (group->language == NULL || strcmp(group->language, "python") == 0))
         program = tt_interpreter_python();
@@ -166,11 +154,14 @@ static int request_launch(launch_t *self, const cluster_group_t *group, tt_error
     launch->count =
         (uint64_t)(group->engines == CLUSTER_PER_CORE ? tt_machine_cores() : group->engines);
     launch->program = tt_span(program);
-    launch->directory = tt_span(getcwd(directory, sizeof directory) ? directory : "");
+    const char *here = getcwd(directory, sizeof directory) ? directory : "";
+    placement_tell(&self->wish->placement, here, true, launch, &environment);
     launch->grace_ms = (uint64_t)(self->wish->grace_s * 1000);
     launch->total = self->total;
     int *ids = NULL;
-    if (cluster_ask(self->client, group, &message, &ids, &self->count, err) != 0)
+    int rc = cluster_ask(self->client, group, &message, &ids, &self->count, err);
+    tt_buf_release(&environment);
+    if (rc != 0)
         return -1;
     free(self->ids);
     self->ids = ids;

@@ -5,6 +5,7 @@
 
 #include "client.h"
 #include "option.h"
+#include "placement.h"
 
 #include <limits.h>
 
@@ -12,17 +13,17 @@ enum { CLUSTER_PER_CORE = INT_MIN };
 
 /* Engines that are alike. */
 typedef struct {
-    long engines;           /* or CLUSTER_PER_CORE */
-    const char *language;   /* NULL: python */
-    const char *program;    /* the interpreter; NULL: the default */
-    tt_texts_t preload;     /* modules with which engines are forked */
-    tt_texts_t environment; /* NAME=VALUE of their environment */
+    long engines;         /* or CLUSTER_PER_CORE */
+    const char *language; /* NULL: python */
+    const char *program;  /* the interpreter; NULL: the default */
+    tt_texts_t preload;   /* modules with which engines are forked */
 } cluster_group_t;
 
 typedef struct {
     cluster_group_t group; /* the first one */
     cluster_group_t *more; /* further ones; owned */
     size_t more_count;
+    placement_t placement;
     const char *wait;   /* how many to wait for: a number, or NULL or "all" */
     double timeout_s;   /* for them to be ready */
     double grace_s;     /* how long hosts keep engines without a controller */
@@ -41,7 +42,7 @@ int cluster_start_controller(const tt_rundir_t *dir, const char *policy, tt_erro
 int cluster_launch(tt_client_t *client, tt_loop_t *loop, const cluster_wish_t *wish, bool total,
                    tt_error_t *err);
 
-/* Asks for a group's engines by a LAUNCH that tells all but language, preload and environment.
+/* Asks for a group's engines by a LAUNCH that tells all but language and preload.
  * Returns 0 and the numbers that the controller has answered (`*ids` is the caller's), or -1
  * with the reason. */
 int cluster_ask(tt_client_t *client, const cluster_group_t *group, tt_message_t *message,

@@ -51,6 +51,31 @@
         'x', "exclude", "SET", "without these", TT_OPTION_TEXT, AT(exclude)                    \
     }
 
+#define PLACEMENT(member, where)                                                               \
+    {0, "workdir", "DIR", where, TT_OPTION_TEXT, AT(member.directory)},                        \
+        {0,                                                                                    \
+         "env",                                                                                \
+         "NAME=VALUE",                                                                         \
+         "a variable of the engines; may be repeated",                                         \
+         TT_OPTION_MULTI,                                                                      \
+         AT(member.variables)},                                                                \
+        {0,                                                                                    \
+         "threads",                                                                            \
+         "N",                                                                                  \
+         "threads of each engine's numerical libraries (1)",                                   \
+         TT_OPTION_INT,                                                                        \
+         AT(member.threads)},                                                                  \
+        {0,                                                                                    \
+         "nice",                                                                               \
+         "N",                                                                                  \
+         "how nice the engines are, 0 to 19 (0)",                                              \
+         TT_OPTION_INT,                                                                        \
+         AT(member.nice)},                                                                     \
+    {                                                                                          \
+        0, "memory", "SIZE", "how much memory each engine may have, as in 4G", TT_OPTION_TEXT, \
+            AT(member.memory)                                                                  \
+    }
+
 /* Each -n begins a new group, which the next four belong to. */
 static const tt_option_t start_options[] = {
     NAME,
@@ -63,6 +88,7 @@ static const tt_option_t start_options[] = {
      TT_OPTION_ORDERED, AT(groups)},
     {0, "program", "PATH", "another bash for sh; the runtime of another language",
      TT_OPTION_ORDERED, AT(groups)},
+    PLACEMENT(wish.placement, "where engines start (here)"),
     {0, "wait", "N", "return when N are ready (all)", TT_OPTION_TEXT, AT(wish.wait)},
     {0, "timeout", "S", "seconds to wait for them (60)", TT_OPTION_SECONDS, AT(wish.timeout_s)},
     {0, "grace", "S", "seconds that engines outlive a lost controller (60)", TT_OPTION_SECONDS,
@@ -93,12 +119,7 @@ static const tt_option_t add_options[] = {
     {0, "preload", "MODULE", "a module that engines start with; may be repeated",
      TT_OPTION_MULTI, AT(machine.group.preload)},
     {0, "setup", "FILE", "a script that runs there first", TT_OPTION_TEXT, AT(machine.setup)},
-    {0, "workdir", "DIR", "where engines start there (the home)", TT_OPTION_TEXT,
-     AT(machine.directory)},
-    {0, "env", "NAME=VALUE", "a variable of the engines; may be repeated", TT_OPTION_MULTI,
-     AT(environment)},
-    {0, "threads", "N", "threads of an engine's numerical libraries (1)", TT_OPTION_INT,
-     AT(threads)},
+    PLACEMENT(machine.placement, "where engines start there (the home)"),
     {0, "timeout", "S", "seconds to wait for all (300)", TT_OPTION_SECONDS,
      AT(machine.timeout_s)},
     HELP,

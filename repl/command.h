@@ -17,8 +17,6 @@ typedef struct {
     tt_texts_t lines;       /* -c */
     machine_wish_t machine; /* of add */
     const char *count, *hosts_file, *program;
-    long threads;           /* of an engine's numerical libraries */
-    tt_texts_t environment; /* --env */
     tt_texts_t groups; /* of start: what tells of its engines, in order: option, value, ... */
 } given_t;
 

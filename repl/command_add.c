@@ -6,35 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECT_MS = 10000, THREADS_MAX = 4096 };
-
-/* What numerical libraries read: N engines with a thread for each core would fight. */
-static const char *const thread_variables[] = {"OMP_NUM_THREADS",        "OPENBLAS_NUM_THREADS",
-                                               "MKL_NUM_THREADS",        "NUMEXPR_NUM_THREADS",
-                                               "VECLIB_MAXIMUM_THREADS", "POLARS_MAX_THREADS"};
-
-/* --env and --threads as the engines' environment: the person's own words come last, and win.
- * The texts are kept for the life of the process. */
-static int read_environment(given_t *given, cluster_group_t *group)
-{
-    size_t threads = sizeof thread_variables / sizeof *thread_variables, count = 0;
-    if (given->threads < 1 || given->threads > THREADS_MAX)
-        return command_complain(2, "--threads takes a number from 1 to %d, not %ld",
-                                THREADS_MAX, given->threads);
-    char **items = tt_alloc((threads + given->environment.count + 1) * sizeof *items);
-    for (size_t i = 0; i < threads; i++)
-        items[count++] = tt_printf("%s=%ld", thread_variables[i], given->threads);
-    for (size_t i = 0; i < given->environment.count; i++) {
-        char *text = given->environment.items[i];
-        if (strchr(text, '=') == NULL || *text == '=') {
-            free(items);
-            return command_complain(2, "--env takes NAME=VALUE, not '%s'", text);
-        }
-        items[count++] = text;
-    }
-    group->environment = (tt_texts_t){items, count};
-    return 0;
-}
+enum { CONNECT_MS = 10000 };
 
 static int read_count(const char *text, long *engines)
 {
@@ -69,11 +41,13 @@ static int read_machines(given_t *given, int argc, char **argv, machines_t *mach
 static int read_all(given_t *given, int argc, char **argv, machines_t *machines)
 {
     cluster_group_t *group = &given->machine.group;
+    tt_error_t err;
     if (given->program)
         group->program = given->program;
     int rc = read_count(given->count, &group->engines);
     rc = rc ? rc : read_machines(given, argc, argv, machines);
-    rc = rc ? rc : read_environment(given, group);
+    if (rc == 0 && placement_check(&given->machine.placement, &err) != 0)
+        return command_complain(2, "%s", err.text);
     if (rc == 0 && group->language && tt_interpreter_find(group->language) == NULL &&
         group->program == NULL)
         return command_complain(2,
@@ -117,6 +91,5 @@ int command_add(given_t *given, int argc, char **argv)
         tt_client_close(&client);
     }
     machines_release(&machines);
-    free(given->machine.group.environment.items);
     return status;
 }

@@ -102,9 +102,11 @@ static int start_there(const given_t *given)
 {
     const cluster_wish_t *wish = &given->wish;
     tt_error_t err;
-    char timeout[32], grace[32];
+    char timeout[32], grace[32], threads[32], nice[32];
     size_t count = 0, groups = given->groups.count / 2;
-    const char **args = tt_alloc((2 * groups + 16) * sizeof *args);
+    const placement_t *placement = &wish->placement;
+    size_t variables = placement->variables.count;
+    const char **args = tt_alloc((2 * (groups + variables) + 32) * sizeof *args);
     char **options = tt_alloc((groups + 1) * sizeof *options);
     snprintf(timeout, sizeof timeout, "%.3f", wish->timeout_s);
     snprintf(grace, sizeof grace, "%.3f", wish->grace_s);
@@ -118,6 +120,14 @@ static int start_there(const given_t *given)
     count = put(args, count, "--timeout", timeout);
     count = put(args, count, "--grace", grace);
     count = put(args, count, "--policy", wish->policy);
+    count = put(args, count, "--workdir", placement->directory);
+    count = put(args, count, "--memory", placement->memory);
+    snprintf(threads, sizeof threads, "%ld", placement->threads);
+    snprintf(nice, sizeof nice, "%ld", placement->nice);
+    count = put(args, count, "--threads", placement->threads ? threads : NULL);
+    count = put(args, count, "--nice", placement->nice ? nice : NULL);
+    for (size_t i = 0; i < variables; i++)
+        count = put(args, count, "--env", placement->variables.items[i]);
     args[count] = NULL;
     reach_exec(&given->reach, args, &err);
     for (size_t i = 0; i < groups; i++)
@@ -136,6 +146,8 @@ int command_start(given_t *given, int argc, char **argv)
     if (command_check_none("start", argc) != 0 || read_groups(given) != 0 ||
         command_check(given) != 0)
         return 2;
+    if (placement_check(&given->wish.placement, &err) != 0)
+        return command_complain(2, "%s", err.text);
     if (given->reach.host)
         return start_there(given);
     if (tt_rundir_prepare(given->name, &dir, &err) != 0)

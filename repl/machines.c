@@ -217,20 +217,22 @@ static int ask(const machine_t *machine, tt_client_t *client, const machine_wish
 {
     tt_message_t message = tt_message(TT_MSG_LAUNCH, 0);
     tt_msg_launch_t *launch = &message.as.launch;
-    tt_buf_t settings;
+    tt_buf_t settings, environment;
     int *ids = NULL;
     size_t count;
     tt_buf_init(&settings);
+    tt_buf_init(&environment);
     pack_settings(&settings, machine, wish);
     launch->launcher = tt_span("ssh");
     launch->count = wish->group.engines == CLUSTER_PER_CORE ? 0 : (uint64_t)wish->group.engines;
     launch->program = tt_span(wish->group.program ? wish->group.program : "");
-    launch->directory = tt_span(wish->directory ? wish->directory : "");
+    placement_tell(&wish->placement, "", false, launch, &environment);
     launch->total = 1;
     launch->settings = (tt_span_t){settings.data, settings.len};
     int rc = cluster_ask(client, &wish->group, &message, &ids, &count, err);
     free(ids);
     tt_buf_release(&settings);
+    tt_buf_release(&environment);
     return rc;
 }
 

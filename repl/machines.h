@@ -10,7 +10,7 @@ typedef struct {
     cluster_group_t group; /* engines: CLUSTER_PER_CORE is counted there */
     const char *identity, *jump;
     const char *setup;     /* a script's file */
-    const char *directory; /* where engines start; NULL: the home there */
+    placement_t placement; /* its directory NULL: the home there */
     const char *name;      /* what a single machine is called; NULL: its host's name */
     double timeout_s;      /* for all to be ready */
 } machine_wish_t;

@@ -75,7 +75,6 @@ static given_t defaults(void)
 {
     return (given_t){
         .name = "default",
-        .threads = 1,
         .machine = {.timeout_s = 300},
         .wish = {.group.engines = CLUSTER_PER_CORE, .timeout_s = 60, .grace_s = 60}};
 }
@@ -126,7 +125,7 @@ static int run_command(const given_t *top, int argc, char **argv)
     int status = run_parsed(command, &given, argc, argv);
     cluster_wish_release(&given.wish);
     tt_texts_release(&given.groups);
-    tt_texts_release(&given.environment);
+    placement_release(&given.machine.placement);
     tt_texts_release(&given.machine.group.preload);
     return status;
 }

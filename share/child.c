@@ -83,6 +83,15 @@ static void close_others(void)
         close(fd);
 }
 
+static void limit(const tt_child_t *self)
+{
+    struct rlimit data = {self->memory_bytes, self->memory_bytes};
+    if (self->memory_bytes)
+        setrlimit(RLIMIT_DATA, &data);
+    if (self->nice)
+        setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + self->nice);
+}
+
 static void become(const tt_child_t *self, char **environment, pid_t parent)
 {
     if (self->own_session)
@@ -94,6 +103,7 @@ static void become(const tt_child_t *self, char **environment, pid_t parent)
         if (getppid() != parent)
             _exit(126);
     }
+    limit(self);
     place_fds(self->fd);
     close_others();
     tt_signals_unblock();

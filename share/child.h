@@ -7,6 +7,7 @@
 #include "error.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { TT_CHILD_FDS = 5 };
@@ -20,6 +21,9 @@ typedef struct {
     bool own_session;      /* setsid: survives our terminal */
     bool own_group;        /* setpgid: can be signalled with what it starts */
     bool dies_with_us;     /* SIGKILL when the calling thread ends */
+    int nice;              /* added to ours; 0: nothing */
+    uint64_t memory_bytes; /* limit of its data (RLIMIT_DATA), which what it starts has as well;
+                              0: ours */
 } tt_child_t;
 
 /* Starts it, signals unblocked and default. Returns the pid, or -1 with the reason (the limit

@@ -43,7 +43,8 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     F(TEXT, version) F(TEXT, program) F(INT, pid) F(TEXT, text)
 #define TT_LAUNCH_FIELDS(F)                                                                   \
     F(TEXT, launcher) F(UINT, count) F(TEXT, language) F(TEXT, program) F(ANY, args)          \
-    F(TEXT, directory) F(ANY, environment) F(UINT, grace_ms) F(UINT, total) F(ANY, settings)
+    F(TEXT, directory) F(ANY, environment) F(UINT, grace_ms) F(UINT, total) F(ANY, settings) \
+    F(UINT, nice) F(UINT, memory_bytes)
 #define TT_ACTION_FIELDS(F) F(UINT, action) F(ANY, engines)
 #define TT_KEEP_FIELDS(F) F(UINT, keep) F(BYTES, meta)
 #define TT_STORE_FIELDS(F)                                                                    \
@@ -52,7 +53,7 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     F(TEXT, host)
 #define TT_SPAWN_FIELDS(F)                                                                    \
     F(ANY, engines) F(TEXT, language) F(TEXT, program) F(ANY, args) F(TEXT, directory)        \
-    F(ANY, environment)
+    F(ANY, environment) F(UINT, nice) F(UINT, memory_bytes)
 #define TT_ENGINE_FIELDS(F)                                                                   \
     F(INT, engine) F(UINT, state) F(INT, pid) F(TEXT, language) F(TEXT, version)              \
     F(TEXT, program) F(TEXT, text)

@@ -1,0 +1,98 @@
+/* Placement of engines. See placement.h. */
+#include "placement.h"
+
+#include "pack.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { THREADS_MAX = 4096, MEMORY_LEAST = 64 << 20 };
+
+/* What numerical libraries read: N engines with a thread for each core would fight. */
+static const char *const thread_variables[] = {"OMP_NUM_THREADS",        "OPENBLAS_NUM_THREADS",
+                                               "MKL_NUM_THREADS",        "NUMEXPR_NUM_THREADS",
+                                               "VECLIB_MAXIMUM_THREADS", "POLARS_MAX_THREADS"};
+
+void placement_release(placement_t *self)
+{
+    tt_texts_release(&self->variables);
+}
+
+int placement_bytes(const char *text, uint64_t *bytes)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    double number = strtod(text, &end);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (end == text || !(number > 0) || number > 1e15 || (*end && (unit == NULL || end[1])))
+        return -1;
+    for (const char *at = units; unit && at <= unit; at++)
+        number *= 1024;
+    *bytes = (uint64_t)number;
+    return 0;
+}
+
+int placement_check(const placement_t *self, tt_error_t *err)
+{
+    uint64_t bytes;
+    if (self->threads < 0 || self->threads > THREADS_MAX)
+        return tt_error_set(err, "--threads takes a number from 1 to %d, not %ld", THREADS_MAX,
+                            self->threads);
+    if (self->nice < 0 || self->nice > 19)
+        return tt_error_set(err, "--nice takes a number from 0 to 19, not %ld", self->nice);
+    if (self->memory && (placement_bytes(self->memory, &bytes) != 0 || bytes < MEMORY_LEAST))
+        return tt_error_set(err, "--memory takes at least 64M, as in 4G, not '%s'",
+                            self->memory);
+    for (size_t i = 0; i < self->variables.count; i++) {
+        const char *text = self->variables.items[i];
+        if (strchr(text, '=') == NULL || *text == '=')
+            return tt_error_set(err, "--env takes NAME=VALUE, not '%s'", text);
+    }
+    return 0;
+}
+
+static bool is_told(const placement_t *self, const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < self->variables.count; i++)
+        if (strncmp(self->variables.items[i], name, len) == 0 &&
+            self->variables.items[i][len] == '=')
+            return true;
+    return false;
+}
+
+static size_t pack_threads(const placement_t *self, bool here, tt_buf_t *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof thread_variables / sizeof *thread_variables; i++) {
+        const char *name = thread_variables[i];
+        if (is_told(self, name) || (here && self->threads == 0 && getenv(name)))
+            continue;
+        char text[64];
+        snprintf(text, sizeof text, "%s=%ld", name, self->threads ? self->threads : 1);
+        tt_pack_text(out, text);
+        count++;
+    }
+    return count;
+}
+
+void placement_tell(const placement_t *self, const char *directory, bool here,
+                    tt_msg_launch_t *launch, tt_buf_t *environment)
+{
+    tt_buf_t threads;
+    uint64_t bytes = 0;
+    tt_buf_init(&threads);
+    size_t count = pack_threads(self, here, &threads);
+    tt_pack_array(environment, count + self->variables.count);
+    tt_buf_append(environment, threads.data, threads.len);
+    for (size_t i = 0; i < self->variables.count; i++)
+        tt_pack_text(environment, self->variables.items[i]);
+    tt_buf_release(&threads);
+    if (self->memory)
+        placement_bytes(self->memory, &bytes);
+    launch->environment = (tt_span_t){environment->data, environment->len};
+    launch->directory = tt_span(self->directory ? self->directory : directory);
+    launch->nice = (uint64_t)self->nice;
+    launch->memory_bytes = bytes;
+}
