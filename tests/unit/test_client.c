@@ -38,7 +38,8 @@ static void on_gone(void *arg, const char *why)
     tt_buf_printf(&told, "gone;");
 }
 
-static const tt_client_handlers_t handlers = {on_engine, on_background, on_gone};
+static const tt_client_handlers_t handlers = {
+    .engine = on_engine, .background = on_background, .gone = on_gone};
 
 static void on_result(void *arg, tt_job_t *job, tt_result_t *result)
 {

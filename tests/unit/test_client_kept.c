@@ -44,7 +44,7 @@ static void on_gone(void *arg, const char *why)
     tt_buf_printf(&told, "gone;");
 }
 
-static const tt_client_handlers_t handlers = {NULL, NULL, on_gone};
+static const tt_client_handlers_t handlers = {.gone = on_gone};
 
 #define assert_told(text)                                                                      \
     do {                                                                                       \
