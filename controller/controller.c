@@ -6,6 +6,7 @@
 #include "log.h"
 #include "pack.h"
 #include "remote.h"
+#include "transfers.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -315,6 +316,14 @@ static const struct {
     {TT_MSG_LAUNCH, FROM_CLIENT, on_launch},
     {TT_MSG_ACTION, FROM_CLIENT, on_action},
     {TT_MSG_STOP, FROM_CLIENT, on_stop},
+    {TT_MSG_PUT, FROM_CLIENT, transfers_begin},
+    {TT_MSG_GET, FROM_CLIENT, transfers_begin},
+    {TT_MSG_LIST, FROM_CLIENT, transfers_begin},
+    {TT_MSG_ABORT, FROM_CLIENT, transfers_pass},
+    {TT_MSG_CHUNK, FROM_CLIENT | FROM_HOST, transfers_pass},
+    {TT_MSG_CREDIT, FROM_CLIENT | FROM_HOST, transfers_pass},
+    {TT_MSG_LISTED, FROM_HOST, transfers_pass},
+    {TT_MSG_FILED, FROM_HOST, transfers_pass},
     {TT_MSG_BYE, FROM_CLIENT | FROM_HOST, on_bye},
     {TT_MSG_ERROR, FROM_CLIENT | FROM_HOST, on_error},
 };
@@ -490,6 +499,7 @@ static void release(controller_t *self)
     tt_map_release(&self->tasks);
     balanced_destroy(&self->balanced);
     blobs_release(self);
+    transfers_release(self);
     launches_release(self);
     records_release(&self->records);
     registry_release(&self->registry);

@@ -38,9 +38,11 @@ typedef struct controller {
     struct blob *blobs;
     struct launch *launches;
     uint64_t next_launch;
-    struct remote *remotes; /* machines that are reached over ssh */
-    int expected_hosts;     /* of an earlier controller, not yet back */
-    bool held;              /* a LAUNCH waits for them */
+    struct remote *remotes;     /* machines that are reached over ssh */
+    struct transfer *transfers; /* files on their way */
+    uint64_t next_transfer;
+    int expected_hosts; /* of an earlier controller, not yet back */
+    bool held;          /* a LAUNCH waits for them */
 
     records_t records; /* of tasks that ended */
     reasons_t reasons; /* why engines are missing: `tutti why` */

@@ -4,6 +4,7 @@
 #include "identity.h"
 #include "log.h"
 #include "remote.h"
+#include "transfers.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -93,15 +94,21 @@ static void lose_engine(controller_t *self, engine_t *engine, const char *cause)
     peers_announce(self, engine);
 }
 
-static void host_lost(controller_t *self, peer_t *host, const char *why)
+/* Why a peer is no longer there, for whoever had to do with it. */
+static void tell_loss(controller_t *self, const peer_t *peer, const char *why, char *cause,
+                      size_t size)
 {
-    char cause[400];
-    const char *ending = launches_ending(self, host->watch_pid);
-    if (host->far)
-        snprintf(cause, sizeof cause, "link to '%.100s': %.250s", host->host, why);
+    const char *ending =
+        peer->role == PEER_HOST ? launches_ending(self, peer->watch_pid) : NULL;
+    if (peer->far)
+        snprintf(cause, size, "link to '%.100s': %.250s", peer->host, why);
     else
-        snprintf(cause, sizeof cause, "engine host '%.200s' (pid %d) %.100s", host->host,
-                 host->pid, ending ? ending : why);
+        snprintf(cause, size, "engine host '%.200s' (pid %d) %.100s", peer->host, peer->pid,
+                 ending ? ending : why);
+}
+
+static void host_lost(controller_t *self, peer_t *host, const char *cause)
+{
     if (!self->stopping)
         tt_log(TT_LOG_WARN, "%s", cause);
     /* All first: what is tried again must not go to a neighbour that is lost as well. */
@@ -126,6 +133,9 @@ void peers_lost(controller_t *self, peer_t *peer, const char *why)
         tt_loop_remove_fd(self->loop, peer->watch_fd);
         close(peer->watch_fd);
     }
+    char cause[400];
+    tell_loss(self, peer, why, cause, sizeof cause);
+    transfers_peer_gone(self, peer, cause);
     if (peer->role == PEER_CLIENT) {
         kept_client_goes(self, peer);
         dispatch_client_gone(self, peer);
@@ -134,7 +144,7 @@ void peers_lost(controller_t *self, peer_t *peer, const char *why)
         launches_client_gone(self, peer);
     } else {
         remote_peer_gone(self, peer);
-        host_lost(self, peer, why);
+        host_lost(self, peer, cause);
         launches_note_hosts(self);
     }
     tt_map_release(&peer->tasks);

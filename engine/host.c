@@ -4,6 +4,7 @@
 
 #include "child.h"
 #include "engine.h"
+#include "files.h"
 #include "identity.h"
 #include "interpreter.h"
 #include "log.h"
@@ -45,6 +46,7 @@ struct host {
     size_t engine_count;
     spec_t *specs;
     blob_table_t blobs;
+    files_t *files;
     bool stopping;
     int exit_status;
 };
@@ -320,6 +322,7 @@ static void on_spawn(host_t *self, const tt_message_t *message, tt_frames_t *pay
     char why[256] = "";
     tt_error_t err;
     spec_t *spec = new_spec(self, spawn);
+    files_set_directory(self->files, spec->directory);
     const tt_interpreter_t *row = tt_interpreter_find(spec->language);
     bool fits = room_for(self, (size_t)count, why, sizeof why);
     if (fits && row && row->zygote &&
@@ -485,6 +488,41 @@ static void on_error(host_t *self, const tt_message_t *message, tt_frames_t *pay
            tt_text_copy(message->as.error.text, text, sizeof text));
 }
 
+static void on_put(host_t *self, const tt_message_t *message, tt_frames_t *payload)
+{
+    (void)payload;
+    files_put(self->files, message);
+}
+
+static void on_get(host_t *self, const tt_message_t *message, tt_frames_t *payload)
+{
+    (void)payload;
+    files_get(self->files, message);
+}
+
+static void on_list(host_t *self, const tt_message_t *message, tt_frames_t *payload)
+{
+    (void)payload;
+    files_list(self->files, message);
+}
+
+static void on_chunk(host_t *self, const tt_message_t *message, tt_frames_t *payload)
+{
+    files_chunk(self->files, message, payload);
+}
+
+static void on_credit(host_t *self, const tt_message_t *message, tt_frames_t *payload)
+{
+    (void)payload;
+    files_credit(self->files, message);
+}
+
+static void on_abort(host_t *self, const tt_message_t *message, tt_frames_t *payload)
+{
+    (void)payload;
+    files_abort(self->files, message);
+}
+
 static void on_beat_back(host_t *self, const tt_message_t *message, tt_frames_t *payload)
 {
     (void)self;
@@ -500,7 +538,9 @@ static const struct {
     {TT_MSG_BEAT, on_beat_back},  {TT_MSG_BLOB, on_blob},     {TT_MSG_DROP, on_drop},
     {TT_MSG_RECALL, on_recall},   {TT_MSG_SPAWN, on_spawn},   {TT_MSG_ACTION, on_action},
     {TT_MSG_WELCOME, on_welcome}, {TT_MSG_REFUSE, on_refuse}, {TT_MSG_WHO, on_who},
-    {TT_MSG_STOP, on_stop},       {TT_MSG_ERROR, on_error},
+    {TT_MSG_STOP, on_stop},       {TT_MSG_ERROR, on_error},   {TT_MSG_PUT, on_put},
+    {TT_MSG_GET, on_get},         {TT_MSG_LIST, on_list},     {TT_MSG_CHUNK, on_chunk},
+    {TT_MSG_CREDIT, on_credit},   {TT_MSG_ABORT, on_abort},
 };
 
 static void handle(host_t *self, tt_packet_t *packet)
@@ -676,6 +716,7 @@ static void release(host_t *self)
     free(self->engines);
     free_specs(self);
     blob_table_release(&self->blobs);
+    files_destroy(&self->files);
     if (self->controller_fd >= 0)
         close(self->controller_fd);
     zmq_ctx_term(self->context);
@@ -694,6 +735,7 @@ int host_run(const host_options_t *options)
     self->loop = tt_loop_new();
     tt_loop_add_signals(self->loop, &signals, on_signal, self);
     self->context = zmq_ctx_new();
+    self->files = files_new(self);
     connect_controller(self);
     set_deadline(self, WELCOME_LIMIT_MS, on_no_welcome);
     tt_loop_add_timer(self->loop, BEAT_MS, on_beat, self);

@@ -150,6 +150,11 @@ static const tt_option_t sh_options[] = {
     {0, "timeout", "S", "interrupt it after S seconds", TT_OPTION_SECONDS, AT(limit_s)},
     HELP,
     {0}};
+static const tt_option_t upload_options[] = {
+    NAME,    TARGETS,
+    EXCLUDE, {0, "to", "DIR", "the folder there (where engines start)", TT_OPTION_TEXT, AT(to)},
+    HELP,    {0}};
+static const tt_option_t download_options[] = {NAME, TARGETS, EXCLUDE, HELP, {0}};
 static const tt_option_t run_options[] = {NAME, ENGINES, PYTHON, PRELOAD, JSON, HELP, {0}};
 
 const command_t commands[] = {
@@ -167,6 +172,12 @@ const command_t commands[] = {
     {"sh", "[-t SET] COMMAND | - | -f FILE",
      "runs a command of the shell on engines of any language", sh_options, true, true,
      command_sh},
+    {"upload", "[-t SET] [--to DIR] FILE...",
+     "brings files and folders to the engines' machines, once to each", upload_options, false,
+     true, command_upload},
+    {"download", "[-t SET] GLOB... [DIR]",
+     "brings files from there; of several machines each into a folder of its name",
+     download_options, false, true, command_download},
     {"run", "FILE", "runs a file of the prompt's lines; starts a cluster if there is none",
      run_options, false, true, command_run},
     {"logs", "[-f]", "shows a cluster's logs", logs_options, false, false, command_logs},

@@ -11,7 +11,7 @@ typedef struct {
     const char *name;
     reach_target_t reach; /* where the cluster is */
     cluster_wish_t wish;
-    const char *targets, *exclude, *file;
+    const char *targets, *exclude, *file, *to;
     double limit_s; /* of a px's run time; 0: none */
     bool json, all, follow, help;
     tt_texts_t lines;       /* -c */
@@ -60,6 +60,8 @@ int command_list(given_t *given, int argc, char **argv);
 int command_logs(given_t *given, int argc, char **argv);
 int command_sh(given_t *given, int argc, char **argv);
 int command_px(given_t *given, int argc, char **argv);
+int command_upload(given_t *given, int argc, char **argv);
+int command_download(given_t *given, int argc, char **argv);
 int command_run(given_t *given, int argc, char **argv);
 int command_lines(given_t *given, int argc, char **argv);
 int command_prompt(given_t *given, int argc, char **argv);

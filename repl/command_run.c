@@ -62,7 +62,8 @@ static int run_magic(session_t *session, const given_t *given, const magic_t *ma
     char limit[32];
     words_option_t targets = {'t', "targets", true, NULL},
                    exclude = {'x', "exclude", true, NULL}, timeout = {0, "timeout", true, NULL};
-    words_choice_t choices[3];
+    words_option_t to = {0, "to", true, NULL};
+    words_choice_t choices[4];
     size_t count = 0;
     snprintf(limit, sizeof limit, "%g", given->limit_s);
     if (given->targets)
@@ -71,6 +72,8 @@ static int run_magic(session_t *session, const given_t *given, const magic_t *ma
         choices[count++] = (words_choice_t){&exclude, (char *)(uintptr_t)given->exclude};
     if (given->limit_s > 0)
         choices[count++] = (words_choice_t){&timeout, limit};
+    if (given->to)
+        choices[count++] = (words_choice_t){&to, (char *)(uintptr_t)given->to};
     statement_t statement = {.kind = STATEMENT_MAGIC};
     magic_call_t call = {.statement = &statement,
                          .text = code,
@@ -123,6 +126,44 @@ int command_px(given_t *given, int argc, char **argv)
 int command_sh(given_t *given, int argc, char **argv)
 {
     return run_on_engines(given, "sh", argc, argv);
+}
+
+/* Each argument as a word of a magic's line. */
+static char *quote_all(int argc, char **argv)
+{
+    tt_buf_t text;
+    tt_buf_init(&text);
+    for (int i = 0; i < argc; i++) {
+        tt_buf_printf(&text, "%s'", i ? " " : "");
+        for (const char *at = argv[i]; *at; at++)
+            tt_buf_printf(&text, *at == '\'' ? "'\\''" : "%c", *at);
+        tt_buf_printf(&text, "'");
+    }
+    tt_buf_text(&text);
+    return (char *)text.data;
+}
+
+static int run_on_machines(given_t *given, const char *name, int argc, char **argv)
+{
+    static stage_t stage;
+    if (argc == 0)
+        return command_complain(2, "%s takes files: tutti %s --help", name, name);
+    char *words = quote_all(argc, argv);
+    int status = stage_open(&stage, given, false, NULL);
+    if (status == 0)
+        status = run_magic(&stage.session, given, magic_find(name), words);
+    free(words);
+    return stage_close(&stage, status);
+}
+
+int command_upload(given_t *given, int argc, char **argv)
+{
+    return run_on_machines(given, "upload", argc, argv);
+}
+
+int command_download(given_t *given, int argc, char **argv)
+{
+    return run_on_machines(given, "download", argc, argv);
 }
 
 int command_run(given_t *given, int argc, char **argv)

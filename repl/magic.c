@@ -53,6 +53,9 @@ static const words_option_t map_options[] = {
 
 static const words_option_t value_options[] = {TARGETS, EXCLUDE};
 
+static const words_option_t upload_options[] = {
+    TARGETS, EXCLUDE, {0, "to", true, "the folder there (where engines start)"}};
+
 static const words_option_t targets_options[] = {
     EXCLUDE,
     {0, "failed", false, "those that failed in the last job"},
@@ -105,6 +108,14 @@ const magic_t magics[] = {
     {"sh", "[-t SET] [--noblock] COMMAND",
      "runs a command of the shell on engines of any language", "%sh df -h /data | tail -1",
      "On the engines", CODE | GRAMMAR_CELL, OPTIONS(sh_options), magic_sh},
+    {"upload", "[-t SET] [--to DIR] FILE ...",
+     "brings files and folders to the engines' machines, once to each",
+     "%upload fit.py data/ --to work", "On the engines", GRAMMAR_KNOWN, OPTIONS(upload_options),
+     magic_upload},
+    {"download", "[-t SET] GLOB ... [DIR]",
+     "brings files from there; of several machines each into a folder of its name",
+     "%download 'out/*.csv' results/", "On the engines", GRAMMAR_KNOWN, OPTIONS(value_options),
+     magic_download},
     {"autopx", "", "plain lines go to the engines, until it is said again", "%autopx",
      "On the engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_autopx},
     {"pxconfig", "[-t SET] [--noblock] [--timeout S]", "shows or sets what holds for every %px",

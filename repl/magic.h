@@ -57,6 +57,8 @@ int magic_cancel(session_t *session, const magic_call_t *call);
 int magic_interrupt(session_t *session, const magic_call_t *call);
 int magic_restart(session_t *session, const magic_call_t *call);
 int magic_status(session_t *session, const magic_call_t *call);
+int magic_upload(session_t *session, const magic_call_t *call);
+int magic_download(session_t *session, const magic_call_t *call);
 int magic_save(session_t *session, const magic_call_t *call);
 int magic_kill(session_t *session, const magic_call_t *call);
 int magic_why(session_t *session, const magic_call_t *call);

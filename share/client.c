@@ -1,10 +1,9 @@
 /* The client. See client.h. One DEALER socket; the controller's process is watched by a pidfd,
  * so its end is known at once and ends whatever was waited for. */
-#include "client.h"
+#include "client_private.h"
 
 #include "identity.h"
 #include "log.h"
-#include "map.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,76 +12,21 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-enum { OUTBOX_CAP = 256 << 20, BLOBS_MAX = 64, HASH = 16, LEAVE_MS = 2000, CLOSE_MS = 500 };
-
-typedef struct {
-    uint8_t hash[HASH];
-    unsigned uses; /* by jobs that are not done */
-    uint64_t used; /* when last, in submissions */
-} known_blob_t;
-
-struct tt_job {
-    tt_client_t *client;
-    uint64_t id;
-    tt_job_handlers_t handlers;
-    void *arg;
-    bool balanced;
-    size_t left;
-    int *waiting; /* direct: engines that have not answered */
-    size_t waiting_count;
-    uint64_t keep; /* 0: does not outlive us */
-    uint32_t index;
-    bool has_blob;
-    uint8_t blob[HASH];
-    uint64_t end_timer; /* of one that was submitted when the controller was gone */
-};
-
-/* A request under way: the loop fills it in. */
-typedef struct {
-    uint64_t id;
-    bool done;
-    tt_message_t *answer;
-    tt_packet_t *reply;
-} pending_t;
-
-struct tt_client {
-    tt_loop_t *loop;
-    void *context, *socket;
-    tt_outbox_t *outbox;
-    const tt_client_handlers_t *handlers;
-    void *arg;
-    uint64_t next_id;
-    bool registered, failed;
-    char why[512]; /* when failed */
-    int error_code;
-    int controller_pid, controller_fd;
-    tt_map_t jobs;
-    tt_roster_t roster;
-    known_blob_t *blobs;
-    size_t blob_count;
-    uint64_t submissions;
-    pending_t *pending; /* at most one: requests wait in turn */
-    bool connected;     /* registered or failed: ends the wait of open */
-    bool keeps;         /* has kept jobs, or adopted some */
-    bool leaving;       /* nothing is told any more; results of kept jobs are given back */
-    size_t given_back;
-    const tt_adopt_handlers_t *adopt;
-    void *adopt_arg;
-};
+enum { OUTBOX_CAP = 256 << 20, BLOBS_MAX = 64, CLOSE_MS = 500 };
 
 /* ---- jobs */
 
-static known_blob_t *find_blob(const tt_client_t *self, const uint8_t *hash)
+static tt_known_blob_t *find_blob(const tt_client_t *self, const uint8_t *hash)
 {
     for (size_t i = 0; i < self->blob_count; i++)
-        if (memcmp(self->blobs[i].hash, hash, HASH) == 0)
+        if (memcmp(self->blobs[i].hash, hash, TT_CLIENT_HASH) == 0)
             return &self->blobs[i];
     return NULL;
 }
 
 static void free_job(tt_client_t *self, tt_job_t *job)
 {
-    known_blob_t *blob = job->has_blob ? find_blob(self, job->blob) : NULL;
+    tt_known_blob_t *blob = job->has_blob ? find_blob(self, job->blob) : NULL;
     if (blob && blob->uses > 0)
         blob->uses--;
     tt_loop_cancel_timer(self->loop, job->end_timer);
@@ -145,6 +89,7 @@ static void fail(tt_client_t *self, int code, const char *why)
     if (self->leaving)
         return;
     end_all(self, self->why);
+    tt_exchanges_end(&self->exchanges);
     if (self->registered && self->handlers && self->handlers->gone)
         self->handlers->gone(self->arg, self->why);
 }
@@ -367,13 +312,20 @@ static void on_adopted(tt_client_t *self, tt_message_t *message, tt_packet_t *pa
 }
 
 /* The answer of a request, or of a job that was refused as a whole. */
+static void on_exchange(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+{
+    tt_exchanges_note(&self->exchanges, message, &packet->payload);
+}
+
 static void on_answer(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
 {
     char text[400] = "";
-    pending_t *pending = self->pending;
+    tt_pending_t *pending = self->pending;
     tt_job_t *job = tt_map_get(&self->jobs, message->id);
     if (message->type == TT_MSG_ERROR)
         tt_text_copy(message->as.error.text, text, sizeof text);
+    if (tt_exchanges_note(&self->exchanges, message, &packet->payload))
+        return;
     if (pending && pending->id == message->id && message->id != 0) {
         *pending->answer = *message;
         *pending->reply = *packet; /* the texts of the answer stay where they are */
@@ -395,7 +347,8 @@ static const struct {
     {TT_MSG_ADOPTED, on_adopted}, {TT_MSG_STORE, on_store},    {TT_MSG_RESULT, on_result},
     {TT_MSG_OUTPUT, on_output},   {TT_MSG_EVENT, on_event},    {TT_MSG_WELCOME, on_welcome},
     {TT_MSG_REFUSE, on_refuse},   {TT_MSG_REPORT, on_answer},  {TT_MSG_DONE, on_answer},
-    {TT_MSG_ERROR, on_answer},    {TT_MSG_STOPPED, on_answer},
+    {TT_MSG_ERROR, on_answer},    {TT_MSG_STOPPED, on_answer}, {TT_MSG_FILED, on_exchange},
+    {TT_MSG_LISTED, on_exchange}, {TT_MSG_CHUNK, on_exchange}, {TT_MSG_CREDIT, on_exchange},
 };
 
 /* A short header lives inside its zmq_msg_t, so an answer that outlives the packet needs texts
@@ -465,7 +418,7 @@ tt_client_t *tt_client_open(tt_loop_t *loop, const tt_rundir_t *dir, const char 
     return NULL;
 }
 
-static void close_within(tt_client_t **self_p, int linger_ms)
+void tt_client_close_within(tt_client_t **self_p, int linger_ms)
 {
     tt_client_t *self = *self_p;
     if (self->registered && !self->failed) {
@@ -476,6 +429,7 @@ static void close_within(tt_client_t **self_p, int linger_ms)
     for (tt_job_t *job; (job = tt_map_next(&self->jobs, &walk));)
         free_job(self, job);
     tt_map_release(&self->jobs);
+    tt_exchanges_release(&self->exchanges);
     if (self->controller_fd >= 0) {
         tt_loop_remove_fd(self->loop, self->controller_fd);
         close(self->controller_fd);
@@ -513,7 +467,7 @@ void tt_client_close(tt_client_t **self_p)
         return;
     if (self->keeps && !self->failed)
         say_goodbye(self);
-    close_within(self_p, CLOSE_MS);
+    tt_client_close_within(self_p, CLOSE_MS);
 }
 
 bool tt_client_alive(const tt_client_t *self)
@@ -570,9 +524,9 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
         memcpy(job->waiting, submit->engines, submit->engine_count * sizeof *job->waiting);
         job->waiting_count = submit->engine_count;
     }
-    known_blob_t *blob = submit->blob ? find_blob(self, submit->blob) : NULL;
+    tt_known_blob_t *blob = submit->blob ? find_blob(self, submit->blob) : NULL;
     if (blob) {
-        memcpy(job->blob, submit->blob, HASH);
+        memcpy(job->blob, submit->blob, TT_CLIENT_HASH);
         job->has_blob = true;
         blob->uses++;
         blob->used = ++self->submissions;
@@ -586,7 +540,7 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
     message.as.submit.op = submit->op;
     message.as.submit.engines = (tt_span_t){engines.data, engines.len};
     if (submit->blob)
-        message.as.submit.blob = (tt_span_t){submit->blob, HASH};
+        message.as.submit.blob = (tt_span_t){submit->blob, TT_CLIENT_HASH};
     message.as.submit.label = tt_span(submit->label ? submit->label : "");
     message.as.submit.retries = submit->retries;
     message.as.submit.timeout_ms = submit->timeout_ms;
@@ -617,16 +571,16 @@ bool tt_client_has_blob(const tt_client_t *self, const uint8_t hash[16])
  */
 static void drop_oldest_blob(tt_client_t *self)
 {
-    known_blob_t *oldest = NULL;
+    tt_known_blob_t *oldest = NULL;
     for (size_t i = 0; i < self->blob_count; i++) {
-        known_blob_t *blob = &self->blobs[i];
+        tt_known_blob_t *blob = &self->blobs[i];
         if (blob->uses == 0 && (oldest == NULL || blob->used < oldest->used))
             oldest = blob;
     }
     if (oldest == NULL)
         return;
     tt_message_t message = tt_message(TT_MSG_DROP, 0);
-    message.as.drop.hash = (tt_span_t){oldest->hash, HASH};
+    message.as.drop.hash = (tt_span_t){oldest->hash, TT_CLIENT_HASH};
     tt_outbox_send(self->outbox, &message, NULL);
     *oldest = self->blobs[--self->blob_count];
 }
@@ -640,11 +594,11 @@ void tt_client_blob(tt_client_t *self, const uint8_t hash[16], tt_frames_t *byte
     if (self->blob_count >= BLOBS_MAX)
         drop_oldest_blob(self);
     self->blobs = tt_realloc(self->blobs, (self->blob_count + 1) * sizeof *self->blobs);
-    known_blob_t *blob = &self->blobs[self->blob_count++];
-    *blob = (known_blob_t){.used = ++self->submissions};
-    memcpy(blob->hash, hash, HASH);
+    tt_known_blob_t *blob = &self->blobs[self->blob_count++];
+    *blob = (tt_known_blob_t){.used = ++self->submissions};
+    memcpy(blob->hash, hash, TT_CLIENT_HASH);
     tt_message_t message = tt_message(TT_MSG_BLOB, 0);
-    message.as.blob.hash = (tt_span_t){hash, HASH};
+    message.as.blob.hash = (tt_span_t){hash, TT_CLIENT_HASH};
     tt_outbox_send(self->outbox, &message, bytes);
 }
 
@@ -653,7 +607,7 @@ void tt_client_blob(tt_client_t *self, const uint8_t hash[16], tt_frames_t *byte
 int tt_client_request(tt_client_t *self, tt_message_t *message, int timeout_ms,
                       tt_message_t *answer, tt_packet_t *reply, tt_error_t *err)
 {
-    pending_t pending = {++self->next_id, self->failed, answer, reply};
+    tt_pending_t pending = {++self->next_id, self->failed, answer, reply};
     message->id = pending.id;
     *answer = tt_message(0, 0);
     zmq_msg_init(&reply->route);
@@ -681,91 +635,21 @@ void tt_client_send(tt_client_t *self, tt_message_t *message)
     tt_outbox_send(self->outbox, message, NULL);
 }
 
-/* ---- work that outlives us */
-
-void tt_client_keep(tt_client_t *self, uint64_t keep, tt_span_t meta)
+uint64_t tt_client_exchange(tt_client_t *self, tt_message_t *message, tt_exchange_fn *fn,
+                            void *arg)
 {
-    tt_message_t message = tt_message(TT_MSG_KEEP, 0);
-    self->keeps = true;
-    message.as.keep.keep = keep;
-    message.as.keep.meta = meta;
-    tt_outbox_send(self->outbox, &message, NULL);
-    size_t walk = 0;
-    for (tt_job_t *job; meta.len == 0 && (job = tt_map_next(&self->jobs, &walk));)
-        if (job->keep == keep)
-            job->keep = 0;
+    message->id = ++self->next_id;
+    tt_exchanges_begin(&self->exchanges, message->id, fn, arg);
+    tt_outbox_send(self->outbox, message, NULL);
+    return message->id;
 }
 
-void tt_client_store(tt_client_t *self, uint64_t keep, uint32_t index,
-                     const tt_result_t *result)
+void tt_client_go_on(tt_client_t *self, tt_message_t *message, tt_frames_t *payload)
 {
-    tt_frames_t frames;
-    tt_message_t message = tt_message(TT_MSG_STORE, 0);
-    message.as.store = (tt_msg_store_t){.keep = keep,
-                                        .index = index,
-                                        .engine = result->engine,
-                                        .attempt = result->attempt ? result->attempt : 1,
-                                        .status = result->status,
-                                        .queue_ns = (uint64_t)result->queue_ns,
-                                        .wait_ns = (uint64_t)result->wait_ns,
-                                        .run_ns = result->run_ns,
-                                        .dropped_bytes = result->dropped_bytes,
-                                        .cause = tt_span(result->cause),
-                                        .host = tt_span(result->host)};
-    tt_frames_init(&frames);
-    if (result->frames)
-        tt_frames_share_all(&frames, result->frames);
-    tt_outbox_send(self->outbox, &message, &frames);
+    tt_outbox_send(self->outbox, message, payload);
 }
 
-void tt_client_store_output(tt_client_t *self, uint64_t keep, uint32_t index, int engine,
-                            tt_span_t out, tt_span_t err)
+void tt_client_end_exchange(tt_client_t *self, uint64_t id)
 {
-    tt_frames_t frames;
-    tt_message_t message = tt_message(TT_MSG_STORE, 0);
-    message.as.store.keep = keep;
-    message.as.store.index = index;
-    message.as.store.engine = engine;
-    tt_frames_init(&frames);
-    tt_frames_copy(&frames, "", 0);
-    tt_frames_copy(&frames, out.data, out.len);
-    tt_frames_copy(&frames, err.data, err.len);
-    tt_outbox_send(self->outbox, &message, &frames);
-}
-
-/* The controller has everything that was sent before when it answers. What had been on its way
- * to us then has come, and was given back: that is sent before a second LEAVE. */
-void tt_client_leave(tt_client_t **self_p)
-{
-    tt_client_t *self = *self_p;
-    int64_t end = tt_now_ms() + LEAVE_MS, left = LEAVE_MS;
-    bool again = true;
-    if (self == NULL)
-        return;
-    self->leaving = true;
-    while (again && left > 0 && !self->failed) {
-        tt_message_t leave = tt_message(TT_MSG_LEAVE, 0), answer;
-        tt_packet_t reply;
-        tt_error_t err;
-        self->given_back = 0;
-        again = tt_client_request(self, &leave, (int)left, &answer, &reply, &err) == 0 &&
-                self->given_back > 0;
-        if (answer.type != 0 && answer.type != TT_MSG_ERROR)
-            tt_packet_release(&reply);
-        left = end - tt_now_ms();
-    }
-    close_within(self_p, left > 0 ? (int)left : 0);
-}
-
-int tt_client_adopt(tt_client_t *self, const tt_adopt_handlers_t *adopt, void *arg,
-                    int timeout_ms, tt_error_t *err)
-{
-    tt_message_t message = tt_message(TT_MSG_ADOPT, 0), answer;
-    tt_packet_t reply;
-    self->adopt = adopt;
-    self->adopt_arg = arg;
-    if (tt_client_request(self, &message, timeout_ms, &answer, &reply, err) != 0)
-        return -1;
-    tt_packet_release(&reply);
-    return 0;
+    tt_exchanges_take(&self->exchanges, id);
 }

@@ -4,6 +4,7 @@
 #ifndef TT_CLIENT_H
 #define TT_CLIENT_H
 
+#include "exchange.h"
 #include "packet.h"
 #include "roster.h"
 #include "rundir.h"
@@ -162,5 +163,15 @@ int tt_client_request(tt_client_t *self, tt_message_t *message, int timeout_ms,
 
 /* Sends a message that has no answer. */
 void tt_client_send(tt_client_t *self, tt_message_t *message);
+
+/* An exchange of several messages under one number, files on their way: begins it with
+ * `message`, which gets the number. Every message that answers it goes to `fn` (`payload` may
+ * be taken), and NULL when the controller is gone, which ends it. Returns the number. */
+uint64_t tt_client_exchange(tt_client_t *self, tt_message_t *message, tt_exchange_fn *fn,
+                            void *arg);
+/* A further message of it; `payload` may be NULL. */
+void tt_client_go_on(tt_client_t *self, tt_message_t *message, tt_frames_t *payload);
+/* Nothing of it is heard any more. */
+void tt_client_end_exchange(tt_client_t *self, uint64_t id);
 
 #endif

@@ -57,6 +57,14 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
 #define TT_ENGINE_FIELDS(F)                                                                   \
     F(INT, engine) F(UINT, state) F(INT, pid) F(TEXT, language) F(TEXT, version)              \
     F(TEXT, program) F(TEXT, text)
+#define TT_PUT_FIELDS(F)                                                                      \
+    F(TEXT, host) F(TEXT, directory) F(TEXT, name) F(UINT, size) F(UINT, mode) F(BYTES, hash)
+#define TT_LIST_FIELDS(F) F(TEXT, host) F(TEXT, pattern)
+#define TT_GET_FIELDS(F) F(TEXT, host) F(TEXT, path) F(BYTES, hash)
+#define TT_CHUNK_FIELDS(F) F(UINT, offset)
+#define TT_CREDIT_FIELDS(F) F(UINT, taken)
+#define TT_FILED_FIELDS(F)                                                                    \
+    F(UINT, outcome) F(TEXT, path) F(UINT, size) F(UINT, mode) F(BYTES, hash) F(TEXT, text)
 #define TT_TASK_FIELDS(F)                                                                     \
     F(UINT, op) F(ANY, engines) F(BYTES, blob) F(UINT, attempt) F(UINT, timeout_ms)           \
     F(UINT, flags)
@@ -96,7 +104,15 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     M(ENGINE, engine, 41, "H>K", TT_ENGINE_FIELDS, "")                                         \
     M(TASK, task, 42, "K>H", TT_TASK_FIELDS, "args, buffer ...")                               \
     M(RECALL, recall, 43, "K>H", TT_ENGINES_FIELDS, "")                                        \
-    M(RETURNED, returned, 44, "H>K", TT_ENGINES_FIELDS, "")
+    M(RETURNED, returned, 44, "H>K", TT_ENGINES_FIELDS, "")                                    \
+    M(PUT, put, 50, "C>K>H", TT_PUT_FIELDS, "")                                                \
+    M(GET, get, 51, "C>K>H", TT_GET_FIELDS, "")                                                \
+    M(LIST, list, 52, "C>K>H", TT_LIST_FIELDS, "")                                             \
+    M(LISTED, listed, 53, "H>K>C", TT_TEXT_FIELDS, "array")                                    \
+    M(CHUNK, chunk, 54, "CH>K>HC", TT_CHUNK_FIELDS, "bytes")                                   \
+    M(CREDIT, credit, 55, "CH>K>HC", TT_CREDIT_FIELDS, "")                                     \
+    M(FILED, filed, 56, "H>K>C", TT_FILED_FIELDS, "")                                          \
+    M(ABORT, abort, 57, "C>K>H", TT_NO_FIELDS, "")
 
 typedef enum {
 #define TT_MESSAGE_ENUM(NAME, name, number, way, fields, frames) TT_MSG_##NAME = number,
@@ -158,6 +174,17 @@ enum { TT_KEEP_META_MAX = 64 << 10 };
 
 /* Kinds of EVENT. */
 enum { TT_EVENT_ENGINE = 1, TT_EVENT_HOST = 2 };
+
+/* What a FILED tells of a PUT or GET. */
+enum {
+    TT_FILE_FAILED = 0, /* it has ended; `text` says why */
+    TT_FILE_BEGUN = 1,  /* chunks may be sent, or come */
+    TT_FILE_SAME = 2,   /* it has ended: the other side has these contents already */
+    TT_FILE_DONE = 3    /* it has ended: all is there, and has this hash */
+};
+
+/* Bytes of a chunk at most, and of a file's hash (BLAKE2b). */
+enum { TT_CHUNK_MAX = 64 << 10, TT_FILE_HASH_LEN = 32 };
 
 /* What an ACTION does to engines. */
 enum { TT_ACTION_RESTART = 1, TT_ACTION_KILL = 2 };

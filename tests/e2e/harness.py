@@ -87,7 +87,7 @@ def compiled(name, directory):
     path = directory / name
     subprocess.run(["cc", "-std=c11", "-O1", "-g", "-D_GNU_SOURCE", "-iquote", "share",
                     *(f'-DTT_{place}="none"' for place in PLACES), "-o", path,
-                    f"tests/e2e/{name}.c", *(ROOT / "share").glob("*.c"), "-lzmq"],
+                    f"tests/e2e/{name}.c", *(ROOT / "share").glob("*.c"), "-lzmq", "-lsodium"],
                    cwd=ROOT, check=True, timeout=100)
     return path
 

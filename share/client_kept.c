@@ -1,0 +1,92 @@
+/* The client's part in work that outlives it: naming jobs, giving back what nobody has seen,
+ * taking over what others left. See client.h. */
+#include "client_private.h"
+
+enum { LEAVE_MS = 2000 };
+
+void tt_client_keep(tt_client_t *self, uint64_t keep, tt_span_t meta)
+{
+    tt_message_t message = tt_message(TT_MSG_KEEP, 0);
+    self->keeps = true;
+    message.as.keep.keep = keep;
+    message.as.keep.meta = meta;
+    tt_outbox_send(self->outbox, &message, NULL);
+    size_t walk = 0;
+    for (tt_job_t *job; meta.len == 0 && (job = tt_map_next(&self->jobs, &walk));)
+        if (job->keep == keep)
+            job->keep = 0;
+}
+
+void tt_client_store(tt_client_t *self, uint64_t keep, uint32_t index,
+                     const tt_result_t *result)
+{
+    tt_frames_t frames;
+    tt_message_t message = tt_message(TT_MSG_STORE, 0);
+    message.as.store = (tt_msg_store_t){.keep = keep,
+                                        .index = index,
+                                        .engine = result->engine,
+                                        .attempt = result->attempt ? result->attempt : 1,
+                                        .status = result->status,
+                                        .queue_ns = (uint64_t)result->queue_ns,
+                                        .wait_ns = (uint64_t)result->wait_ns,
+                                        .run_ns = result->run_ns,
+                                        .dropped_bytes = result->dropped_bytes,
+                                        .cause = tt_span(result->cause),
+                                        .host = tt_span(result->host)};
+    tt_frames_init(&frames);
+    if (result->frames)
+        tt_frames_share_all(&frames, result->frames);
+    tt_outbox_send(self->outbox, &message, &frames);
+}
+
+void tt_client_store_output(tt_client_t *self, uint64_t keep, uint32_t index, int engine,
+                            tt_span_t out, tt_span_t err)
+{
+    tt_frames_t frames;
+    tt_message_t message = tt_message(TT_MSG_STORE, 0);
+    message.as.store.keep = keep;
+    message.as.store.index = index;
+    message.as.store.engine = engine;
+    tt_frames_init(&frames);
+    tt_frames_copy(&frames, "", 0);
+    tt_frames_copy(&frames, out.data, out.len);
+    tt_frames_copy(&frames, err.data, err.len);
+    tt_outbox_send(self->outbox, &message, &frames);
+}
+
+/* The controller has everything that was sent before when it answers. What had been on its way
+ * to us then has come, and was given back: that is sent before a second LEAVE. */
+void tt_client_leave(tt_client_t **self_p)
+{
+    tt_client_t *self = *self_p;
+    int64_t end = tt_now_ms() + LEAVE_MS, left = LEAVE_MS;
+    bool again = true;
+    if (self == NULL)
+        return;
+    self->leaving = true;
+    while (again && left > 0 && !self->failed) {
+        tt_message_t leave = tt_message(TT_MSG_LEAVE, 0), answer;
+        tt_packet_t reply;
+        tt_error_t err;
+        self->given_back = 0;
+        again = tt_client_request(self, &leave, (int)left, &answer, &reply, &err) == 0 &&
+                self->given_back > 0;
+        if (answer.type != 0 && answer.type != TT_MSG_ERROR)
+            tt_packet_release(&reply);
+        left = end - tt_now_ms();
+    }
+    tt_client_close_within(self_p, left > 0 ? (int)left : 0);
+}
+
+int tt_client_adopt(tt_client_t *self, const tt_adopt_handlers_t *adopt, void *arg,
+                    int timeout_ms, tt_error_t *err)
+{
+    tt_message_t message = tt_message(TT_MSG_ADOPT, 0), answer;
+    tt_packet_t reply;
+    self->adopt = adopt;
+    self->adopt_arg = arg;
+    if (tt_client_request(self, &message, timeout_ms, &answer, &reply, err) != 0)
+        return -1;
+    tt_packet_release(&reply);
+    return 0;
+}

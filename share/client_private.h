@@ -1,0 +1,70 @@
+/* The inside of a client, for the files client*.c. */
+#ifndef TT_CLIENT_PRIVATE_H
+#define TT_CLIENT_PRIVATE_H
+
+#include "client.h"
+#include "exchange.h"
+#include "map.h"
+
+enum { TT_CLIENT_HASH = 16 };
+
+typedef struct {
+    uint8_t hash[TT_CLIENT_HASH];
+    unsigned uses; /* by jobs that are not done */
+    uint64_t used; /* when last, in submissions */
+} tt_known_blob_t;
+
+struct tt_job {
+    tt_client_t *client;
+    uint64_t id;
+    tt_job_handlers_t handlers;
+    void *arg;
+    bool balanced;
+    size_t left;
+    int *waiting; /* direct: engines that have not answered */
+    size_t waiting_count;
+    uint64_t keep; /* 0: does not outlive us */
+    uint32_t index;
+    bool has_blob;
+    uint8_t blob[TT_CLIENT_HASH];
+    uint64_t end_timer; /* of one that was submitted when the controller was gone */
+};
+
+/* A request under way: the loop fills it in. */
+typedef struct {
+    uint64_t id;
+    bool done;
+    tt_message_t *answer;
+    tt_packet_t *reply;
+} tt_pending_t;
+
+struct tt_client {
+    tt_loop_t *loop;
+    void *context, *socket;
+    tt_outbox_t *outbox;
+    const tt_client_handlers_t *handlers;
+    void *arg;
+    uint64_t next_id;
+    bool registered, failed;
+    char why[512]; /* when failed */
+    int error_code;
+    int controller_pid, controller_fd;
+    tt_map_t jobs;
+    tt_exchanges_t exchanges;
+    tt_roster_t roster;
+    tt_known_blob_t *blobs;
+    size_t blob_count;
+    uint64_t submissions;
+    tt_pending_t *pending; /* at most one: requests wait in turn */
+    bool connected;        /* registered or failed: ends the wait of open */
+    bool keeps;            /* has kept jobs, or adopted some */
+    bool leaving;          /* nothing is told any more; results of kept jobs are given back */
+    size_t given_back;
+    const tt_adopt_handlers_t *adopt;
+    void *adopt_arg;
+};
+
+/* Says goodbye and closes; what was sent has so long to leave. */
+void tt_client_close_within(tt_client_t **self_p, int linger_ms);
+
+#endif
