@@ -11,17 +11,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-void session_style(const session_t *self, const job_t *job, render_style_t *style)
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+bool session_one_each(const session_t *self)
 {
     size_t known;
     const tt_engine_t *engines = tt_client_engines(self->client, &known);
+    const char **names = tt_alloc((known + 1) * sizeof *names);
     bool one_each = known > 1;
+    for (size_t i = 0; i < known; i++)
+        names[i] = engines[i].host;
+    qsort(names, known, sizeof *names, by_name);
     for (size_t i = 1; i < known && one_each; i++)
-        one_each = strcmp(engines[i].host, engines[i - 1].host) != 0;
-    *style = (render_style_t){.label = {job->number, job->part_count, one_each, job->map},
-                              .engines = job->map ? known : job->engine_count,
-                              .colour = self->colour,
-                              .terminal = screen_is_terminal()};
+        one_each = strcmp(names[i], names[i - 1]) != 0;
+    free(names);
+    return one_each;
+}
+
+void session_style(const session_t *self, const job_t *job, render_style_t *style)
+{
+    size_t known;
+    tt_client_engines(self->client, &known);
+    *style = (render_style_t){
+        .label = {job->number, job->part_count, session_one_each(self), job->map},
+        .engines = job->map ? known : job->engine_count,
+        .colour = self->colour,
+        .terminal = screen_is_terminal()};
 }
 
 /* The name between quotes in a NameError's message; NULL when the answer has none. */

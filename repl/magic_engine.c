@@ -29,6 +29,27 @@ static size_t sort_unique(int *ids, size_t count)
     return kept;
 }
 
+/* As a target set: their numbers, or their hosts' names where those are how engines are called.
+ */
+static void name_engines(const session_t *session, const int *ids, size_t count, tt_buf_t *out)
+{
+    size_t known, found = 0;
+    bool by_host = session_one_each(session);
+    const tt_engine_t *engines = tt_client_engines(session->client, &known);
+    const char **names = tt_alloc((count + 1) * sizeof *names);
+    for (size_t i = 0, at = 0; i < count && by_host; i++) {
+        while (at < known && engines[at].id != ids[i])
+            at++;
+        if (at < known)
+            names[found++] = engines[at].host;
+    }
+    if (found == count)
+        tt_target_nodes(out, names, found);
+    else
+        tt_target_format(out, ids, count);
+    free(names);
+}
+
 /* The engines of the last job that failed, as a target set; the caller's to free. NULL after a
  * message. */
 static char *failed_set(session_t *session)
@@ -50,7 +71,7 @@ static char *failed_set(session_t *session)
     failed = sort_unique(ids, failed);
     tt_buf_t set;
     tt_buf_init(&set);
-    tt_target_format(&set, ids, failed);
+    name_engines(session, ids, failed, &set);
     free(ids);
     if (failed > 0)
         return tt_buf_text(&set), (char *)set.data;

@@ -136,6 +136,9 @@ void session_interrupt(session_t *self);
 int session_finish_job(session_t *self, job_t *job);
 /* How the job's answers look. */
 void session_style(const session_t *self, const job_t *job, render_style_t *style);
+/* Whether every engine is on a host of its own, and there are several: then engines are called
+ * by their hosts' names. */
+bool session_one_each(const session_t *self);
 /* Interrupts the job's work on its engines. */
 void session_cancel_job(session_t *self, job_t *job);
 /* Forgets old jobs that have been shown. */

@@ -119,6 +119,17 @@ def test_what_is_there_is_not_started_twice(cluster, web):
     assert len(cluster.engines()) == 3
 
 
+def test_engines_are_called_by_their_hosts_only_while_each_has_its_own(cluster, machines):
+    web1 = machines.add("web1")
+    machines.alias("web2", to=web1)
+    cluster.env["TUTTI_SSH"] = machines.ssh
+    add(cluster, "-n", 1, "web[1-2]")
+    assert cluster.ok("sh", "echo hi") == "[web1-web2] hi\n"
+    add(cluster, "--lang", "sh", "-n", 1, "web[1-2]")
+    assert cluster.ok("sh", "echo hi") == "[0-3] hi\n"
+    assert cluster.ok("sh", "-t", "web2", "echo hi") == "[1,3] hi\n"
+
+
 # ---- the set-up script
 
 def test_what_a_set_up_script_exports_the_engines_have(cluster, web):
