@@ -315,6 +315,7 @@ static const struct {
     {TT_MSG_STATUS, FROM_CLIENT, on_status},
     {TT_MSG_LAUNCH, FROM_CLIENT, on_launch},
     {TT_MSG_ACTION, FROM_CLIENT, on_action},
+    {TT_MSG_REMOVE, FROM_CLIENT, remote_remove},
     {TT_MSG_STOP, FROM_CLIENT, on_stop},
     {TT_MSG_PUT, FROM_CLIENT, transfers_begin},
     {TT_MSG_GET, FROM_CLIENT, transfers_begin},

@@ -133,6 +133,8 @@ struct remote;
 void launches_remote_here(controller_t *self, struct remote *remote, peer_t *host);
 /* It is not, and why: what was asked for there and never began is forgotten. */
 void launches_remote_failed(controller_t *self, const struct remote *remote, const char *why);
+/* It was removed: its engines are gone. */
+void launches_remote_removed(controller_t *self, const struct remote *remote);
 /* Starts a host again for engines that are lost. Returns how many are on their way. */
 int launches_again(controller_t *self, const int *ids, size_t count);
 /* SIGCHLD. */

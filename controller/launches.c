@@ -283,18 +283,12 @@ static void house(controller_t *self, launch_t *launch)
 
 static void answer_ids(controller_t *self, peer_t *client, uint64_t request)
 {
-    tt_buf_t list;
     int *ids = tt_alloc((self->registry.count + 1) * sizeof *ids);
     size_t count = 0;
     for (size_t i = 0; i < self->registry.count; i++)
         if (self->registry.engines[i]->state != TT_ENGINE_LOST)
             ids[count++] = self->registry.engines[i]->id;
-    tt_buf_init(&list);
-    tt_ids_pack(&list, ids, count);
-    tt_message_t done = tt_message(TT_MSG_DONE, request);
-    done.as.done.engines = (tt_span_t){list.data, list.len};
-    tt_outbox_send(client->outbox, &done, NULL);
-    tt_buf_release(&list);
+    peers_done(client, request, ids, count);
     free(ids);
 }
 
@@ -491,6 +485,29 @@ void launches_client_gone(controller_t *self, const peer_t *client)
     for (launch_t *launch = self->launches; launch; launch = launch->next)
         if (launch->waiting == client)
             launch->waiting = NULL;
+}
+
+static void drop_engines(controller_t *self, const launch_t *launch)
+{
+    for (size_t i = self->registry.count; i-- > 0;) {
+        engine_t *engine = self->registry.engines[i];
+        if (engine->launch != launch->id)
+            continue;
+        dispatch_engine_lost(self, engine, "its machine was removed");
+        set_engine(self, engine, TT_ENGINE_GONE, "its machine was removed");
+        registry_remove(&self->registry, engine);
+    }
+}
+
+void launches_remote_removed(controller_t *self, const remote_t *remote)
+{
+    for (launch_t *launch = self->launches, *next; launch; launch = next) {
+        next = launch->next;
+        if (launch->remote != remote)
+            continue;
+        drop_engines(self, launch);
+        forget_launch(self, launch);
+    }
 }
 
 /* ---- hosts that register */

@@ -55,6 +55,7 @@ struct remote {
     peer_t *peer;
     int cores;          /* 0 until the far end has told */
     bool was_up, given; /* ever; its engines are under way */
+    bool removed;       /* it is freed when its process has ended */
     unsigned tries;
     uint64_t timer;
     int64_t since_ms;
@@ -469,7 +470,7 @@ remote_t *remote_for(controller_t *self, tt_span_t packed, tt_error_t *err)
     remote_t **at = &self->remotes;
     if (settings_read(&settings, packed, err) != 0)
         return NULL;
-    while (*at && strcmp((*at)->settings.label, settings.label) != 0)
+    while (*at && ((*at)->removed || strcmp((*at)->settings.label, settings.label) != 0))
         at = &(*at)->next;
     if (*at == NULL) {
         remote_t *remote = tt_alloc(sizeof *remote);
@@ -548,6 +549,19 @@ void remote_cut(controller_t *self, peer_t *peer, const char *why)
 
 /* ---- all of them */
 
+static void forget(controller_t *self, remote_t *remote)
+{
+    remote_t **at = &self->remotes;
+    while (*at != remote)
+        at = &(*at)->next;
+    *at = remote->next;
+    cancel_pause(remote);
+    unwatch(remote);
+    settings_release(&remote->settings);
+    tt_buf_release(&remote->lines);
+    free(remote);
+}
+
 bool remote_ended(controller_t *self, int pid)
 {
     remote_t *each = self->remotes;
@@ -556,8 +570,10 @@ bool remote_ended(controller_t *self, int pid)
     if (each == NULL)
         return false;
     each->pid = 0;
-    if (each->status_fd >= 0)
+    while (each->status_fd >= 0)
         on_status(each, each->status_fd, EPOLLIN); /* its last words */
+    if (each->removed)
+        forget(self, each);
     start_waiting(self);
     return true;
 }
@@ -588,24 +604,43 @@ void remote_kill_all(controller_t *self)
 
 void remote_release_all(controller_t *self)
 {
-    while (self->remotes) {
-        remote_t *remote = self->remotes;
-        self->remotes = remote->next;
-        cancel_pause(remote);
-        unwatch(remote);
-        settings_release(&remote->settings);
-        tt_buf_release(&remote->lines);
-        free(remote);
+    while (self->remotes)
+        forget(self, self->remotes);
+}
+
+void remote_remove(controller_t *self, peer_t *client, tt_message_t *message,
+                   tt_frames_t *payload)
+{
+    tt_span_t name = message->as.remove.text;
+    remote_t *remote = self->remotes;
+    (void)payload;
+    while (remote && (remote->removed || strlen(remote->settings.label) != name.len ||
+                      memcmp(remote->settings.label, name.data, name.len) != 0))
+        remote = remote->next;
+    if (remote == NULL) {
+        peers_error(client, message->id, "no machine '%.*s' was added; tutti status lists them",
+                    (int)(name.len < 200 ? name.len : 200), (const char *)name.data);
+        return;
     }
+    remote->removed = true;
+    remote->was_up = false; /* it is not tried again */
+    lose(remote, "removed");
+    launches_remote_removed(self, remote);
+    set_state(remote, FAILED, "removed");
+    peers_done(client, message->id, NULL, 0);
+    if (remote->pid == 0)
+        forget(self, remote);
 }
 
 void remote_pack_all(const controller_t *self, tt_buf_t *out)
 {
     size_t count = 0;
     for (const remote_t *each = self->remotes; each; each = each->next)
-        count++;
+        count += !each->removed;
     tt_pack_array(out, count);
     for (const remote_t *each = self->remotes; each; each = each->next) {
+        if (each->removed)
+            continue;
         tt_pack_map(out, 5);
         tt_pack_text(out, "host");
         tt_pack_text(out, each->settings.label);

@@ -25,6 +25,10 @@ int remote_cores(const remote_t *remote);
 /* Tells clients that its engines are under way: the machine is ready. */
 void remote_announce_ready(remote_t *remote);
 
+/* REMOVE: its link ends, its engines are gone, and it is not tried again. */
+void remote_remove(controller_t *self, peer_t *client, tt_message_t *message,
+                   tt_frames_t *payload);
+
 /* ---- for peers.c */
 
 /* The machine whose link carries that secret number and has no host yet, or NULL. */

@@ -127,9 +127,8 @@ static const tt_option_t add_options[] = {
 static const tt_option_t stop_options[] = {
     NAME, {0, "all", NULL, "every cluster of yours", TT_OPTION_FLAG, AT(all)}, HELP, {0}};
 static const tt_option_t status_options[] = {NAME, JSON, HELP, {0}};
-static const tt_option_t why_options[] = {NAME, HELP, {0}};
+static const tt_option_t name_options[] = {NAME, HELP, {0}};
 static const tt_option_t list_options[] = {JSON, HELP, {0}};
-static const tt_option_t pipe_options[] = {NAME, HELP, {0}};
 static const tt_option_t logs_options[] = {
     NAME, {'f', "follow", NULL, "go on as they grow", TT_OPTION_FLAG, AT(follow)}, HELP, {0}};
 static const tt_option_t px_options[] = {
@@ -161,8 +160,10 @@ const command_t commands[] = {
     {"start", "[-n N] [options]", "starts a cluster and waits until its engines are ready",
      start_options, false, false, command_start},
     {"add", "[-n N] [-i KEY] [USER@]HOST[:PORT]...",
-     "adds engines on other machines, over ssh; starts a cluster if there is none", add_options,
+     "adds engines on other machines over ssh; starts a cluster if need be", add_options,
      false, false, command_add},
+    {"remove", "HOST...", "removes machines that were added, with their engines", name_options,
+     false, false, command_remove},
     {"stop", "[--all]", "stops a cluster", stop_options, false, false, command_stop},
     {"status", "[--json]", "shows the engines and what they do", status_options, false, false,
      command_status},
@@ -176,13 +177,13 @@ const command_t commands[] = {
      "brings files and folders to the engines' machines, once to each", upload_options, false,
      true, command_upload},
     {"download", "[-t SET] GLOB... [DIR]",
-     "brings files from there; of several machines each into a folder of its name",
+     "brings files from there; of several machines, a folder each",
      download_options, false, true, command_download},
     {"run", "FILE", "runs a file of the prompt's lines; starts a cluster if there is none",
      run_options, false, true, command_run},
     {"logs", "[-f]", "shows a cluster's logs", logs_options, false, false, command_logs},
-    {"why", "[HOST]", "tells why engines are missing", why_options, false, false, command_why},
-    {"pipe", "", "passes bytes to a cluster's socket: the far end of --ssh", pipe_options,
+    {"why", "[HOST]", "tells why engines are missing", name_options, false, false, command_why},
+    {"pipe", "", "passes bytes to a cluster's socket: the far end of --ssh", name_options,
      false, false, command_pipe},
     {0},
 };

@@ -52,6 +52,7 @@ void command_set_session(struct session *session);
 
 int command_start(given_t *given, int argc, char **argv);
 int command_add(given_t *given, int argc, char **argv);
+int command_remove(given_t *given, int argc, char **argv);
 int command_pipe(given_t *given, int argc, char **argv);
 int command_stop(given_t *given, int argc, char **argv);
 int command_status(given_t *given, int argc, char **argv);

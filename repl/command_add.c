@@ -1,12 +1,13 @@
-/* tutti add: engines on other machines. */
+/* tutti add and remove: engines on other machines. */
 #include "command.h"
 
 #include "interpreter.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECT_MS = 10000 };
+enum { CONNECT_MS = 10000, REQUEST_MS = 20000 };
 
 static int read_count(const char *text, long *engines)
 {
@@ -90,6 +91,51 @@ int command_add(given_t *given, int argc, char **argv)
             command_complain(3, "%s", err.text);
         tt_client_close(&client);
     }
+    machines_release(&machines);
+    return status;
+}
+
+static int remove_one(tt_client_t *client, const char *label)
+{
+    tt_message_t message = tt_message(TT_MSG_REMOVE, 0), answer;
+    tt_packet_t reply;
+    tt_error_t err;
+    message.as.remove.text = tt_span(label);
+    if (tt_client_request(client, &message, REQUEST_MS, &answer, &reply, &err) != 0)
+        return command_complain(3, "%s", err.text);
+    tt_packet_release(&reply);
+    printf("%s is removed\n", label);
+    return 0;
+}
+
+int command_remove(given_t *given, int argc, char **argv)
+{
+    static tt_rundir_t dir;
+    machines_t machines = {NULL, 0};
+    tt_error_t err;
+    pid_t pid;
+    if (argc == 0)
+        return command_complain(2, "remove takes hosts, as tutti status names them");
+    for (int i = 0; i < argc; i++) {
+        if (machines_add(&machines, argv[i], &err) == 0)
+            continue;
+        machines_release(&machines);
+        return command_complain(2, "%s", err.text);
+    }
+    int status = 3;
+    tt_client_t *client = NULL;
+    if (tt_rundir_open(given->name, &dir, &err) != 0 || tt_rundir_holder(&dir, &pid) == 0)
+        command_complain(3, "no cluster '%s' is running; tutti start makes one", given->name);
+    else if ((client = tt_client_open(command_loop(), &dir, "tutti", NULL, NULL, CONNECT_MS,
+                                      &err)) == NULL)
+        command_complain(3, "%s", err.text);
+    else
+        status = 0;
+    for (size_t i = 0; client && i < machines.count; i++) {
+        int rc = remove_one(client, machines.items[i].label);
+        status = status ? status : rc;
+    }
+    tt_client_close(&client);
     machines_release(&machines);
     return status;
 }

@@ -113,7 +113,7 @@ const magic_t magics[] = {
      "%upload fit.py data/ --to work", "On the engines", GRAMMAR_KNOWN, OPTIONS(upload_options),
      magic_upload},
     {"download", "[-t SET] GLOB ... [DIR]",
-     "brings files from there; of several machines each into a folder of its name",
+     "brings files from there; of several machines, a folder each",
      "%download 'out/*.csv' results/", "On the engines", GRAMMAR_KNOWN, OPTIONS(value_options),
      magic_download},
     {"autopx", "", "plain lines go to the engines, until it is said again", "%autopx",

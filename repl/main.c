@@ -43,7 +43,7 @@ static int usage(FILE *out, int status)
                  "       tutti -c LINE [-c LINE ...]  lines of the prompt\n"
                  "       tutti COMMAND [options]\n\n");
     for (const command_t *row = commands; row->name; row++)
-        fprintf(out, "  %-7s %s\n", row->name, row->summary);
+        fprintf(out, "  %-8s %s\n", row->name, row->summary);
     fprintf(out, "\n");
     tt_options_help(top_options, out);
     fprintf(out,

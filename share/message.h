@@ -100,6 +100,7 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     M(LEAVE, leave, 33, "C>K", TT_TEXT_FIELDS, "")                                             \
     M(ADOPT, adopt, 34, "C>K", TT_NO_FIELDS, "")                                               \
     M(ADOPTED, adopted, 35, "K>C", TT_NO_FIELDS, "job ...")                                    \
+    M(REMOVE, remove, 36, "C>K", TT_TEXT_FIELDS, "")                                           \
     M(SPAWN, spawn, 40, "K>H", TT_SPAWN_FIELDS, "")                                            \
     M(ENGINE, engine, 41, "H>K", TT_ENGINE_FIELDS, "")                                         \
     M(TASK, task, 42, "K>H", TT_TASK_FIELDS, "args, buffer ...")                               \

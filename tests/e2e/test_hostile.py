@@ -13,9 +13,9 @@ from .peer import (BALANCED, EXECUTE, MESSAGES, QUIET, STATES, STATUS, VALUE, Pe
                    status, unpack, value)
 
 FROM_CLIENT = {"SUBMIT", "CANCEL", "INTERRUPT", "BLOB", "DROP", "LAUNCH", "ACTION", "STATUS",
-               "STOP", "KEEP", "STORE", "LEAVE", "ADOPT"}
-FROM_HOST = {"RESULT", "OUTPUT", "BEAT", "ENGINE", "RETURNED"}
-FROM_BOTH = {"HELLO", "BYE", "ERROR"}
+               "STOP", "KEEP", "STORE", "LEAVE", "ADOPT", "REMOVE", "PUT", "GET", "LIST", "ABORT"}
+FROM_HOST = {"RESULT", "OUTPUT", "BEAT", "ENGINE", "RETURNED", "LISTED", "FILED"}
+FROM_BOTH = {"HELLO", "BYE", "ERROR", "CHUNK", "CREDIT"}
 MAY = {"client": FROM_CLIENT | FROM_BOTH, "engine": FROM_HOST | FROM_BOTH}
 ROLE_TEXT = {"client": "a client", "engine": "an engine host"}
 

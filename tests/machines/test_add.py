@@ -130,6 +130,25 @@ def test_engines_are_called_by_their_hosts_only_while_each_has_its_own(cluster, 
     assert cluster.ok("sh", "-t", "web2", "echo hi") == "[1,3] hi\n"
 
 
+def test_a_machine_is_removed_with_its_engines(cluster, machines):
+    web1, web2 = machines.add("web1"), machines.add("web2")
+    cluster.env["TUTTI_SSH"] = machines.ssh
+    add(cluster, "-n", 2, "web[1-2]")
+    assert cluster.ok("remove", "web1") == "web1 is removed\n"
+    assert {e["host"] for e in cluster.engines().values()} == {"web2"}
+    wait_until(lambda: not web1.processes(sshd=False), 3, "nothing is left there")
+    assert cluster.ok("px", "6*7") == "Out[2-3:1]: 42\n"
+    assert "web1" not in cluster.ok("status")
+    outcome = cluster.run("remove", "web1")
+    assert (outcome.code, outcome.stderr) == (
+        3, "tutti: no machine 'web1' was added; tutti status lists them\n")
+    add(cluster, "-n", 1, "web1")
+    assert sorted(cluster.engines()) == [2, 3, 4]
+    assert cluster.ok("remove", "web[1-2]") == "web1 is removed\nweb2 is removed\n"
+    assert cluster.engines() == {}
+    assert web2.port
+
+
 # ---- the set-up script
 
 def test_what_a_set_up_script_exports_the_engines_have(cluster, web):

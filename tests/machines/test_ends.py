@@ -94,7 +94,7 @@ def test_a_link_that_drops_is_tried_again_until_it_is_back(cluster, machines):
     assert cluster.ok("px", "6*7") == "Out[0-1:1]: 42\n"
 
 
-def test_a_dead_link_is_noticed_on_both_sides(cluster, machines):
+def test_a_dead_link_is_noticed_here(cluster, machines):
     """Nothing passes and nobody says so: ssh notices after 15 s."""
     machine = machines.add("inner")
     link = machines.relay(machine)

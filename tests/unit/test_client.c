@@ -612,6 +612,60 @@ TEST(an_answers_fields_hold_until_it_is_released_whatever_comes_meanwhile)
     assert_told("a: 0 ok ;a: done;engine 0 ready ;");
 }
 
+/* ---- exchanges */
+
+static void on_exchanged(void *arg, const tt_message_t *message, tt_frames_t *payload)
+{
+    (void)payload;
+    tt_buf_printf(&told, "%s: %s;", (const char *)arg,
+                  message ? tt_message_info(message->type)->name : "over");
+}
+
+/* Begins one, and waits until it is there. */
+static uint64_t exchange(const char *name)
+{
+    tt_message_t message = tt_message(TT_MSG_GET, 0);
+    uint64_t id = tt_client_exchange(client, &message, on_exchanged, (void *)(uintptr_t)name);
+    assert_int_equal(message.id, id);
+    assert_int_equal(await_id(TT_MSG_GET), id);
+    return id;
+}
+
+TEST(an_exchange_hears_what_bears_its_number_until_it_is_ended)
+{
+    open_client();
+    uint64_t a = exchange("a"), b = exchange("b");
+    fake_answer(&fake, TT_MSG_CHUNK, a);
+    fake_answer(&fake, TT_MSG_CREDIT, b);
+    fake_answer(&fake, TT_MSG_LISTED, a);
+    fake_error(&fake, b, "no host is here");
+    fake_answer(&fake, TT_MSG_CHUNK, a + b); /* of nobody */
+    fake_answer(&fake, TT_MSG_FILED, a);
+    assert_comes(loop, told_ends("a: FILED;"));
+    assert_told("a: CHUNK;b: CREDIT;a: LISTED;b: ERROR;a: FILED;");
+    tt_client_end_exchange(client, a);
+    tt_client_end_exchange(client, a);
+    fake_answer(&fake, TT_MSG_CHUNK, a);
+    fake_answer(&fake, TT_MSG_CREDIT, b);
+    assert_comes(loop, told_ends("b: CREDIT;"));
+    assert_told("b: CREDIT;");
+}
+
+TEST(a_further_message_of_an_exchange_goes_with_its_payload)
+{
+    tt_frames_t payload;
+    open_client();
+    tt_message_t message = tt_message(TT_MSG_CHUNK, exchange("a"));
+    tt_frames_init(&payload);
+    tt_frames_copy(&payload, "bytes", 5);
+    tt_client_go_on(client, &message, &payload);
+    assert_int_equal(payload.count, 0);
+    letter_t *letter = fake_await(&fake, TT_MSG_CHUNK);
+    assert_int_equal(letter->message.id, message.id);
+    assert_memory_equal(tt_frames_span(&letter->packet.payload, 0).data, "bytes", 5);
+    letter_free(letter);
+}
+
 /* ---- its end */
 
 TEST(when_the_controller_ends_every_job_ends_once_and_then_the_client_is_told)
@@ -651,6 +705,17 @@ TEST(a_request_under_way_ends_when_the_controller_does)
     waitpid(fake.pid, NULL, 0);
 }
 
+TEST(exchanges_end_with_the_controller_each_once_and_before_the_client_is_told)
+{
+    fake.pid = new_process();
+    open_client();
+    exchange("a");
+    tt_client_end_exchange(client, exchange("b"));
+    kill_process(fake.pid);
+    assert_comes(loop, told_ends("gone;"));
+    assert_told("a: over;gone;");
+}
+
 TEST(work_for_a_controller_that_is_gone_ends_from_the_loop_and_not_before_its_owner_has_it)
 {
     fake.pid = new_process();
@@ -683,10 +748,11 @@ TEST(a_client_closed_right_after_such_work_leaves_nothing_on_the_loop)
     assert_told("");
 }
 
-TEST(a_client_that_closes_says_goodbye_and_forgets_its_jobs)
+TEST(a_client_that_closes_says_goodbye_and_forgets_its_jobs_and_exchanges)
 {
     open_client();
     submit("a", three, 3, false);
+    exchange("b");
     tt_client_close(&client);
     assert_null(client);
     await_id(TT_MSG_SUBMIT);
@@ -719,12 +785,15 @@ int main(void)
         EACH(a_request_that_nobody_answers_ends_at_its_deadline_and_its_late_answer_is_nobodys),
         EACH(a_request_that_is_refused_gives_the_reason),
         EACH(an_answers_fields_hold_until_it_is_released_whatever_comes_meanwhile),
+        EACH(an_exchange_hears_what_bears_its_number_until_it_is_ended),
+        EACH(a_further_message_of_an_exchange_goes_with_its_payload),
         EACH(when_the_controller_ends_every_job_ends_once_and_then_the_client_is_told),
         EACH(a_request_under_way_ends_when_the_controller_does),
+        EACH(exchanges_end_with_the_controller_each_once_and_before_the_client_is_told),
         EACH(
             work_for_a_controller_that_is_gone_ends_from_the_loop_and_not_before_its_owner_has_it),
         EACH(a_client_closed_right_after_such_work_leaves_nothing_on_the_loop),
-        EACH(a_client_that_closes_says_goodbye_and_forgets_its_jobs),
+        EACH(a_client_that_closes_says_goodbye_and_forgets_its_jobs_and_exchanges),
     };
     alarm(20);
     return cmocka_run_group_tests(tests, NULL, NULL);
