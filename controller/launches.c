@@ -420,8 +420,24 @@ static void begin_ssh(controller_t *self, launch_t *launch)
     remote_connect(launch->remote);
 }
 
+/* Those that failed to start there in this language, maybe for what the new launch says better.
+ */
+static void drop_failed(controller_t *self, const launch_t *launch)
+{
+    for (size_t i = self->registry.count; i-- > 0;) {
+        engine_t *engine = self->registry.engines[i];
+        const launch_t *theirs = find_launch(self, engine->launch);
+        if (engine->state != TT_ENGINE_FAILED || theirs == NULL ||
+            theirs->remote != launch->remote || strcmp(engine->language, launch->language) != 0)
+            continue;
+        set_engine(self, engine, TT_ENGINE_GONE, "asked for anew");
+        registry_remove(&self->registry, engine);
+    }
+}
+
 static void begin_there(controller_t *self, launch_t *launch)
 {
+    drop_failed(self, launch);
     uint64_t count = launch->count ? launch->count : (uint64_t)remote_cores(launch->remote);
     launch->begun = true;
     add_engines(self, launch, launch->total ? missing(self, launch, count) : count,
@@ -475,8 +491,11 @@ void launches_remote_failed(controller_t *self, const remote_t *remote, const ch
             dispatch_engine_failed(self, engine, why);
         }
         free(ids);
-        if (!launch->begun)
-            forget_launch(self, launch);
+        if (launch->begun)
+            continue;
+        if (launch->first_id + (int)launch->count == self->registry.next_id)
+            self->registry.next_id = launch->first_id; /* nobody has seen these numbers */
+        forget_launch(self, launch);
     }
 }
 

@@ -280,6 +280,13 @@ static void on_sending(remote_t *remote, const char *words)
     set_state(remote, MAKING, text);
 }
 
+static void on_script(remote_t *remote, const char *words)
+{
+    char text[256];
+    snprintf(text, sizeof text, "running %.200s", words);
+    set_state(remote, MAKING, text);
+}
+
 static void on_setup(remote_t *remote, const char *words)
 {
     char text[256];
@@ -298,11 +305,8 @@ static void on_up(remote_t *remote, const char *words)
 static const struct {
     const char *word;
     void (*take)(remote_t *remote, const char *words);
-} news[] = {{"sending", on_sending},
-            {"setup", on_setup},
-            {"up", on_up},
-            {"failed", lose},
-            {"ended", lose}};
+} news[] = {{"sending", on_sending}, {"script", on_script}, {"setup", on_setup},
+            {"up", on_up},           {"failed", lose},      {"ended", lose}};
 
 static void take_line(remote_t *remote, char *line)
 {

@@ -109,7 +109,7 @@ static void fail(near_t *self, const char *format, ...)
     if (self->failed || self->linked)
         return;
     self->failed = true;
-    self->exit_status = 1;
+    self->exit_status = NEAR_NOT_REACHED;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
@@ -335,10 +335,12 @@ static void begin_setup(near_t *self)
     }
     self->setup_ms = tt_now_ms();
     self->words.len = 0;
+    tell(self, "script", self->options->setup_name ? self->options->setup_name : "the script");
     say(self,
         "f=$(mktemp) || echo \"=fail no room for the set-up script\"; head -c %llu | "
         "{ cat >\"$f\"; cat >/dev/null; }; l=; IFS= read -r l <\"$f\"; "
-        "trap 'r=$?; rm -f \"$f\"; echo \"=setup $r\" >&5' EXIT; "
+        "trap 'r=$?; rm -f \"$f\"; if [ $r = 0 ]; then echo \"=fail the set-up script "
+        "ends the shell: take its exit out\"; else echo \"=setup $r\"; fi >&5' EXIT; "
         "case $l in '#!'*) ${l#'#!'} \"$f\" </dev/null >&2;; *) . \"$f\" </dev/null >&2;; "
         "esac; "
         "r=$?; set +e; trap - EXIT; rm -f \"$f\"; cd; echo \"=setup $r\"",

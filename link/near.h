@@ -18,16 +18,18 @@ typedef struct {
 
 /* What is told on status_fd:
  *     sending BYTES    tutti is sent, since the machine does not have this one
- *     setup MS         the script has run
+ *     script NAME      the set-up script runs
+ *     setup MS         it has run
  *     up CORES         the far program runs, and the link is made
  *     failed TEXT      nothing runs there, and why
  *     ended TEXT       the link was made and has ended
  * A far program without a socket (neither `to` nor `listen`) has our stdout instead, and
  * nothing is told but what fails. */
 
-/* Makes the link and keeps it until either side ends it. Returns the exit status: 0, 1 when it
+/* Makes the link and keeps it until either side ends it. Returns the exit status: 0, 3 when it
  * could not be made, that of the far program when it has our stdout. What the far side writes
  * to its stderr comes out of ours. */
+enum { NEAR_NOT_REACHED = 3 };
 int near_run(const near_options_t *options);
 
 #endif

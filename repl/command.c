@@ -99,6 +99,8 @@ static const tt_option_t start_options[] = {
      AT(reach.host)},
     {'i', "identity", "FILE", "the key for --on", TT_OPTION_TEXT, AT(reach.identity)},
     {'J', "jump", "HOST", "the host on the way for --on", TT_OPTION_TEXT, AT(reach.jump)},
+    {0, "setup", "FILE", "a script that runs there first, for --on", TT_OPTION_TEXT,
+     AT(reach.setup)},
     HELP,
     {0}};
 static const tt_option_t add_options[] = {

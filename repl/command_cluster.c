@@ -148,6 +148,8 @@ int command_start(given_t *given, int argc, char **argv)
         return 2;
     if (placement_check(&given->wish.placement, &err) != 0)
         return command_complain(2, "%s", err.text);
+    if (given->reach.setup && given->reach.host == NULL)
+        return command_complain(2, "--setup goes with --on HOST");
     if (given->reach.host)
         return start_there(given);
     if (tt_rundir_prepare(given->name, &dir, &err) != 0)

@@ -9,6 +9,21 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* The client's socket sends something every few seconds (share/packet.h). A link over which
+ * nothing comes is dead, and its client must not be taken for one that lives: its jobs would
+ * not be kept. */
+enum { SILENCE_MS = 5 * TT_SOCKET_BEAT_MS, LOOK_MS = 1000 };
+
+static tt_pump_t *pump;
+
+static void on_look(void *arg)
+{
+    if (tt_now_ms() - tt_pump_heard_ms(pump, 0) > SILENCE_MS)
+        tt_loop_stop(arg);
+    else
+        tt_loop_add_timer(arg, LOOK_MS, on_look, arg);
+}
+
 static void on_ended(void *arg, int end, int error)
 {
     (void)end;
@@ -41,15 +56,15 @@ int command_pipe(given_t *given, int argc, char **argv)
     if (tt_rundir_open(given->name, &dir, &err) == 0 && tt_rundir_holder(&dir, &pid) == 1)
         fd = connect_to(dir.client_sock);
     if (fd < 0) {
-        printf("=fail no cluster '%s' is running there; tutti start --on HOST makes one\n",
-               given->name);
+        printf("=fail no cluster '%s' is running there\n", given->name);
         return 3;
     }
     printf("=go %d %s\n", (int)getpid(), tt_boot_id());
     fflush(stdout);
     const tt_pump_end_t ends[2] = {{0, 1}, {fd, fd}};
     tt_loop_t *loop = command_loop();
-    tt_pump_t *pump = tt_pump_new(loop, ends, NULL, 0, on_ended, loop);
+    pump = tt_pump_new(loop, ends, NULL, 0, on_ended, loop);
+    tt_loop_add_timer(loop, LOOK_MS, on_look, loop);
     tt_loop_run(loop);
     tt_pump_destroy(&pump);
     close(fd);

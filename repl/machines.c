@@ -65,16 +65,24 @@ static int add_one(void *arg, const char *address, tt_error_t *err)
     bool good = *machine.label && *machine.host != '-' && is_port(machine.port);
     for (const char *at = machine.host; *at; at++)
         good = good && !isspace((unsigned char)*at) && !iscntrl((unsigned char)*at);
-    bool twice = false;
+    const machine_t *twin = NULL;
     for (size_t i = 0; i < self->count; i++)
-        twice = twice || strcmp(self->items[i].label, machine.label) == 0;
-    if (good && !twice && self->count < MACHINES_MAX) {
+        if (strcmp(self->items[i].label, machine.label) == 0)
+            twin = &self->items[i];
+    if (good && !twin && self->count < MACHINES_MAX) {
         self->items = tt_realloc(self->items, (self->count + 1) * sizeof *self->items);
         self->items[self->count++] = machine;
         return 0;
     }
-    tt_error_set(err, twice ? "'%.100s' is named twice" : "'%.100s' is not [USER@]HOST[:PORT]",
-                 address);
+    if (twin && strcmp(twin->host, machine.host) != 0)
+        tt_error_set(err,
+                     "'%.100s' and '%.100s' would both be called %.100s; add them one by one "
+                     "and name them (--as)",
+                     twin->host, machine.host, machine.label);
+    else
+        tt_error_set(err,
+                     twin ? "'%.100s' is named twice" : "'%.100s' is not [USER@]HOST[:PORT]",
+                     address);
     free(machine.label);
     free(machine.host);
     free(machine.port);
@@ -112,8 +120,8 @@ void machines_release(machines_t *self)
 {
     for (size_t i = 0; i < self->count; i++) {
         machine_t *machine = &self->items[i];
-        char *owned[] = {machine->label, machine->host,  machine->port,
-                         machine->sent,  machine->setup, machine->why};
+        char *owned[] = {machine->label, machine->host, machine->port, machine->sent,
+                         machine->setup, machine->why,  machine->doing};
         for (size_t k = 0; k < sizeof owned / sizeof *owned; k++)
             free(owned[k]);
     }
@@ -259,8 +267,10 @@ static void on_machine(void *arg, const char *host, unsigned state, const char *
         set_text(&machine->sent, text);
     else if (state == TT_ENGINE_STARTING && strstr(text, " ok in "))
         set_text(&machine->setup, text);
-    else if (state != TT_ENGINE_STARTING && state != TT_ENGINE_READY)
+    if (state == TT_ENGINE_FAILED)
         set_text(&machine->why, text);
+    else if (state != TT_ENGINE_READY)
+        set_text(&machine->doing, text);
 }
 
 const tt_client_handlers_t machine_handlers = {.machine = on_machine};
@@ -358,12 +368,19 @@ static bool tell(const machine_t *machine, const tt_client_t *client)
     bool failed = machine->state == TT_ENGINE_FAILED, whole = found.ready == found.all;
     if (found.ready > 0)
         tell_good(machine, &found);
-    if (failed || !machine->settled)
-        tell_bad(machine, machine->why ? machine->why : "not there yet; tutti status");
-    else if (found.wrong)
+    if (failed) {
+        tell_bad(machine, machine->why ? machine->why : "it has failed");
+    } else if (!machine->settled) {
+        char *text =
+            tt_printf("not there yet%s%s; tutti status tells of it", machine->doing ? ": " : "",
+                      machine->doing ? machine->doing : "");
+        tell_bad(machine, text);
+        free(text);
+    } else if (found.wrong) {
         tell_bad(machine, *found.wrong->text ? found.wrong->text : "an engine is missing");
-    else if (!whole)
-        tell_bad(machine, "some engines are still starting; tutti status");
+    } else if (!whole) {
+        tell_bad(machine, "some engines are still starting; tutti status tells of them");
+    }
     free(found.ids);
     return !failed && machine->settled && whole && found.ready > 0;
 }

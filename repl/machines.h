@@ -16,13 +16,14 @@ typedef struct {
 } machine_wish_t;
 
 typedef struct machine {
-    char *label;              /* what it is called: engines, targets */
-    char *host;               /* for ssh: HOST or USER@HOST */
-    char *port;               /* NULL */
-    unsigned state;           /* tt_engine_state_t of its link */
-    bool settled;             /* up or failed */
-    const char *language;     /* of the engines that are asked for; borrowed */
-    char *sent, *setup, *why; /* what was done there, and what is wrong; NULL */
+    char *label;          /* what it is called: engines, targets */
+    char *host;           /* for ssh: HOST or USER@HOST */
+    char *port;           /* NULL */
+    unsigned state;       /* tt_engine_state_t of its link */
+    bool settled;         /* up or failed */
+    const char *language; /* of the engines that are asked for; borrowed */
+    char *sent, *setup;   /* what was done there; NULL */
+    char *why, *doing;    /* what is wrong, what is being done; NULL */
 } machine_t;
 
 typedef struct {

@@ -87,7 +87,8 @@ static int run_parsed(const command_t *command, given_t *given, int argc, char *
         0)
         return command_complain(2, "%s: %s", command->name, err.text);
     if (given->help) {
-        printf("usage: tutti %s %s\n%s\n\n", command->name, command->usage, command->summary);
+        printf("usage: tutti %s%s%s\n%s\n\n", command->name, *command->usage ? " " : "",
+               command->usage, command->summary);
         tt_options_help(command->options, stdout);
         return 0;
     }

@@ -93,6 +93,13 @@ void placement_tell(const placement_t *self, const char *directory, bool here,
         placement_bytes(self->memory, &bytes);
     launch->environment = (tt_span_t){environment->data, environment->len};
     launch->directory = tt_span(self->directory ? self->directory : directory);
+    if (here && self->directory && self->directory[0] != '/') {
+        /* behind the environment in the same buffer, which it does not move any more */
+        size_t at = environment->len;
+        tt_buf_printf(environment, "%s/%s", directory, self->directory);
+        launch->directory = (tt_span_t){environment->data + at, environment->len - at};
+        launch->environment = (tt_span_t){environment->data, at};
+    }
     launch->nice = (uint64_t)self->nice;
     launch->memory_bytes = bytes;
 }

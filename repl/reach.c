@@ -35,7 +35,7 @@ struct reach {
 /* The machine that a target names, one. */
 static int read_target(const reach_target_t *target, machines_t *machines, tt_error_t *err)
 {
-    const machine_wish_t wish = {.identity = target->identity};
+    const machine_wish_t wish = {.identity = target->identity, .setup = target->setup};
     if (machines_check(&wish, err) != 0 || machines_add(machines, target->host, err) != 0)
         return -1;
     if (machines->count == 1)
@@ -161,8 +161,10 @@ reach_t *reach_open(tt_loop_t *loop, const reach_target_t *target, const char *n
         tt_loop_run_until(loop, &self->settled, LINK_MS);
         if (self->up && sscanf(self->text, "%d %63s", &dir->far_pid, dir->far_boot) == 2)
             return self;
-        tt_error_set(err, "cannot reach '%.100s': %.300s", target->host,
-                     *self->text ? self->text : "no answer");
+        bool none = strncmp(self->text, "no cluster ", 11) == 0;
+        tt_error_set(err, "cannot reach '%.100s': %.300s%s%.100s%s", target->host,
+                     *self->text ? self->text : "no answer", none ? "; tutti start --on " : "",
+                     none ? target->host : "", none ? " makes one" : "");
     }
     reach_close(&self);
     return NULL;
@@ -171,6 +173,7 @@ reach_t *reach_open(tt_loop_t *loop, const reach_target_t *target, const char *n
 void reach_watch(reach_t *self, tt_client_t *client)
 {
     self->client = client;
+    rmdir(self->directory); /* the socket in it is gone since it was connected to */
     if (self->settled && self->status_fd >= 0 && !self->up)
         on_end(self);
 }
@@ -209,8 +212,12 @@ int reach_exec(const reach_target_t *target, const char *const *args, tt_error_t
         return tt_error_set(err, "too many arguments");
     if (read_target(target, &machines, err) != 0)
         return -1;
-    char *program = tt_program_path("tutti-ssh");
+    char *program = tt_program_path("tutti-ssh"), setup_fd[16];
     count = put_target(argv, program, target, machines.items);
+    int fd = target->setup ? open(target->setup, O_RDONLY) : -1;
+    snprintf(setup_fd, sizeof setup_fd, "%d", fd);
+    count = put(argv, count, "--setup-fd", fd >= 0 ? setup_fd : NULL);
+    count = put(argv, count, "--setup-name", fd >= 0 ? target->setup : NULL);
     argv[count++] = "--";
     argv[count++] = machines.items->host;
     argv[count++] = "bin/tutti";

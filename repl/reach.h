@@ -9,6 +9,7 @@
 typedef struct {
     const char *host; /* [USER@]HOST[:PORT]; NULL: the cluster is here */
     const char *identity, *jump;
+    const char *setup; /* a script that runs there before a command; NULL */
 } reach_target_t;
 
 typedef struct reach reach_t;

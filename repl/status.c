@@ -103,8 +103,9 @@ static void show_controller(tt_span_t report, FILE *out)
             (long long)whole(controller, "pid"), host,
             (double)whole(controller, "rss_bytes") / 1048576.0);
     show_duration(out, real(controller, "uptime_s"));
-    fprintf(out, " · %lld tasks, %lld done · %.1f KiB kept\n",
-            (long long)whole(controller, "tasks"), (long long)whole(controller, "tasks_done"),
+    long long tasks = (long long)whole(controller, "tasks");
+    fprintf(out, " · %lld task%s, %lld done · %.1f KiB kept\n", tasks, tasks == 1 ? "" : "s",
+            (long long)whole(controller, "tasks_done"),
             (double)whole(controller, "retained_bytes") / 1024.0);
     free(name);
     free(host);
@@ -132,10 +133,10 @@ static void show_hosts(tt_span_t report, FILE *out)
     for (size_t i = 0; i < count && tt_read_raw(&at, &host) == 0; i++) {
         char *name = text(host, "host");
         double silent = real(host, "silent_s");
-        fprintf(out, "host %s%s · pid %lld, %.1f MiB · %lld engines", name,
+        fprintf(out, "host %s%s · pid %lld, %.1f MiB · %lld engine%s", name,
                 truth(host, "far") ? " over ssh" : "", (long long)whole(host, "pid"),
-                (double)whole(host, "rss_bytes") / 1048576.0,
-                (long long)whole(host, "engines"));
+                (double)whole(host, "rss_bytes") / 1048576.0, (long long)whole(host, "engines"),
+                whole(host, "engines") == 1 ? "" : "s");
         if (silent > 5)
             fprintf(out, " · silent for %.0f s", silent);
         fputc('\n', out);

@@ -52,6 +52,7 @@ typedef struct errand {
     size_t moved, same, failed;
     uint64_t bytes; /* of all that was moved */
     char *last;     /* where the last one is */
+    char *folder;   /* above all of them */
     bool done;
 } errand_t;
 
@@ -121,9 +122,8 @@ static char *words_of(const errand_t *self)
         tt_buf_printf(&out, ":");
         tt_text_escape(&out, self->last, strlen(self->last));
     } else {
-        const char *slash = strrchr(self->last, '/');
         tt_buf_printf(&out, ": %zu files in ", there);
-        tt_text_escape(&out, self->last, slash ? (size_t)(slash - self->last) : 0);
+        tt_text_escape(&out, self->folder, strlen(self->folder));
         tt_buf_printf(&out, " · %.1f MB", (double)self->bytes / 1e6);
     }
     if (self->same == there)
@@ -206,11 +206,27 @@ static const item_t *present(const errand_t *self)
     return &self->items->items[self->at];
 }
 
+/* Cuts a folder back until the path is below it. */
+static void cut_folder(char *folder, const char *path)
+{
+    for (size_t len = strlen(folder); len > 0; len = strlen(folder)) {
+        if (strncmp(folder, path, len) == 0 && (path[len] == '/' || folder[len - 1] == '/'))
+            return;
+        char *slash = strrchr(folder, '/');
+        slash = slash == folder && len > 1 ? slash + 1 : slash;
+        *(slash ? slash : folder) = 0;
+    }
+}
+
 static void note_there(errand_t *self, const tt_msg_filed_t *filed, const char *here)
 {
     char path[PATH_MAX];
     free(self->last);
     self->last = tt_strdup(here ? here : tt_text_copy(filed->path, path, sizeof path));
+    const char *slash = strrchr(self->last, '/');
+    if (self->folder == NULL)
+        self->folder = tt_strndup(self->last, slash ? (size_t)(slash - self->last) : 0);
+    cut_folder(self->folder, self->last);
 }
 
 /* ---- up */
@@ -620,6 +636,7 @@ static size_t release(run_t *self)
         close_file(errand);
         release_items(&errand->own);
         free(errand->last);
+        free(errand->folder);
     }
     free(self->errands);
     release_items(&self->items);

@@ -400,7 +400,8 @@ tt_client_t *tt_client_open(tt_loop_t *loop, const tt_rundir_t *dir, const char 
     self->arg = arg;
     self->controller_fd = -1;
     self->context = zmq_ctx_new();
-    self->socket = tt_socket_new(self->context, ZMQ_DEALER, endpoint, err);
+    self->socket = dir->far_pid ? tt_socket_once(self->context, endpoint, err)
+                                : tt_socket_new(self->context, ZMQ_DEALER, endpoint, err);
     if (self->socket == NULL) {
         tt_client_close(&self);
         return NULL;

@@ -387,6 +387,12 @@ static int set_options(void *socket, int type, int reconnect_ms)
     rc |= set(socket, ZMQ_HANDSHAKE_IVL, 5000);
     rc |= set(socket, ZMQ_BACKLOG, 1024);
     rc |= set(socket, ZMQ_RECONNECT_IVL, reconnect_ms);
+    if (reconnect_ms < 0) {
+        rc |= set(socket, ZMQ_HEARTBEAT_IVL, TT_SOCKET_BEAT_MS);
+        /* Its own limit is of no use: a large message on a slow link would be taken for
+         * silence. */
+        rc |= set(socket, ZMQ_HEARTBEAT_TIMEOUT, 24 * 3600 * 1000);
+    }
     rc |= set(socket, ZMQ_RECONNECT_IVL_MAX, 1000);
     if (type == ZMQ_ROUTER)
         rc |= set(socket, ZMQ_ROUTER_MANDATORY, 1);

@@ -83,7 +83,9 @@ size_t tt_outbox_bytes(const tt_outbox_t *self);
 /* A socket with every option that matters set explicitly; NULL with the reason. `endpoint` is
  * bound by a ROUTER and connected to by a DEALER. */
 void *tt_socket_new(void *context, int type, const char *endpoint, tt_error_t *err);
-/* A DEALER that connects to `endpoint` now and never again. */
+/* A DEALER that connects to `endpoint` now and never again. It sends something every
+ * TT_SOCKET_BEAT_MS, so that whoever stands on the way can tell a dead link. */
+enum { TT_SOCKET_BEAT_MS = 3000 };
 void *tt_socket_once(void *context, const char *endpoint, tt_error_t *err);
 /* Closes it; waits at most `linger_ms` (in the background) for what was sent. */
 void tt_socket_close(void *socket, int linger_ms);

@@ -16,6 +16,7 @@ typedef struct {
     uint8_t *ring;
     size_t head, len;
     bool closed; /* its source has ended */
+    int64_t heard_ms;
     int error;
 } way_t;
 
@@ -39,6 +40,7 @@ static void read_some(way_t *self, int fd)
         ssize_t got = read(fd, self->ring + at, room < run ? room : run);
         if (got > 0) {
             self->len += (size_t)got;
+            self->heard_ms = tt_now_ms();
         } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
             self->closed = true;
             self->error = got == 0 ? 0 : errno;
@@ -138,6 +140,7 @@ tt_pump_t *tt_pump_new(tt_loop_t *loop, const tt_pump_end_t ends[2], const void 
     for (int i = 0; i < 2; i++) {
         self->ends[i] = ends[i];
         self->ways[i].ring = tt_alloc(TT_PUMP_HOLD);
+        self->ways[i].heard_ms = tt_now_ms();
         make_nonblocking(ends[i].in);
         make_nonblocking(ends[i].out);
     }
@@ -148,6 +151,11 @@ tt_pump_t *tt_pump_new(tt_loop_t *loop, const tt_pump_end_t ends[2], const void 
     watch_end(self, 0);
     watch_end(self, 1);
     return self;
+}
+
+int64_t tt_pump_heard_ms(const tt_pump_t *self, int end)
+{
+    return self->ways[end].heard_ms;
 }
 
 void tt_pump_destroy(tt_pump_t **self_p)

@@ -24,6 +24,8 @@ typedef void tt_pump_ended_fn(void *arg, int end, int error);
 enum { TT_PUMP_HOLD = 64 << 10 };
 tt_pump_t *tt_pump_new(tt_loop_t *loop, const tt_pump_end_t ends[2], const void *ahead,
                        size_t ahead_len, tt_pump_ended_fn *ended, void *arg);
+/* When (tt_now_ms) an end was heard of last. */
+int64_t tt_pump_heard_ms(const tt_pump_t *self, int end);
 /* Stops it; the descriptors stay the caller's. */
 void tt_pump_destroy(tt_pump_t **self_p);
 

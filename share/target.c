@@ -337,13 +337,42 @@ static int choose_node(void *arg, const char *name, tt_error_t *err)
     return choose_host(arg, name);
 }
 
+/* "web1-web3", as labels show it, means web[1-3]; where a host has that very name it is meant.
+ * The node set is the caller's to free; NULL when the item is no such range. */
+static char *range_of_names(const choice_t *self, const char *item)
+{
+    for (size_t i = 0; i < self->count; i++)
+        if (is_host(self->engines[i].host, item))
+            return NULL;
+    for (const char *dash = strchr(item, '-'); dash; dash = strchr(dash + 1, '-')) {
+        size_t stem = (size_t)(dash - item);
+        while (stem > 0 && strchr("0123456789", item[stem - 1]))
+            stem--;
+        const char *first = item + stem, *last = dash + 1 + stem;
+        if (stem == 0 || first == dash || strlen(dash + 1) <= stem ||
+            strncmp(item, dash + 1, stem) != 0 || strspn(last, "0123456789") != strlen(last))
+            continue;
+        return tt_printf("%.*s[%.*s-%s]", (int)stem, item, (int)(dash - first), first, last);
+    }
+    return NULL;
+}
+
+static int form_name_range(choice_t *self, const char *item)
+{
+    char *nodes = strpbrk(item, "[]") ? NULL : range_of_names(self, item);
+    int rc = nodes ? tt_target_expand(nodes, choose_node, self, self->err) : 0;
+    bool found = nodes != NULL;
+    free(nodes);
+    return rc != 0 ? -1 : found;
+}
+
 static int form_nodes(choice_t *self, const char *item)
 {
     return tt_target_expand(item, choose_node, self, self->err) == 0 ? 1 : -1;
 }
 
 static int (*const forms[])(choice_t *self, const char *item) = {
-    form_all, form_ids, form_last, form_slice, form_label, form_nodes,
+    form_all, form_ids, form_last, form_slice, form_label, form_name_range, form_nodes,
 };
 
 /* ---- the set */

@@ -1,11 +1,16 @@
-/* Target sets: which engines a person means. The grammar of PROMPT.md, "Targets": items
- * separated by commas, each of them 3  0-3       ids and inclusive ranges of ids; all of them
- * must exist -1           counted from the end of the sorted ids: the last 0:8:2        a slice
- * of the sorted ids, as Python's: end-exclusive, any part may be missing web1  web[01-17,19]
- * hosts and node sets; web1 also means web1.example.org
+/* clang-format off */
+/* Target sets: which engines a person means. The grammar of PROMPT.md, "Targets": items separated by
+ * commas, each of them
+ *     3  0-3       ids and inclusive ranges of ids; all of them must exist
+ *     -1           counted from the end of the sorted ids: the last
+ *     0:8:2        a slice of the sorted ids, as Python's: end-exclusive, any part may be missing
+ *     web1  web[01-17,19]  web01-web17
+ *                  hosts, node sets, and ranges as labels show them; web1 also means
+ *                  web1.example.org
  *     @gpu         engines with that label or language
  *     all
  */
+/* clang-format on */
 #ifndef TT_TARGET_H
 #define TT_TARGET_H
 

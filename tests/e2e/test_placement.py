@@ -11,6 +11,12 @@ def test_directory_environment_threads_and_niceness(cluster):
     assert got == "[0-1] / a b=c 3 5\n"
 
 
+def test_a_directory_may_be_told_from_here(cluster):
+    cluster.file("x").parent.joinpath("sub").mkdir()
+    cluster.start(1, "--workdir", "sub")
+    assert cluster.ok("px", "import os; print(os.getcwd())") == f"[0] {cluster.work_dir}/sub\n"
+
+
 def test_engines_have_one_thread_each_unless_it_is_told(cluster):
     cluster.start(1, env={"MKL_NUM_THREADS": "7"})
     got = cluster.ok("px", "import os; print(os.environ['OMP_NUM_THREADS'], "

@@ -170,6 +170,12 @@ def test_a_set_up_script_that_fails_is_told_with_its_last_line(cluster, web, mac
     machines.wait_nobody(sshd=False)
 
 
+def test_a_set_up_script_that_ends_the_shell_is_told(cluster, web):
+    cluster.file("setup.sh", "exit 0\n")
+    outcome = add(cluster, "-n", 1, "--setup", "setup.sh", "web1", code=4)
+    assert outcome.stderr == "web1: the set-up script ends the shell: take its exit out\n"
+
+
 # ---- what may be wrong: each a line, with the command that mends it
 
 def refused(cluster, host, *options):
@@ -229,6 +235,15 @@ def test_no_room_for_tutti_there(cluster, web):
 def test_a_python_that_is_not_there(cluster, web):
     outcome = add(cluster, "-n", 2, "--python", "/no/such/python", "web1", code=4)
     assert outcome.stderr == "web1: cannot run '/no/such/python': No such file or directory\n"
+    outcome = add(cluster, "-n", 2, "web1")
+    assert "2 Python engines" in outcome.stdout and len(cluster.engines()) == 2
+
+
+def test_a_machine_that_is_late_is_told_with_what_it_does(cluster, web):
+    cluster.file("setup.sh", "sleep 3\n")
+    outcome = add(cluster, "-n", 1, "--setup", "setup.sh", "--timeout", "1.5", "web1", code=4)
+    assert outcome.stderr == "web1: not there yet: running setup.sh; tutti status tells of it\n"
+    cluster.wait_state("ready", [0], deadline=20)
 
 
 def test_what_is_wrong_here_is_told_before_anything_starts(cluster, web):
@@ -241,6 +256,8 @@ def test_what_is_wrong_here_is_told_before_anything_starts(cluster, web):
             ("'-oProxyCommand=x' is not [USER@]HOST[:PORT]", ["--", "-oProxyCommand=x"]),
             ("'web1:99999' is not [USER@]HOST[:PORT]", ["web1:99999"]),
             ("'web1' is named twice", ["web1", "web1"]),
+            ("'a.x.com' and 'a.y.com' would both be called a; add them one by one and name them "
+             "(--as)", ["a.x.com", "a.y.com"]),
             ("-n takes a number above 0 or 'auto', not '0'", ["-n", "0", "web1"]),
             ("'web[2-1]': range 2-1 is backwards", ["web[2-1]"]),
             ("add takes hosts: tutti add [USER@]HOST...", [])]

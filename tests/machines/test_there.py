@@ -32,7 +32,7 @@ def test_started_there_and_used_from_here(cluster, web, machines):  # noqa: F811
     outcome = cluster.run("--ssh", "web1", "px", "1")
     assert outcome.code == 3
     assert outcome.stderr == ("tutti: cannot reach 'web1': no cluster 'default' is running there; "
-                              "tutti start --on HOST makes one\n")
+                              "tutti start --on web1 makes one\n")
 
 
 def test_the_second_start_says_that_it_runs(cluster, web):  # noqa: F811
@@ -65,6 +65,50 @@ def test_jobs_go_on_while_nobody_is_there(cluster, web, number):  # noqa: F811
         prompt.send("exit" + ENTER)
         assert prompt.wait_end() == 0
     there(cluster, "stop")
+
+
+def test_a_lid_that_is_closed_over_a_prompt_costs_nothing(cluster, machines):
+    """Nothing passes any more and nobody says so: the pipe there ends by itself, so the job is kept
+    and the next one takes it over, though the old prompt still believes in its link."""
+    machine = machines.add("inner")
+    link = machines.relay(machine)
+    machines.alias("web1", to=link)
+    machines.alias("again", to=machine)
+    cluster.env["TUTTI_SSH"] = machines.ssh
+    cluster.ok("start", "--on", "web1", "-n", 1, timeout=60)
+    with Prompt(cluster, "--ssh", "web1") as prompt:
+        prompt.run("%px import os, time; open('begun', 'w').close(); [time.sleep(0.01) for _ in "
+                   "iter(lambda: os.path.exists('go'), True)]; 6*7 &")
+        wait_until((machine.home / "begun").exists)
+        link.drop()
+        wait_until(lambda: "1 job of an earlier session waits" in
+                   cluster.ok("--ssh", "again", "status", timeout=40), 60)
+        machine.put("go", "")
+        with Prompt(cluster, "--ssh", "again", ready=False) as second:
+            second.wait_prompt(2, deadline=30)
+            assert second.run("%result 1", deadline=20)[0] == "Out[0:1]: 42"
+            second.send("exit" + ENTER)
+            assert second.wait_end() == 0
+        prompt.popen.kill()
+    cluster.ok("--ssh", "again", "stop", timeout=40)
+
+
+def test_a_set_up_script_for_a_cluster_there(cluster, web):  # noqa: F811
+    cluster.file("setup.sh", "export MOOD=fine\n")
+    cluster.ok("start", "--on", "web1", "-n", 1, "--setup", "setup.sh", timeout=60)
+    assert there(cluster, "px", "import os; os.environ['MOOD']") == "Out[0:1]: 'fine'\n"
+    there(cluster, "stop")
+    assert cluster.run("start", "-n", 1, "--setup", "setup.sh").stderr == (
+        "tutti: --setup goes with --on HOST\n")
+
+
+def test_a_machine_that_is_not_reached_is_status_3(cluster, machines):
+    machines.alias("web1", to=machines.add("inner"), key="wrong")
+    cluster.env["TUTTI_SSH"] = machines.ssh
+    for words in ["start", "--on", "web1"], ["--ssh", "web1", "status"], ["--ssh", "web1", "px", "1"]:
+        outcome = cluster.run(*words, timeout=30)
+        assert outcome.code == 3, outcome
+        assert outcome.stderr.startswith("tutti: cannot reach 'web1': permission denied (publickey)")
 
 
 def test_a_link_that_is_cut_is_told_at_the_prompt(cluster, machines):

@@ -261,6 +261,58 @@ TEST(a_cluster_is_told_in_a_line)
                    "/usr/bin/lua)");
 }
 
+static void engine_on(const char *host, int id, unsigned state)
+{
+    tt_message_t message = tt_message(TT_MSG_EVENT, 0);
+    message.as.event = (tt_msg_event_t){.kind = TT_EVENT_ENGINE,
+                                        .engine = id,
+                                        .state = state,
+                                        .host = tt_span(host),
+                                        .language = tt_span(id < 4 ? "python" : "lua"),
+                                        .version = tt_span("3.11.2"),
+                                        .program = tt_span("/usr/bin/python3")};
+    fake_send(&fake, &message, NULL);
+}
+
+static void await_ready(size_t count)
+{
+    assert_comes(loop, cluster_count(client, TT_ENGINE_READY) == count);
+}
+
+TEST(where_engines_are_on_several_hosts_the_line_names_those_with_ready_ones)
+{
+    static const char two[] = "2 Python engines (3.11.2, /usr/bin/python3)";
+    char want[256];
+    open_client();
+    engine_on("vm", 9, TT_ENGINE_LOST);
+    engine_on("web2", 0, TT_ENGINE_READY);
+    engine_on("web2", 1, TT_ENGINE_READY);
+    await_ready(2);
+    assert_summary(two);
+    engine_on("web1", 1, TT_ENGINE_READY);
+    engine_on("web1", 2, TT_ENGINE_STARTING);
+    assert_comes(loop, cluster_count(client, TT_ENGINE_STARTING) == 1);
+    snprintf(want, sizeof want, "%s on web[1-2]", two);
+    assert_summary(want);
+    engine_on("web1", 2, TT_ENGINE_FAILED);
+    engine_on("web10", 4, TT_ENGINE_READY);
+    engine_on("db\x1b[2J", 5, TT_ENGINE_READY);
+    engine_on("db\x1b[2J", 6, TT_ENGINE_READY);
+    await_ready(5);
+    snprintf(want, sizeof want,
+             "%s, 3 Lua engines (3.11.2, /usr/bin/python3) on db\\x1B[2J,web[1-2,10]", two);
+    assert_summary(want);
+}
+
+TEST(where_no_engine_is_ready_no_host_is_named)
+{
+    open_client();
+    engine_on("web1", 0, TT_ENGINE_STARTING);
+    engine_on("web2", 1, TT_ENGINE_LOST);
+    assert_comes(loop, cluster_count(client, TT_ENGINE_LOST) == 1);
+    assert_summary("no engines");
+}
+
 /* ---- stopping */
 
 TEST(what_does_not_run_is_not_stopped)
@@ -314,6 +366,8 @@ int main(void)
         ON(engines_that_cannot_come_are_not_waited_for_and_told_together),
         ON(a_launch_that_is_refused_is_status_3_with_the_reason),
         ON(a_cluster_is_told_in_a_line),
+        ON(where_engines_are_on_several_hosts_the_line_names_those_with_ready_ones),
+        ON(where_no_engine_is_ready_no_host_is_named),
         ON(what_does_not_run_is_not_stopped),
         ON(a_controller_is_asked_to_stop),
         ON(a_controller_that_does_not_let_us_ask_is_ended_by_its_pid),

@@ -237,6 +237,85 @@ TEST(what_a_far_host_says_of_where_it_is_and_what_it_has_is_not_believed)
     process = new_process();
 }
 
+/* ---- removing */
+
+static void remove_machine(const char *name)
+{
+    tt_message_t message = tt_message(TT_MSG_REMOVE, 31);
+    message.as.remove.text = tt_span(name);
+    say(&client, &message);
+}
+
+/* DONE, behind the events of its end. */
+static void hear_removed(int events)
+{
+    hear_events(&client, events);
+    hear(&client, TT_MSG_DONE);
+    assert_int_equal(client.got.id, 31);
+}
+
+TEST(a_machine_that_was_not_added_cannot_be_removed)
+{
+    static const char *const names[] = {"web2", "web", "", "web1\n"};
+    arrive(&client);
+    link_up("web1", &host, 0, 1);
+    for (size_t i = 0; i < 4; i++) {
+        char want[128];
+        remove_machine(names[i]);
+        hear(&client, TT_MSG_ERROR);
+        snprintf(want, sizeof want, "no machine '%s' was added; tutti status lists them",
+                 names[i]);
+        check_text(client.got.as.error.text, want);
+    }
+    hear_nothing(&host);
+}
+
+TEST(a_machine_that_is_removed_is_gone_with_its_engines_and_may_be_added_again)
+{
+    arrive(&client);
+    arrive_quiet();
+    make_stubborn("web1");
+    link_up("web1", &host, 0, 2);
+    remove_machine("web1");
+    hear_engines(TT_ENGINE_LOST, 0, 2);
+    hear_removed(4);
+    assert_status(second, "\"hosts\":[],\"links\":[],\"engines\":[],");
+    remove_machine("web1");
+    hear(&client, TT_MSG_ERROR);
+    assert_soon(access(path_of("web1", "asked"), F_OK) == 0);
+    request_on("web1", 1, true, "python"); /* while its tutti-ssh is still there */
+    hear_connecting("web1");
+    arrive_far(&host, number_of("web1", 2));
+    tell("web1", "up 2\n");
+    hear_engines(TT_ENGINE_STARTING, 2, 1);
+    hear_machine("web1", TT_ENGINE_READY, "");
+    hear_spawn(&host, 2, 1);
+    release_one("web1");
+    assert_soon(has_ended(pid_of("web1", 1)));
+    hear_nothing(&host);
+    assert_status(second, "\"state\":\"ready\",");
+}
+
+TEST(a_machine_that_is_removed_before_its_link_is_up_or_in_its_pause_is_not_tried_again)
+{
+    arrive(&client);
+    arrive_quiet();
+    expect("web1");
+    request_on("web1", 1, true, "python");
+    hear_connecting("web1");
+    remove_machine("web1");
+    hear_removed(4);
+    link_up("web2", &host, 0, 1);
+    tell("web2", "ended\n");
+    hear_engines(TT_ENGINE_LOST, 0, 1);
+    hear_machine("web2", TT_ENGINE_LOST, "");
+    remove_machine("web2");
+    hear_removed(4);
+    assert_status(second, "\"links\":[],\"engines\":[],");
+    assert_soon(has_ended(pid_of("web1", 1)));
+    assert_null(start_of("web1", 2));
+}
+
 /* ---- stopping */
 
 TEST(a_stop_ends_links_that_are_being_made_and_waits_for_that)
@@ -315,6 +394,10 @@ int main(void)
         EACH(the_number_of_a_link_is_worth_nothing_at_the_door_of_this_machine),
         EACH(a_far_host_that_sends_what_is_a_clients_is_cut_off_and_not_tried_again),
         EACH(what_a_far_host_says_of_where_it_is_and_what_it_has_is_not_believed),
+        EACH(a_machine_that_was_not_added_cannot_be_removed),
+        EACH(a_machine_that_is_removed_is_gone_with_its_engines_and_may_be_added_again),
+        EACH(
+            a_machine_that_is_removed_before_its_link_is_up_or_in_its_pause_is_not_tried_again),
         EACH(a_stop_ends_links_that_are_being_made_and_waits_for_that),
         EACH(a_stop_that_finds_a_link_in_its_pause_does_not_wait_for_it),
         EACH(

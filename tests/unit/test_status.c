@@ -41,14 +41,19 @@ static int end(void **unused)
     return prompt_end();
 }
 
-static int show(status_form_t form)
+static int show_about(status_form_t form, const char *host)
 {
     size_t len;
     free(text);
     FILE *out = open_memstream(&text, &len);
-    int rc = status_show(session.client, form, NULL, out, &err);
+    int rc = status_show(session.client, form, host, out, &err);
     fclose(out);
     return rc;
+}
+
+static int show(status_form_t form)
+{
+    return show_about(form, NULL);
 }
 
 static void key_text(const char *key, const char *value)
@@ -116,6 +121,15 @@ static void pack_reason(double when, int engine, const char *host, const char *w
         tt_pack_nil(&report);
     key_text("host", host);
     key_text("text", why);
+}
+
+static void pack_link(const char *host, unsigned state, const char *told)
+{
+    tt_pack_map(&report, 4);
+    key_text("host", host);
+    key_text("address", "me@somewhere");
+    key_text("state", tt_engine_state_text(state));
+    key_text("text", told);
 }
 
 /* ---- no report */
@@ -218,6 +232,66 @@ TEST(a_host_is_told_in_a_line_and_its_silence_when_it_is_long)
                       "host web2 · pid 51, 1.0 MiB · 4 engines · silent for 12 s\n");
 }
 
+TEST(a_host_that_is_reached_over_ssh_is_told_so)
+{
+    pack_head(1);
+    tt_pack_text(&report, "hosts");
+    tt_pack_array(&report, 2);
+    for (int i = 0; i < 2; i++) {
+        tt_pack_map(&report, 5);
+        key_text("host", i ? "web2" : "web1");
+        tt_pack_text(&report, "far");
+        tt_pack_bool(&report, i == 1);
+        key_int("pid", 50 + i);
+        key_int("rss_bytes", 1 << 20);
+        key_int("engines", 4);
+    }
+    assert_int_equal(show(STATUS_TEXT), 0);
+    assert_part(text, "\nhost web1 · pid 50, 1.0 MiB · 4 engines\n"
+                      "host web2 over ssh · pid 51, 1.0 MiB · 4 engines\n");
+}
+
+TEST(a_link_is_told_of_while_it_is_not_up)
+{
+    pack_head(1);
+    tt_pack_text(&report, "links");
+    tt_pack_array(&report, 5);
+    pack_link("web1", TT_ENGINE_READY, "");
+    pack_link("web2", TT_ENGINE_FAILED, "permission denied; try: ssh web2");
+    pack_link("web3", TT_ENGINE_RESTARTING, "no route to host");
+    pack_link("web4", TT_ENGINE_STARTING, "connecting");
+    pack_link("web\x1b[5m", TT_ENGINE_LOST, "\x1b[2J");
+    assert_int_equal(show(STATUS_TEXT), 0);
+    assert_part(text, " kept\n"
+                      "host web2 is not reached: permission denied; try: ssh web2\n"
+                      "host web3 is not reached, and tried again: no route to host\n"
+                      "host web4 is not reached: connecting\n"
+                      "host web\\x1B[5m is not reached: \\x1B[2J\n"
+                      "no engines;");
+}
+
+TEST(engines_of_a_host_stand_together_in_the_order_of_hosts)
+{
+    static const char *const hosts[] = {"vm", "web2", "web1", "web2", "vm", "web1", "web"};
+    pack_head(1);
+    tt_pack_text(&report, "engines");
+    tt_pack_array(&report, 8);
+    for (int i = 0; i < 7; i++) {
+        engine_host = hosts[i];
+        pack_engine(i, TT_ENGINE_READY, NULL, 1.0, "");
+    }
+    engine_host = "web1";
+    tt_pack_map(&report, 1); /* one without a host is one more */
+    key_int("id", 9);
+    assert_int_equal(show(STATUS_TEXT), 0);
+    const char *row = strstr(text, "SINCE\n");
+    static const int ids[] = {0, 4, 1, 3, 2, 5, 6, 9};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+        row = strchr(row, '\n') + 1;
+        assert_int_equal(atoi(row), ids[i]);
+    }
+}
+
 TEST(an_engine_is_busy_idle_or_out_of_use_with_the_reason)
 {
     pack_head(1);
@@ -303,6 +377,76 @@ TEST(a_reason_of_no_engine_names_none)
     assert_string_equal(text, "00:00:00  on web1: the host is lost\n");
 }
 
+/* Reasons of two hosts, engines of a third, and a link to a fourth. */
+static void pack_hosts(void)
+{
+    pack_head(3);
+    tt_pack_text(&report, "why");
+    tt_pack_array(&report, 4);
+    pack_reason(3600.0, 0, "web1", "was killed by SIGKILL");
+    pack_reason(3600.1, -1, "web2", "no route to host");
+    pack_reason(3600.2, 1, "web1", "was killed by SIGKILL");
+    pack_reason(3700.0, -1, "web2", "no answer");
+    tt_pack_text(&report, "engines");
+    tt_pack_array(&report, 1);
+    engine_host = "web3";
+    pack_engine(7, TT_ENGINE_READY, NULL, 1.0, "");
+    engine_host = "web1";
+    tt_pack_text(&report, "links");
+    tt_pack_array(&report, 2);
+    pack_link("web2", TT_ENGINE_RESTARTING, "no answer");
+    pack_link("web4", TT_ENGINE_STARTING, "connecting");
+}
+
+TEST(a_host_that_nothing_is_known_of_has_no_reasons)
+{
+    pack_hosts();
+    assert_int_equal(show_about(STATUS_WHY, "web"), -1);
+    assert_string_equal(err.text, "no host 'web' is known; tutti status lists them");
+    assert_string_equal(text, "");
+    report.len = 0;
+    tt_pack_map(&report, 0);
+    assert_int_equal(show_about(STATUS_WHY, "web1"), -1);
+}
+
+TEST(the_reasons_of_one_host_are_its_own_and_its_links)
+{
+    pack_hosts();
+    assert_int_equal(show_about(STATUS_WHY, "web1"), 0);
+    assert_string_equal(text, "01:00:00  engines 0-1 on web1: was killed by SIGKILL\n");
+    assert_int_equal(show_about(STATUS_WHY, "web2"), 0);
+    assert_string_equal(text, "01:00:00  on web2: no route to host\n"
+                              "01:01:40  on web2: no answer\n"
+                              "host web2 is not reached, and tried again: no answer\n");
+}
+
+TEST(a_host_that_is_known_by_its_engines_or_its_link_may_have_no_reasons)
+{
+    pack_hosts();
+    assert_int_equal(show_about(STATUS_WHY, "web3"), 0);
+    assert_string_equal(text, "nothing has gone wrong on web3\n");
+    assert_int_equal(show_about(STATUS_WHY, "web4"), 0);
+    assert_string_equal(text, "nothing has gone wrong on web4\n"
+                              "host web4 is not reached: connecting\n");
+}
+
+TEST(the_reasons_of_all_hosts_are_followed_by_the_links_that_are_not_up)
+{
+    pack_hosts();
+    assert_int_equal(show(STATUS_WHY), 0);
+    assert_part(text, "01:01:40  on web2: no answer\n"
+                      "host web2 is not reached, and tried again: no answer\n"
+                      "host web4 is not reached: connecting\n");
+    report.len = 0;
+    tt_pack_map(&report, 1);
+    tt_pack_text(&report, "links");
+    tt_pack_array(&report, 1);
+    pack_link("web4", TT_ENGINE_STARTING, "connecting");
+    assert_int_equal(show(STATUS_WHY), 0);
+    assert_string_equal(text, "no engine has been lost, restarted or failed to start\n"
+                              "host web4 is not reached: connecting\n");
+}
+
 /* ---- JSON */
 
 TEST(json_is_the_report_itself_on_one_line)
@@ -328,11 +472,18 @@ int main(void)
         ON(the_controller_is_told_in_a_line_without_controls),
         ON(jobs_of_an_earlier_session_are_told_when_there_are_some),
         ON(a_host_is_told_in_a_line_and_its_silence_when_it_is_long),
+        ON(a_host_that_is_reached_over_ssh_is_told_so),
+        ON(a_link_is_told_of_while_it_is_not_up),
+        ON(engines_of_a_host_stand_together_in_the_order_of_hosts),
         ON(an_engine_is_busy_idle_or_out_of_use_with_the_reason),
         ON(columns_stand_below_each_other_whatever_the_letters_of_a_name),
         ON(of_many_engines_the_first_hundred_are_shown),
         ON(equal_reasons_within_a_second_are_one_line),
         ON(a_reason_of_no_engine_names_none),
+        ON(a_host_that_nothing_is_known_of_has_no_reasons),
+        ON(the_reasons_of_one_host_are_its_own_and_its_links),
+        ON(a_host_that_is_known_by_its_engines_or_its_link_may_have_no_reasons),
+        ON(the_reasons_of_all_hosts_are_followed_by_the_links_that_are_not_up),
         ON(json_is_the_report_itself_on_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -311,6 +311,18 @@ TEST(random_names_keep_their_number_when_folded_alone)
     }
 }
 
+TEST(a_range_of_names_as_labels_show_it_is_a_node_set)
+{
+    CHOOSE("web01-web02", "0-1");
+    CHOOSE("db,web01-web02", "0-1,7");
+    CHOOSE("web01-web03", "0-2");
+    REFUSE("web01-web05", "no engine on host 'web04'");
+    REFUSE("web02-web01", "backwards");
+    REFUSE("web01-web", "no engine on host 'web01-web'");
+    REFUSE("web01-db02", "no engine on host 'web01-db02'");
+    REFUSE("web-web02", "no engine on host 'web-web02'");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +340,7 @@ int main(void)
         RUN(slices_run_over_the_sorted_ids),
         RUN(hosts_match_whole_or_up_to_their_domain),
         RUN(node_sets_expand_with_their_padding),
+        RUN(a_range_of_names_as_labels_show_it_is_a_node_set),
         RUN(labels_and_languages_name_engines),
         RUN(all_means_all),
         RUN(repetitions_count_once),
