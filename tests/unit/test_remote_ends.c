@@ -304,7 +304,7 @@ TEST(a_machine_that_is_removed_before_its_link_is_up_or_in_its_pause_is_not_trie
     request_on("web1", 1, true, "python");
     hear_connecting("web1");
     remove_machine("web1");
-    hear_removed(4);
+    hear_removed(2);
     link_up("web2", &host, 0, 1);
     tell("web2", "ended\n");
     hear_engines(TT_ENGINE_LOST, 0, 1);
