@@ -42,7 +42,9 @@ enum {
     GRAMMAR_KNOWN = 1, /* there is a magic of this name */
     GRAMMAR_CODE = 2,  /* its rest ends in code or a command: ` #` is no comment there */
     GRAMMAR_CELL = 4,  /* it may open a cell with %% */
-    GRAMMAR_LOCAL = 8  /* the local language does it, with all that stands behind it */
+    GRAMMAR_LOCAL = 8, /* the local language does it, with all that stands behind it */
+    GRAMMAR_NAMES =
+        16 /* names may be given its values, NAME = %..., or it says itself why not */
 };
 
 typedef struct {

@@ -83,7 +83,11 @@ static const words_option_t wait_options[] = {
 
 #define IPYTHON "As in IPython: here, and behind %px on the engines"
 
-enum { CODE = GRAMMAR_KNOWN | GRAMMAR_CODE, LOCAL = CODE | GRAMMAR_LOCAL };
+enum {
+    VALUE = GRAMMAR_KNOWN | GRAMMAR_NAMES,
+    CODE = VALUE | GRAMMAR_CODE,
+    LOCAL = CODE | GRAMMAR_LOCAL
+};
 
 const magic_t magics[] = {
     {"px", "[-t SET] [--noblock] CODE", "runs code on the engines",
@@ -93,9 +97,9 @@ const magic_t magics[] = {
      "calls a function for each item, on whichever engine is free",
      "y = %map (lambda x: x**2) range(32)", "Most used", CODE, OPTIONS(map_options), magic_map},
     {"push", "[-t SET] NAME [NAME ...]", "sends values of yours to the engines", "%push x y",
-     "Most used", GRAMMAR_KNOWN, OPTIONS(value_options), magic_push},
+     "Most used", VALUE, OPTIONS(value_options), magic_push},
     {"pull", "[-t SET] NAME [NAME ...]", "brings values of the engines here",
-     "a, b = %pull x y", "Most used", GRAMMAR_KNOWN, OPTIONS(value_options), magic_pull},
+     "a, b = %pull x y", "Most used", VALUE, OPTIONS(value_options), magic_pull},
     {"targets", "[-x SET] [SET]", "shows or sets which engines are meant from here on",
      "%targets 0-3", "Most used", GRAMMAR_KNOWN, OPTIONS(targets_options), magic_targets},
     {"jobs", "", "lists the jobs of this session", "%jobs", "Most used", GRAMMAR_KNOWN,

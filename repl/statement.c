@@ -26,6 +26,9 @@ static int run_magic(session_t *self, const statement_t *statement, const char *
     }
     if (statement->body && !(magic->flags & GRAMMAR_CELL))
         return session_complain(self, shown, 2, "is no cell: one %% and one line");
+    if (statement->name_count > 0 && !(magic->flags & GRAMMAR_NAMES))
+        return session_complain(self, shown, 2, "gives no value: write it without '%s ='",
+                                statement->names[0]);
     if (magic->flags & GRAMMAR_LOCAL) /* its options are its own */
         return magic->run(self, &call);
     if (words_options(&call.words, shown, statement->rest, magic->options, magic->option_count,

@@ -34,6 +34,8 @@ WRONG_USE, USER_CODE, NO_CLUSTER = 2, 1, 3
     (["%px --timeout soon 1"], WRONG_USE, "--timeout takes seconds above 0, not 'soon'"),
     (["%px --timeout -1 1"], WRONG_USE, "--timeout takes seconds above 0, not '-1'"),
     (["%push"], WRONG_USE, "%push: takes names, as in %push x y"),
+    (["x = %jobs"], WRONG_USE, "%jobs: gives no value: write it without 'x ='"),
+    (["x = %result 1"], WRONG_USE, "%result: gives no value: write it without 'x ='"),
     (["x = %push x"], WRONG_USE, "%push: takes names, as in %push x y"),
     (["%pull"], WRONG_USE, "%pull: takes names, as in %pull x y or a, b = %pull x y"),
     (["a, b = %pull x"], WRONG_USE, "%pull: takes names, as in %pull x y or a, b = %pull x y"),
