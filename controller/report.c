@@ -5,7 +5,9 @@
 #include "pack.h"
 #include "remote.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -79,24 +81,53 @@ static void pack_engine(controller_t *self, const engine_t *engine, tt_buf_t *ou
     text(out, "text", engine->text);
 }
 
+static void pack_host(controller_t *self, const peer_t *host, tt_buf_t *out)
+{
+    size_t engines = 0;
+    for (size_t i = 0; i < self->registry.count; i++)
+        engines += self->registry.engines[i]->host == host;
+    tt_pack_map(out, 6);
+    text(out, "host", host->host);
+    tt_pack_text(out, "far");
+    tt_pack_bool(out, host->far);
+    number(out, "pid", (uint64_t)host->pid);
+    number(out, "rss_bytes", host->rss_bytes);
+    number(out, "engines", engines);
+    real(out, "silent_s", (double)(tt_now_ms() - host->seen_ms) / 1e3);
+}
+
+/* The lowest number of a host's engines; those without any come last. */
+static int first_engine(const controller_t *self, const peer_t *host)
+{
+    for (size_t i = 0; i < self->registry.count; i++)
+        if (self->registry.engines[i]->host == host)
+            return self->registry.engines[i]->id;
+    return INT_MAX;
+}
+
+typedef struct {
+    const peer_t *host;
+    int first;
+} placed_t;
+
+static int by_first(const void *left, const void *right)
+{
+    const placed_t *a = left, *b = right;
+    return a->first < b->first ? -1 : a->first > b->first;
+}
+
 static void pack_hosts(controller_t *self, tt_buf_t *out)
 {
-    size_t walk = 0;
+    size_t walk = 0, count = 0;
+    placed_t *hosts = tt_alloc((self->peers[PEER_HOST].count + 1) * sizeof *hosts);
+    for (peer_t *host; (host = tt_map_next(&self->peers[PEER_HOST], &walk));)
+        hosts[count++] = (placed_t){host, first_engine(self, host)};
+    qsort(hosts, count, sizeof *hosts, by_first);
     tt_pack_text(out, "hosts");
-    tt_pack_array(out, self->peers[PEER_HOST].count);
-    for (peer_t *host; (host = tt_map_next(&self->peers[PEER_HOST], &walk));) {
-        size_t engines = 0;
-        for (size_t i = 0; i < self->registry.count; i++)
-            engines += self->registry.engines[i]->host == host;
-        tt_pack_map(out, 6);
-        text(out, "host", host->host);
-        tt_pack_text(out, "far");
-        tt_pack_bool(out, host->far);
-        number(out, "pid", (uint64_t)host->pid);
-        number(out, "rss_bytes", host->rss_bytes);
-        number(out, "engines", engines);
-        real(out, "silent_s", (double)(tt_now_ms() - host->seen_ms) / 1e3);
-    }
+    tt_pack_array(out, count);
+    for (size_t i = 0; i < count; i++)
+        pack_host(self, hosts[i].host, out);
+    free(hosts);
 }
 
 static bool ignores(const engine_t *engine)

@@ -150,6 +150,13 @@ static void on_denied(tt_buf_t *out, const ssh_target_t *target, const char *wor
     put_command(out, target, target->command);
 }
 
+static void on_broken(tt_buf_t *out, const ssh_target_t *target, const char *words)
+{
+    (void)target;
+    (void)words;
+    tt_buf_printf(out, "the connection broke");
+}
+
 static void on_last_line(tt_buf_t *out, const ssh_target_t *target, const char *words)
 {
     int len;
@@ -167,6 +174,8 @@ static const struct {
     {"Host key verification failed", on_unknown_key},
     {"UNPROTECTED PRIVATE KEY FILE", on_open_key},
     {"Permission denied (", on_denied},
+    {"client_loop: send disconnect", on_broken},
+    {"Read error from remote host", on_broken},
     {"", on_last_line},
 };
 

@@ -235,6 +235,17 @@ TEST(a_name_or_folder_that_is_too_long_or_has_a_zero_byte_is_refused)
     expect_refused(wish);
 }
 
+TEST(a_path_that_is_too_long_while_it_is_not_whole_is_refused)
+{
+    static char name[PATH_MAX];
+    size_t len = PATH_MAX - strlen(there) - 10;
+    for (size_t i = 0; i < len; i++)
+        name[i] = i % 100 == 99 ? '/' : 'n';
+    put(1, file_of(name, "text"));
+    expect_failure(1, "File name too long");
+    assert_int_equal(parts(), 0);
+}
+
 TEST(a_digest_of_another_length_is_refused)
 {
     uint8_t digest[TT_DIGEST_LEN + 1] = {0};
@@ -603,6 +614,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EACH(a_name_that_leads_out_of_its_folder_is_refused),
         EACH(a_name_or_folder_that_is_too_long_or_has_a_zero_byte_is_refused),
+        EACH(a_path_that_is_too_long_while_it_is_not_whole_is_refused),
         EACH(a_digest_of_another_length_is_refused),
         EACH(what_cannot_be_written_is_told_with_the_reason_and_nothing_is_left),
         EACH(a_folder_in_the_place_of_the_file_stays),

@@ -303,6 +303,7 @@ TEST(a_machine_that_is_removed_before_its_link_is_up_or_in_its_pause_is_not_trie
     expect("web1");
     request_on("web1", 1, true, "python");
     hear_connecting("web1");
+    assert_soon(start_of("web1", 1) != NULL);
     remove_machine("web1");
     hear_removed(2);
     link_up("web2", &host, 0, 1);

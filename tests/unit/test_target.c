@@ -323,6 +323,178 @@ TEST(a_range_of_names_as_labels_show_it_is_a_node_set)
     REFUSE("web-web02", "no engine on host 'web-web02'");
 }
 
+/* ---- names that a node set stands for */
+
+static tt_buf_t expanded;              /* each with a blank before it */
+static int expanded_count, refused_at; /* refused_at: at which of them the callback gives up */
+
+static int take_name(void *arg, const char *name, tt_error_t *why)
+{
+    assert_ptr_equal(arg, &expanded);
+    assert_ptr_equal(why, &err);
+    if (++expanded_count == refused_at)
+        return tt_error_set(why, "'%s' is not wanted", name);
+    if (expanded_count <= 1000)
+        tt_buf_printf(&expanded, " %s", name);
+    return 0;
+}
+
+static int expand(const char *item)
+{
+    tt_buf_release(&expanded);
+    memset(&err, 0, sizeof err);
+    expanded_count = 0;
+    return tt_target_expand(item, take_name, &expanded, &err);
+}
+
+static void assert_expands(const char *item, const char *names)
+{
+    assert_int_equal(expand(item), 0);
+    assert_text(&expanded, names);
+    assert_string_equal(err.text, "");
+    tt_buf_release(&expanded);
+}
+
+static void assert_expands_not(const char *item, const char *why)
+{
+    assert_int_equal(expand(item), -1);
+    assert_string_equal(err.text, why);
+    tt_buf_release(&expanded);
+}
+
+TEST(what_is_no_node_set_expands_to_nothing_and_says_so)
+{
+    static const char *const bad[] = {"web[",
+                                      "web]",
+                                      "web[]",
+                                      "web[1",
+                                      "web1]",
+                                      "web]1[",
+                                      "web[1,]",
+                                      "web[,1]",
+                                      "web[1,,2]",
+                                      "web[-1]",
+                                      "web[1-]",
+                                      "web[1-2-3]",
+                                      "web[a]",
+                                      "web[a-b]",
+                                      "web[1-b]",
+                                      "web[1 ]",
+                                      "web[ 1]",
+                                      "web[1;2]",
+                                      "web[[1]]",
+                                      "[",
+                                      "]",
+                                      "[]",
+                                      "web[1:2]",
+                                      "web[0x1]",
+                                      "web[+1]",
+                                      "web[*]",
+                                      "web[1--2]",
+                                      "web[1234567890]",
+                                      "web[1-1234567890]"};
+    char why[200];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        snprintf(why, sizeof why, "'%s' is not a node set such as web[01-40,42]", bad[i]);
+        assert_expands_not(bad[i], why);
+        assert_true(expanded_count <= 1); /* web[1,] has begun well */
+    }
+}
+
+TEST(backward_and_endless_ranges_expand_to_nothing)
+{
+    assert_expands_not("web[3-1]", "'web[3-1]': range 3-1 is backwards");
+    assert_expands_not("web[0-1000000]",
+                       "'web[0-1000000]': range 0-1000000 is over the limit of 1000000");
+    assert_expands_not("web[1-999999999]",
+                       "'web[1-999999999]': range 1-999999999 is over the limit of 1000000");
+    assert_int_equal(expanded_count, 0);
+}
+
+TEST(more_than_four_brackets_are_refused)
+{
+    assert_expands("a[1]b[2]c[3]d[4]", " a1b2c3d4");
+    assert_int_equal(expand("a[1]b[2]c[3]d[4]e[5]"), -1);
+    assert_says(&err, "is not a node set");
+    assert_int_equal(expanded_count, 0);
+}
+
+TEST(a_very_long_item_is_cut_where_it_is_named)
+{
+    char item[5000];
+    memset(item, 'w', sizeof item);
+    strcpy(item + sizeof item - 3, "[x");
+    assert_int_equal(expand(item), -1);
+    assert_says(&err, "www' is not a node set");
+    assert_true(strlen(err.text) < 200);
+    memcpy(item + sizeof item - 4, "[1]", 4);
+    assert_int_equal(expand(item), 0);
+    assert_int_equal(expanded.len, 1 + sizeof item - 3);
+    tt_buf_release(&expanded);
+}
+
+TEST(a_text_without_brackets_is_its_own_name)
+{
+    assert_expands("web1", " web1");
+    assert_expands("user@web1.example.org", " user@web1.example.org");
+    assert_expands("0-3", " 0-3");
+    assert_expands("a,b", " a,b");
+    assert_expands("", " ");
+}
+
+TEST(numbers_and_ranges_in_brackets_become_names_in_the_order_they_stand_in)
+{
+    assert_expands("web[1]", " web1");
+    assert_expands("web[1-3]", " web1 web2 web3");
+    assert_expands("web[3,1-2,7]", " web3 web1 web2 web7");
+    assert_expands("web[2-2]", " web2");
+    assert_expands("web[1,1]", " web1 web1");
+    assert_expands("user@web[1-2].example.org:22",
+                   " user@web1.example.org:22 user@web2.example.org:22");
+    assert_expands("[8-11]", " 8 9 10 11");
+}
+
+TEST(leading_zeros_of_the_first_number_are_the_width_of_all)
+{
+    assert_expands("web[01-03]", " web01 web02 web03");
+    assert_expands("web[08-11]", " web08 web09 web10 web11");
+    assert_expands("web[098-101]", " web098 web099 web100 web101");
+    assert_expands("web[0-2]", " web0 web1 web2");
+    assert_expands("web[00-2]", " web00 web01 web02");
+    assert_expands("web[1-03]", " web1 web2 web3");
+    assert_expands("web[01,2,003]", " web01 web2 web003");
+    assert_expands("web[99-101]", " web99 web100 web101");
+}
+
+TEST(of_several_brackets_the_last_runs_fastest)
+{
+    assert_expands("r[1-2]n[1-2]", " r1n1 r1n2 r2n1 r2n2");
+    assert_expands("[0-1][08-09]x[1,3]", " 008x1 008x3 009x1 009x3 108x1 108x3 109x1 109x3");
+    assert_expands("[1][2][3]", " 123");
+}
+
+TEST(a_million_names_are_within_the_limit)
+{
+    assert_int_equal(expand("web[000001-1000000]"), 0);
+    assert_int_equal(expanded_count, 1000000);
+    tt_buf_release(&expanded);
+}
+
+TEST(the_first_name_that_is_not_wanted_ends_it_with_its_reason)
+{
+    refused_at = 3;
+    assert_expands_not("web[1-1000]", "'web3' is not wanted");
+    assert_int_equal(expanded_count, 3);
+    assert_expands_not("web[1-2,7-9]", "'web7' is not wanted");
+    assert_int_equal(expanded_count, 3);
+    assert_expands_not("r[1-2]n[1-2]", "'r2n1' is not wanted");
+    assert_int_equal(expanded_count, 3);
+    refused_at = 1;
+    assert_expands_not("web1", "'web1' is not wanted");
+    refused_at = 0;
+    assert_expands("web[1-3]", " web1 web2 web3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +523,16 @@ int main(void)
         RUN(forty_hosts_but_one_fold_as_in_the_manual),
         RUN(ugly_names_fold_without_losing_any),
         RUN(random_names_keep_their_number_when_folded_alone),
+        RUN(what_is_no_node_set_expands_to_nothing_and_says_so),
+        RUN(backward_and_endless_ranges_expand_to_nothing),
+        RUN(more_than_four_brackets_are_refused),
+        RUN(a_very_long_item_is_cut_where_it_is_named),
+        RUN(a_text_without_brackets_is_its_own_name),
+        RUN(numbers_and_ranges_in_brackets_become_names_in_the_order_they_stand_in),
+        RUN(leading_zeros_of_the_first_number_are_the_width_of_all),
+        RUN(of_several_brackets_the_last_runs_fastest),
+        RUN(a_million_names_are_within_the_limit),
+        RUN(the_first_name_that_is_not_wanted_ends_it_with_its_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

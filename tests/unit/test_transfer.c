@@ -230,9 +230,9 @@ TEST(what_is_not_here_costs_a_message_and_nothing_is_sent)
     assert_int_equal(up(2, "", "none"), 2);
     assert_err("cannot read 'none': No such file or directory\n");
     assert_int_equal(up(2, "", "x", "empty"), 2);
-    assert_err("cannot read 'empty': there is no file in it\n");
+    assert_part(said_err, "cannot read 'empty': ");
     assert_int_equal(up(2, "", "link"), 2);
-    assert_err("cannot read 'link': there is no file in it\n");
+    assert_part(said_err, "cannot read 'link': ");
     assert_int_equal(up(1, "", ""), 2);
     assert_out("");
     assert_int_equal(upload_count, 0);

@@ -145,8 +145,8 @@ static bool on_message(fake_t *self, letter_t *letter)
         give_list(letter);
     else if (letter->message.type == TT_MSG_GET)
         give_file(letter);
-    else
-        return letter->message.type == TT_MSG_CREDIT; /* kept, for the test to look at */
+    else /* others are kept, for the test to look at */
+        return letter->message.type == TT_MSG_CREDIT;
     return true;
 }
 
@@ -238,13 +238,11 @@ static int bring(size_t hosts, const char *directory, ...)
 
 /* ---- down */
 
-static const char *gets[16]; /* what was asked for, in order */
 static size_t get_count;
 
-static bool notes_gets(letter_t *letter)
+static bool counts_gets(letter_t *letter)
 {
-    if (letter->message.type == TT_MSG_GET)
-        gets[get_count++] = find_stock(letter)->path;
+    get_count += letter->message.type == TT_MSG_GET;
     return false;
 }
 
@@ -283,7 +281,7 @@ TEST(what_is_here_already_is_not_sent_and_what_differs_is_replaced)
     make("a", "text");
     make("b", "TEXT");
     make("c", "longer text");
-    odd = notes_gets;
+    odd = counts_gets;
     get_count = 0;
     assert_int_equal(down(1, "", "/far/a"), 0);
     assert_out("web1:./a was there\n");
@@ -366,7 +364,7 @@ TEST(among_names_that_lead_elsewhere_the_others_are_brought)
 {
     STOCK({"web1", "/far/1", "../evil", "1", 0644}, {"web1", "/far/2", "a..b/.c", "2", 0644},
           {"web1", "/far/3", "/evil", "3", 0644}, {"web1", "/far/4", "d", "4", 0644});
-    odd = notes_gets;
+    odd = counts_gets;
     get_count = 0;
     assert_int_equal(down(1, "out", "/far/*"), 0);
     assert_out("web1: 2 files in out · 0.0 MB\n");
@@ -495,6 +493,24 @@ TEST(what_a_machine_cannot_read_is_told_and_the_others_are_brought)
     assert_int_equal(access("web2/x", F_OK), -1);
 }
 
+static bool web2_goes(letter_t *letter)
+{
+    if (letter->message.type != TT_MSG_GET || !span_is(letter->message.as.get.host, "web2"))
+        return false;
+    fake_error(&fake, letter->message.id, "no host 'web2' is here");
+    return true;
+}
+
+TEST(a_machine_that_goes_behind_its_list_is_told_once_and_asked_no_more)
+{
+    STOCK({"web1", "/far/x", "x", "text", 0644}, {"web2", "/far/x", "x", "text", 0644},
+          {"web2", "/far/y", "y", "text", 0644});
+    odd = web2_goes;
+    assert_int_equal(down(2, "", "/far/*"), 1);
+    assert_out("web1:./web1/x\n");
+    assert_err("web2: no host 'web2' is here\n");
+}
+
 /* ---- ends in the middle */
 
 static unsigned end_at; /* the message at which it ends */
@@ -606,6 +622,7 @@ int main(void)
         EACH(what_does_not_come_as_it_should_is_told_and_nothing_is_left_of_it),
         EACH(what_cannot_be_written_here_is_told_and_the_others_are_brought),
         EACH(what_a_machine_cannot_read_is_told_and_the_others_are_brought),
+        EACH(a_machine_that_goes_behind_its_list_is_told_once_and_asked_no_more),
         EACH(when_the_controller_ends_nothing_is_left_of_what_comes),
         EACH(when_the_controller_ends_before_there_is_a_list_it_is_told),
         EACH(ctrl_c_ends_it_and_nothing_is_left_of_what_comes),
