@@ -54,7 +54,7 @@ static int open_door(far_t *self, tt_error_t *err)
         return tt_error_set(err, "cannot make a directory in /tmp: %s", strerror(errno));
     self->address = (struct sockaddr_un){.sun_family = AF_UNIX};
     snprintf(self->address.sun_path, sizeof self->address.sun_path, "%.90s/s", self->directory);
-    self->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    self->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     const struct sockaddr *address = (const struct sockaddr *)&self->address;
     if (bind(self->listen_fd, address, sizeof self->address) == 0 &&
         listen(self->listen_fd, 1) == 0)
@@ -121,6 +121,9 @@ static void reap(far_t *self)
             continue;
         self->host = 0;
         self->status = status;
+        if (self->listen_fd >= 0)
+            on_host(self, self->listen_fd,
+                    EPOLLIN); /* its end may be seen before it has come */
         if (self->pump)
             tt_loop_add_timer(self->loop, DRAIN_MS, stop, self);
         else
@@ -144,7 +147,7 @@ static void run_parent(far_t *self, const sigset_t *signals)
     tt_loop_add_fd(self->loop, self->listen_fd, EPOLLIN, on_host, self);
     tt_loop_add_timer(self->loop, CONNECT_MS, on_no_host, self);
     reap(self); /* it may have ended before we listened for signals */
-    if (self->host)
+    if (self->host || self->pump)
         tt_loop_run(self->loop);
     close_door(self);
     tt_pump_destroy(&self->pump);

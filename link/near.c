@@ -102,6 +102,7 @@ static void finish(void *arg)
 }
 
 /* Nothing will run there. The first reason counts. */
+static void fail(near_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void fail(near_t *self, const char *format, ...)
 {
     char text[900];

@@ -102,6 +102,13 @@ static void get(uint64_t id, const char *path)
     files_get(files, &message);
 }
 
+static void credit(uint64_t id, uint64_t taken)
+{
+    tt_message_t message = tt_message(TT_MSG_CREDIT, id);
+    message.as.credit.taken = taken;
+    files_credit(files, &message);
+}
+
 static void stop(uint64_t id)
 {
     tt_message_t message = tt_message(TT_MSG_ABORT, id);
@@ -399,6 +406,18 @@ TEST(a_link_in_the_place_of_the_file_is_replaced_and_not_followed)
     assert_string_equal(contents("x"), "new");
 }
 
+TEST(a_pipe_in_the_place_of_the_file_is_replaced_even_by_nothing)
+{
+    assert_int_equal(mkfifo(path_there("x"), 0600), 0);
+    bring(1, file_of("x", "new"), "new");
+    assert_string_equal(contents("x"), "new");
+    assert_int_equal(mkfifo(path_there("y"), 0600), 0);
+    put(2, file_of("y", "")); /* is not the same */
+    expect_filed(2, TT_FILE_BEGUN);
+    expect_filed(2, TT_FILE_DONE);
+    assert_string_equal(contents("y"), "");
+}
+
 TEST(folders_that_are_not_there_are_made)
 {
     tt_msg_put_t wish = file_of("a/b c/x", "text");
@@ -533,6 +552,7 @@ TEST(one_that_is_aborted_leaves_nothing_and_hears_of_nothing)
     stop(1);
     stop(1);
     chunk(1, 2, "xt");
+    credit(2, 0); /* is for what goes */
     expect_filed(1, TT_FILE_BEGUN);
     expect_credit(1, 2);
     expect_filed(2, TT_FILE_BEGUN);
@@ -624,6 +644,7 @@ int main(void)
         EACH(what_is_there_already_is_neither_sent_nor_touched),
         EACH(an_older_file_stays_until_the_new_one_is_whole),
         EACH(a_link_in_the_place_of_the_file_is_replaced_and_not_followed),
+        EACH(a_pipe_in_the_place_of_the_file_is_replaced_even_by_nothing),
         EACH(folders_that_are_not_there_are_made),
         EACH(a_file_has_the_mode_it_had_less_the_umask),
         EACH(a_chunk_at_another_offset_ends_the_file),
