@@ -127,7 +127,8 @@ static inline engine_t *fake_engine(const char *language, const char *program)
     static char texts[2][PATH_MAX];
     snprintf(texts[0], PATH_MAX, "%s", language);
     snprintf(texts[1], PATH_MAX, "%s", program ? program : "");
-    spec = (spec_t){texts[0], texts[1], NULL, no_texts, no_texts, NULL, NULL};
+    spec = (spec_t){
+        .language = texts[0], .program = texts[1], .args = no_texts, .environment = no_texts};
     host.engine = engine_new(&host, &spec, 3);
     return host.engine;
 }

@@ -351,6 +351,7 @@ static void prints(void)
     printf("a print\n");
     fflush(stdout);
     fprintf(stderr, "an error\n");
+    wait_for_go();
     if (read(0, &byte, 1) != 0 || write(fd, "!", 1) != 1)
         _exit(94);
     _exit(0);
@@ -360,6 +361,7 @@ TEST(what_the_host_prints_is_not_for_the_link_and_nothing_is_its_stdin)
 {
     start(true, prints);
     hear_go();
+    let_go();
     assert_all(link_in, "!");
     assert_ends(0);
     assert_all(said[0], "a print\nan error\n");
@@ -370,6 +372,7 @@ static void says_last_words(void)
     static char words[40000];
     int fd = connect_there();
     memset(words, 'w', sizeof words);
+    wait_for_go();
     if (write(fd, words, sizeof words) != sizeof words)
         _exit(94);
     _exit(5);
@@ -380,6 +383,7 @@ TEST(the_last_words_of_a_host_that_ends_are_passed_on)
     size_t count = 0;
     start(false, says_last_words);
     hear_go();
+    let_go();
     for (char letter; (letter = next(link_in, DEADLINE_MS)) != 0; count++)
         assert_int_equal(letter, 'w');
     assert_int_equal(count, 40000);

@@ -26,7 +26,11 @@ static void be_host(const char *endpoint)
         setrlimit(RLIMIT_NOFILE, file_limit);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     alarm(120);
-    host_options_t options = {endpoint, "test", 77, grace_ms, 4242};
+    host_options_t options = {.endpoint = endpoint,
+                              .cluster = "test",
+                              .launch = 77,
+                              .grace_ms = grace_ms,
+                              .watch_pid = 4242};
     exit(host_run(&options));
 }
 

@@ -423,6 +423,7 @@ static bool launch_mixed(fake_t *self, letter_t *letter)
         return launch_good(self, letter);
     fake_answer(self, TT_MSG_DONE, letter->message.id);
     if (number == 2) {
+        tell_engine(label, 20, TT_ENGINE_STARTING, "python", ""); /* which now never will */
         tell_machine(label, TT_ENGINE_FAILED, "permission\ndenied");
         return false;
     }
@@ -440,6 +441,7 @@ TEST(machines_and_engines_that_failed_are_told_with_their_reasons)
 {
     fake.on_message = launch_mixed;
     machines_add(&machines, "web[1-4]", &err);
+    wish.timeout_s = 3600;
     assert_int_equal(launch_all(), 4);
     assert_out("web1: 2 Python engines (3.11.2, /usr/bin/python3) · ids 0-1\n"
                "web3: 1 Python engine (3.11.2, /usr/bin/python3) · id 30\n");

@@ -201,18 +201,10 @@ TEST(a_command_may_have_options_of_its_own_which_come_first)
 
 TEST(hosts_of_every_kind_are_given_as_they_are)
 {
-    static const char *const good[] = {"web1",
-                                       "me@web1",
-                                       "web1.example.org",
-                                       "127.0.0.1",
-                                       "fe80::1%lo",
-                                       "::1",
-                                       "ssh://me@web1:22",
-                                       "b\xc3\xbc"
-                                       "cher",
-                                       "we-b_1",
-                                       "a$b;c",
-                                       "me@-web1"};
+    static const char *const good[] = {
+        "web1",       "me@web1", "web1.example.org", "127.0.0.1",
+        "fe80::1%lo", "::1",     "ssh://me@web1:22", "b\303\274cher",
+        "we-b_1",     "a$b;c",   "me@-web1"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         target.host = good[i];
         assert_int_equal(ssh_argv(&target, REMOTE, &words, argv, &err), 0);

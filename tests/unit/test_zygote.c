@@ -320,7 +320,11 @@ TEST(a_language_that_cannot_be_started_says_why)
 {
     char nothing[] = "", language[] = "cobol";
     char *none[] = {NULL};
-    spec_t spec = {language, nothing, nothing, none, none, NULL, NULL};
+    spec_t spec = {.language = language,
+                   .program = nothing,
+                   .directory = nothing,
+                   .args = none,
+                   .environment = none};
     tt_error_t err;
     int before = open_fds();
     assert_null(zygote_new(NULL, &spec, find, engines, &err));
