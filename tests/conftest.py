@@ -1,11 +1,14 @@
 """What all pytest suites share: a deadline for every test, and their marks.
 
 Environment: TUTTI_PREFIX, where tutti is installed (default: ./local); BUILDDIR, the build tree
-(default: ./build); TUTTI_TEST_SLOW, a factor for all deadlines (the sanitizers set it)."""
+(default: ./build); TUTTI_TEST_SLOW, a factor for all deadlines (the sanitizers set it).
+TUTTI_TEST_SCRATCH is set for the run's processes: a directory that goes with it."""
 
 import os
 import pathlib
+import shutil
 import signal
+import tempfile
 
 import pytest
 
@@ -20,6 +23,15 @@ os.environ.setdefault("TUTTI_PREFIX", str(ROOT / "local"))
 def pytest_configure(config):
     config.addinivalue_line("markers", "deadline(seconds): how long the test may take at most")
     config.addinivalue_line("markers", "sanitize: runs again with the sanitizers built in")
+    if not hasattr(config, "workerinput"):  # workers of xdist get it with the environment
+        config.tutti_scratch = tempfile.mkdtemp(prefix="tutti-test-")
+        os.environ["TUTTI_TEST_SCRATCH"] = config.tutti_scratch
+
+
+def pytest_unconfigure(config):
+    """Removes what the run's processes made there, however they ended."""
+    if hasattr(config, "tutti_scratch"):
+        shutil.rmtree(config.tutti_scratch, ignore_errors=True)
 
 
 class TookTooLong(BaseException):

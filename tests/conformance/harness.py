@@ -4,7 +4,6 @@ Descriptor 3 of the runtime is a stream socket, 4 the page, 1 and 2 pipes. Every
 deadline. The page's words are the host's side of share/page.h, by way of a few atomic operations
 that the tests compile (page words are 8 bytes; a claim is a compare-and-swap)."""
 
-import atexit
 import ctypes
 import functools
 import mmap
@@ -12,7 +11,6 @@ import os
 import pathlib
 import re
 import select
-import shutil
 import signal
 import socket
 import struct
@@ -41,9 +39,7 @@ WARNINGS = ("-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wf
 
 def scratch():
     """A directory that goes when the tests end."""
-    path = tempfile.mkdtemp(prefix="tutti-test-")
-    atexit.register(shutil.rmtree, path, ignore_errors=True)
-    return path
+    return tempfile.mkdtemp(dir=os.environ["TUTTI_TEST_SCRATCH"])
 
 
 def boot_text():
@@ -81,8 +77,11 @@ def compile_c(output, *sources):
 @functools.lru_cache(maxsize=None)
 def page_library():
     """share/page.c: the host's half of the page, as the host uses it."""
-    path = os.path.join(scratch(), "page.so")
-    compile_c(path, ROOT / "share" / "page.c")
+    path = os.path.join(os.environ["TUTTI_TEST_SCRATCH"], "page.so")
+    if not os.path.exists(path):  # all processes of the run share it
+        own = os.path.join(scratch(), "page.so")
+        compile_c(own, ROOT / "share" / "page.c")
+        os.replace(own, path)
     library = ctypes.CDLL(path)
     library.tt_page_map.restype = ctypes.c_void_p
     library.tt_page_unmap.argtypes = [ctypes.POINTER(ctypes.c_void_p)]
