@@ -372,16 +372,17 @@ static void on_turn(void *arg)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *hosts[HOSTS] = {"web1", "web2"};
+    static char any[] = "*";
     if (!made)
         make_folder();
-    char *const words[] = {below("in/a"), below("in/large")};
+    char *const patterns[] = {any, any}, *const words[] = {below("in/a"), below("in/large")};
     const char *const directories[] = {below("in"), below("in/folder"), below("in/x/y//"),
                                        below("in/a")};
     input.at = data;
     input.left = size;
     unsigned how = take();
     const transfer_wish_t wish = {.up = how % 8 == 0,
-                                  .words = words,
+                                  .words = how % 8 == 0 ? words : patterns,
                                   .word_count = 1 + how / 8 % 2,
                                   .directory = directories[how / 16 % 4],
                                   .hosts = hosts,

@@ -25,9 +25,8 @@ enum { DEADLINE_MS = 20000 };
 #define COMMAND "-- far bin/tutti"
 
 #define SH "#!/bin/sh\n"
-#define GO                                                                                     \
-    "echo =go 3\nexec cat\n" /* a far program that is up, and gives back what it gets          \
-                              */
+/* A far program that is up, and gives back what it gets. */
+#define GO     "echo =go 3\nexec cat\n"
 #define CLOSED "echo 'Connection closed.' >&2; exit 255"
 
 static pid_t near; /* tutti-ssh; 0 */

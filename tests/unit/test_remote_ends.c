@@ -208,12 +208,15 @@ TEST(what_a_far_host_says_of_where_it_is_and_what_it_has_is_not_believed)
     request_on("web1", 1, true, "python");
     hear_connecting("web1");
     tt_buf_init(&list);
-    tt_pack_array(&list, 1);
-    tt_pack_array(&list, 6);
-    for (int i = 0; i < 3; i++)
-        tt_pack_int(&list, 0); /* engine 0, which is another's */
-    for (int i = 0; i < 3; i++)
-        tt_pack_text(&list, "mine");
+    tt_pack_array(&list, 2);
+    for (int id = 0; id < 10; id += 9) { /* one of another's, and one that nobody has */
+        tt_pack_array(&list, 6);
+        tt_pack_int(&list, id);
+        tt_pack_int(&list, 100);
+        tt_pack_uint(&list, TT_ENGINE_READY);
+        for (int i = 0; i < 3; i++)
+            tt_pack_text(&list, "mine");
+    }
     tt_message_t hello = hello_of(process);
     hello.as.hello.watch_pid = process;
     hello.as.hello.host = tt_span("here");
