@@ -518,6 +518,7 @@ int controller_run(const controller_options_t *options)
     self->started_ms = tt_now_ms();
     self->epoch = tt_random_number();
     self->next_task = self->epoch & 0x7fffffff00000000u;
+    self->next_transfer = self->next_task;
     tt_random(self->uuid, sizeof self->uuid);
     self->loop = tt_loop_new();
     self->context = zmq_ctx_new();

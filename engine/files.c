@@ -430,13 +430,18 @@ void files_set_directory(files_t *self, const char *directory)
     self->directory = directory;
 }
 
+void files_controller_gone(files_t *self)
+{
+    while (self->transfers)
+        end(&self->transfers);
+}
+
 void files_destroy(files_t **self_p)
 {
     files_t *self = *self_p;
     if (self == NULL)
         return;
-    while (self->transfers)
-        end(&self->transfers);
+    files_controller_gone(self);
     free(self);
     *self_p = NULL;
 }

@@ -15,6 +15,9 @@ files_t *files_new(struct host *host);
 /* Ends all transfers: what is not whole is removed. */
 void files_destroy(files_t **self_p);
 
+/* The controller is gone: ends all transfers. */
+void files_controller_gone(files_t *self);
+
 /* Where relative paths begin from now on; NULL: where the host runs. */
 void files_set_directory(files_t *self, const char *directory);
 

@@ -181,6 +181,7 @@ static void on_controller_gone(void *arg, int fd, uint32_t events)
            self->engine_count, self->options->grace_ms / 1000);
     for (size_t i = 0; i < self->engine_count; i++)
         engine_forget_waiting(self->engines[i]);
+    files_controller_gone(self->files);
     set_deadline(self, self->options->grace_ms, on_grace_end);
     connect_controller(self);
 }

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ typedef struct errand {
     size_t at;            /* the present one */
     size_t asked;         /* down: patterns that were listed */
     uint64_t id;          /* of the exchange under way; 0 */
+    bool offered;         /* down: it was told the digest of what is here */
     int fd;
     uint64_t offset;
     tt_flow_t flow;
@@ -225,7 +227,9 @@ static void note_there(errand_t *self, const tt_msg_filed_t *filed, const char *
     self->last = tt_strdup(here ? here : tt_text_copy(filed->path, path, sizeof path));
     const char *slash = strrchr(self->last, '/');
     if (self->folder == NULL)
-        self->folder = tt_strndup(self->last, slash ? (size_t)(slash - self->last) : 0);
+        self->folder = tt_strndup(self->last, slash == self->last ? 1
+                                              : slash             ? (size_t)(slash - self->last)
+                                                                  : 0);
     cut_folder(self->folder, self->last);
 }
 
@@ -271,7 +275,8 @@ static void on_credit(errand_t *self, const tt_message_t *message)
 
 static void on_uploaded(void *arg, const tt_message_t *message, tt_frames_t *payload);
 
-static void begin_up(errand_t *self)
+/* False when there is nothing to send. */
+static bool begin_up(errand_t *self)
 {
     const item_t *item = present(self);
     tt_message_t message = tt_message(TT_MSG_PUT, 0);
@@ -279,8 +284,7 @@ static void begin_up(errand_t *self)
     self->fd = open(item->here, O_RDONLY | O_CLOEXEC);
     if (self->fd < 0) {
         complain_here(self, "read", item->here);
-        go_on(self, false);
-        return;
+        return false;
     }
     put->host = tt_span(self->host);
     put->directory = tt_span(self->run->wish->directory);
@@ -291,6 +295,7 @@ static void begin_up(errand_t *self)
     self->offset = 0;
     tt_flow_init(&self->flow);
     self->id = tt_client_exchange(self->run->session->client, &message, on_uploaded, self);
+    return true;
 }
 
 /* ---- down */
@@ -316,6 +321,9 @@ static void write_chunk(errand_t *self, const tt_message_t *message, tt_frames_t
 
 static int open_part(errand_t *self, const char *path)
 {
+    errno = EPROTO;
+    if (self->digest)
+        return -1; /* it has begun already */
     int len = snprintf(self->part, sizeof self->part, "%s.tutti-XXXXXX", path);
     if (tt_path_make_parents(path) == 0 && len < (int)sizeof self->part)
         self->fd = mkostemp(self->part, O_CLOEXEC);
@@ -332,8 +340,10 @@ static bool finish_down(errand_t *self, const tt_msg_filed_t *filed)
     const item_t *item = present(self);
     mode_t mask = umask(0);
     umask(mask);
-    if (self->fd < 0)
+    if (self->fd < 0) {
+        complain(self, "what came is not what was sent");
         return false;
+    }
     tt_digest_finish(&self->digest, digest);
     if (filed->hash.len != sizeof digest ||
         memcmp(digest, filed->hash.data, sizeof digest) != 0) {
@@ -359,9 +369,12 @@ static void begin_down(errand_t *self)
     tt_message_t message = tt_message(TT_MSG_GET, 0);
     message.as.get.host = tt_span(self->host);
     message.as.get.path = tt_span(item->there);
-    int fd = open(item->here, O_RDONLY | O_CLOEXEC);
+    int fd = open(item->here, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    self->offered = false;
     if (fd >= 0 && fstat(fd, &found) == 0 && S_ISREG(found.st_mode) &&
         (uint64_t)found.st_size == item->size && tt_digest_file(fd, digest) == 0)
+        self->offered = true;
+    if (self->offered)
         message.as.get.hash = (tt_span_t){digest, sizeof digest};
     if (fd >= 0)
         close(fd);
@@ -389,6 +402,11 @@ static void on_filed(errand_t *self, const tt_msg_filed_t *filed)
     case TT_FILE_SAME:
     case TT_FILE_DONE:
         if (filed->outcome == TT_FILE_DONE && !up && !finish_down(self, filed)) {
+            go_on(self, false);
+            return;
+        }
+        if (filed->outcome == TT_FILE_SAME && !up && !self->offered) {
+            complain(self, "what came is not what was sent");
             go_on(self, false);
             return;
         }
@@ -466,6 +484,26 @@ static void release_items(items_t *self)
     *self = (items_t){NULL, 0};
 }
 
+/* Names begin with what the last part of the pattern has met. A machine that tells others wants
+ * us to write what nobody has asked for. */
+static bool is_asked(const errand_t *self, tt_span_t name)
+{
+    char last[PATH_MAX], first[PATH_MAX];
+    const char *pattern = self->run->wish->words[self->asked - 1];
+    size_t len = strlen(pattern), start, first_len = 0;
+    while (len > 0 && pattern[len - 1] == '/')
+        len--;
+    for (start = len; start > 0 && pattern[start - 1] != '/';)
+        start--;
+    tt_text_copy((tt_span_t){(const uint8_t *)pattern + start, len - start}, last, sizeof last);
+    if (strcmp(last, "") == 0 || strcmp(last, "~") == 0 || strcmp(last, ".") == 0)
+        return true;
+    while (first_len < name.len && name.data[first_len] != '/')
+        first_len++;
+    tt_text_copy((tt_span_t){name.data, first_len}, first, sizeof first);
+    return fnmatch(last, first, FNM_PERIOD) == 0;
+}
+
 /* One entry of LISTED: [path, name, size, mode]. A name that leads elsewhere is not followed.
  */
 static void take_entry(errand_t *self, tt_reader_t *reader)
@@ -476,7 +514,8 @@ static void take_entry(errand_t *self, tt_reader_t *reader)
     const run_t *run = self->run;
     if (tt_read_array(reader, &fields) != 0 || fields < 4 || tt_read_str(reader, &path) != 0 ||
         tt_read_str(reader, &name) != 0 || tt_read_uint(reader, &size) != 0 ||
-        tt_read_uint(reader, &mode) != 0 || !tt_path_is_inner(name) || path.len >= PATH_MAX)
+        tt_read_uint(reader, &mode) != 0 || !tt_path_is_inner(name) || !is_asked(self, name) ||
+        path.len >= PATH_MAX)
         return;
     bool many = run->wish->host_count > 1;
     item_t item = {.there = tt_strndup((const char *)path.data, path.len),
@@ -537,13 +576,14 @@ static void step(errand_t *self)
     run_t *run = self->run;
     if (self->done)
         return;
+    /* a loop, not go_on: there may be very many that cannot be read */
+    for (; run->wish->up && self->at < self->items->count; self->at++, self->failed++)
+        if (begin_up(self))
+            return;
     if (!run->wish->up && self->asked < run->wish->word_count) {
         ask_list(self);
     } else if (self->at < self->items->count) {
-        if (run->wish->up)
-            begin_up(self);
-        else
-            begin_down(self);
+        begin_down(self);
     } else {
         self->done = true;
         if (--run->open == 0)
@@ -611,6 +651,7 @@ static void begin(run_t *self)
     size_t count = self->wish->host_count;
     self->errands = tt_alloc((count + 1) * sizeof *self->errands);
     self->open = count;
+    self->done = count == 0;
     self->began_ms = tt_now_ms();
     for (size_t i = 0; i < count; i++) {
         errand_t *errand = &self->errands[i];
@@ -651,7 +692,8 @@ int transfer_run(session_t *session, const transfer_wish_t *wish)
         return 2;
     }
     begin(&self);
-    while (!self.done && !session->pressed && tt_client_alive(session->client)) {
+    while (!self.done && !session->pressed && !session->given_up &&
+           tt_client_alive(session->client)) {
         tt_loop_run_until(session->loop, &self.done, TURN_MS);
         show_progress(&self);
     }

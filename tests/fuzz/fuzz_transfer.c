@@ -155,7 +155,6 @@ typedef struct {
     tt_exchange_fn *fn;
     void *arg;
     tt_buf_t sent; /* by the machine: contents */
-    bool begun;
 } exchange_t;
 
 static struct {
@@ -291,8 +290,7 @@ static void take_chunk(tt_message_t *message, tt_frames_t *frames, exchange_t *e
     tt_frames_copy(frames, bytes, len);
 }
 
-/* An end tells the right digest, half of it, or another one. A second BEGUN for one file would
- * leave the first one's part behind: it is not sent as long as that is so. */
+/* An end tells the right digest, half of it, or another one. */
 static void take_filed(tt_msg_filed_t *filed, tt_buf_t *text, exchange_t *exchange)
 {
     static uint8_t digest[TT_DIGEST_LEN];
@@ -301,9 +299,6 @@ static void take_filed(tt_msg_filed_t *filed, tt_buf_t *text, exchange_t *exchan
     tt_digest_add(whole, exchange->sent.data, exchange->sent.len);
     tt_digest_finish(&whole, digest);
     filed->outcome = kind % 5;
-    if (filed->outcome == TT_FILE_BEGUN && exchange->begun)
-        filed->outcome = TT_FILE_DONE;
-    exchange->begun |= filed->outcome == TT_FILE_BEGUN;
     filed->hash = (tt_span_t){digest, kind & 128 ? sizeof digest / 2 : sizeof digest};
     digest[0] ^= kind >> 5 & 1;
     take_name(text);

@@ -532,6 +532,35 @@ TEST(a_host_that_loses_its_controller_keeps_its_engines_and_forgets_what_waits)
     await_result(3, 5, TT_STATUS_OK); /* and nothing of 1 and 2 */
 }
 
+/* A PUT of a file that never comes whole; what the host says of it. */
+static unsigned put_file(uint64_t id, const char *name)
+{
+    static const uint8_t hash[32];
+    tt_message_t message = tt_message(TT_MSG_PUT, id);
+    message.as.put.directory = tt_span(scratch_path("there"));
+    message.as.put.name = tt_span(name);
+    message.as.put.size = 5;
+    message.as.put.hash = (tt_span_t){hash, sizeof hash};
+    say(&message);
+    letter_t *letter = fake_await(&fake, TT_MSG_FILED);
+    unsigned outcome = (unsigned)letter->message.as.filed.outcome;
+    letter_free(letter);
+    return outcome;
+}
+
+TEST(files_under_way_end_with_the_controller_and_their_numbers_are_free)
+{
+    start_host();
+    watch_a_child();
+    await_hello();
+    assert_int_equal(put_file(1, "x"), TT_FILE_BEGUN);
+    fake.pid = 0;
+    end_child(&watched);
+    await_hello();
+    assert_int_equal(rmdir(scratch_path("there")), 0); /* no part is left in it */
+    assert_int_equal(put_file(1, "y"), TT_FILE_BEGUN);
+}
+
 TEST(without_a_controller_it_ends_when_its_grace_is_over)
 {
     grace_ms = 50;
@@ -572,6 +601,7 @@ int main(void)
         EACH(stop_does_not_wait_for_user_code),
         EACH(a_request_to_end_ends_it_like_stop),
         EACH(a_host_that_loses_its_controller_keeps_its_engines_and_forgets_what_waits),
+        EACH(files_under_way_end_with_the_controller_and_their_numbers_are_free),
         EACH(without_a_controller_it_ends_when_its_grace_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,6 @@
 #include "child.h"
 #include "near.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <poll.h>
@@ -68,10 +67,7 @@ static const char *text_of(const char *path)
     return text;
 }
 
-static bool exists(const char *name)
-{
-    return access(scratch_path(name), F_OK) == 0;
-}
+#define exists(name) (access(scratch_path(name), F_OK) == 0)
 
 /* The bundle whose programs are all this script. */
 static void make_bundle(const char *program)
@@ -205,13 +201,6 @@ static int socket_at(const char *name, bool listens)
     return -1;
 }
 
-static void take_link(void)
-{
-    assert_true(comes(door));
-    link_fd = accept4(door, NULL, NULL, SOCK_CLOEXEC);
-    assert_true(link_fd >= 0);
-}
-
 /* The link is up by --to, and we are at its near end. */
 static void link_to(const char *options)
 {
@@ -219,7 +208,9 @@ static void link_to(const char *options)
         door = socket_at("s", true);
     start(options);
     assert_string_equal(told(), "up 3");
-    take_link();
+    assert_true(comes(door));
+    link_fd = accept4(door, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(link_fd >= 0);
 }
 
 /* The same by --listen; nobody has come yet. */
@@ -238,42 +229,38 @@ static void leave(void)
     assert_int_equal(ended(), 0);
 }
 
-#define BYTE_AT(at) ((uint8_t)((uint32_t)(at)*2654435761u >> 24))
-
-/* Sends `len` bytes to what gives them back, and reads them meanwhile. */
-static void exchange(size_t len)
+/* The next `len` bytes, fewer when the link ends. */
+static size_t hear(uint8_t *block, size_t len)
 {
-    uint8_t block[5000];
-    for (size_t done = 0, got = 0; got < len;) {
-        struct pollfd wait = {link_fd, (short)(POLLIN | (done < len ? POLLOUT : 0)), 0};
-        assert_int_equal(poll(&wait, 1, DEADLINE_MS), 1);
-        if (wait.revents & POLLOUT) {
-            size_t size = len - done < sizeof block ? len - done : sizeof block;
-            for (size_t i = 0; i < size; i++)
-                block[i] = BYTE_AT(done + i);
-            ssize_t put = send(link_fd, block, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-            done += put > 0 ? (size_t)put : 0;
-        }
-        if (wait.revents & ~POLLOUT) {
-            ssize_t came = recv(link_fd, block, sizeof block, MSG_DONTWAIT);
-            assert_true(came != 0);
-            for (ssize_t i = 0; i < came; i++, got++)
-                assert_int_equal(block[i], BYTE_AT(got));
-        }
-    }
-}
-
-/* This comes, and then, if so asked, the end. */
-static void assert_heard(const char *text, bool all)
-{
-    char block[256] = "";
-    size_t at = 0, len = strlen(text) + all;
+    size_t at = 0;
     for (ssize_t got = 1; at < len && got > 0; at += got > 0 ? (size_t)got : 0) {
         assert_true(comes(link_fd));
         got = recv(link_fd, block + at, len - at, 0);
     }
+    return at;
+}
+
+static void assert_heard(const char *text)
+{
+    char block[256] = "";
+    hear((uint8_t *)block, strlen(text));
     assert_string_equal(block, text);
 }
+
+/* Sends blocks of 20000 bytes, and has each given back. */
+static void exchange(int blocks)
+{
+    uint8_t block[20000], back[sizeof block];
+    for (uint32_t at = 0; blocks > 0; blocks--) {
+        for (size_t i = 0; i < sizeof block; i++)
+            block[i] = (uint8_t)(at++ * 2654435761u >> 24);
+        assert_int_equal(send(link_fd, block, sizeof block, MSG_NOSIGNAL), sizeof block);
+        assert_int_equal(hear(back, sizeof back), sizeof back);
+        assert_memory_equal(block, back, sizeof block);
+    }
+}
+
+#define assert_link_ended() assert_int_equal(hear((uint8_t[1]){0}, 1), 0)
 
 static int begin(void **unused)
 {
@@ -317,9 +304,9 @@ TEST(what_is_wrong_here_is_told_and_nothing_left_running)
     assert_fails(TO, "failed there is no '*' to send: *");
     assert_false(exists("ssh.pid"));
     run("mv lib2 lib"); /* and with them no socket */
-    assert_fails(TO, fmt("failed cannot connect to 's': %s", strerror(ENOENT)));
+    assert_fails(TO, "failed cannot connect to 's': No such file or directory");
     assert_fails("--status-fd 3 --listen nowhere/s -- far libexec/tutti/tutti-engine",
-                 fmt("failed cannot listen at 'nowhere/s': %s", strerror(ENOENT)));
+                 "failed cannot listen at 'nowhere/s': No such file or directory");
 }
 
 /* ---- what is wrong with ssh, and before a command runs there */
@@ -341,7 +328,7 @@ TEST(an_ssh_that_fails_is_told_in_its_words_if_it_has_any)
 
 TEST(a_host_that_runs_no_command_is_told_with_its_answer)
 {
-    make_ssh("printf 'Welcome\\n\\nThis account is closed.\\r\\n'; exit 1");
+    make_ssh("printf 'Welcome\\n\\nThis account is closed.\\r\\n\\r\\n'; exit 1");
     assert_fails(TO, "failed it runs no command of ours; it answered: This account is closed.");
     make_ssh("exit 1");
     assert_fails(TO, "failed it runs no command of ours");
@@ -356,7 +343,7 @@ TEST(a_login_may_write_up_to_64_kib)
     make_ssh("yes 'a line that nobody reads' | head -c 60000; printf '\\r\\n=look\\n=up 9\\n"
              "\\033[31m=tutti-linked\\n no end of line'; echo banner >&2");
     link_to(TO);
-    exchange(10);
+    exchange(1);
     leave();
 }
 
@@ -373,12 +360,10 @@ TEST(an_ssh_that_closes_early_is_told_wherever_it_does)
         make_ssh(fmt("%s; " CLOSED, at[i]));
         assert_fails(TO, "failed Connection closed.");
     }
-}
-
-/* Far more than a socket holds, so that it is still being written then. */
-TEST(an_ssh_that_closes_while_tutti_is_sent_is_told)
-{
-    run("head -c 3000000 /dev/urandom >tree/large");
+    make_ssh("echo banner >&2; until grep -q banner stderr; do sleep 0.02; done; "
+             "echo =tutti-link 1; read l; exit 255"); /* a banner is no reason */
+    assert_fails(TO, "failed ssh exited with status 255");
+    run("head -c 3000000 /dev/urandom >tree/large"); /* is still being written then */
     make_bundle(SH GO);
     make_ssh("echo =tutti-link 1; read l; echo =look need $(uname -sm); read l; echo =place; "
              "read l; head -c 1000 >/dev/null; " CLOSED);
@@ -423,6 +408,10 @@ TEST(an_archive_that_arrives_damaged_or_is_none_is_told_and_leaves_nothing)
     run("head -c 300000 /dev/urandom >lib/bundle.tar.gz && "
         "sha256sum <lib/bundle.tar.gz | cut -c1-64 >lib/bundle.sha256");
     assert_not_unpacked();
+    run("yes \"touch $PWD/evil\" | head -c 500000 >lib/bundle.tar.gz");
+    make_ssh("trap '' XFSZ; ulimit -f 8"); /* as with a full disk */
+    assert_not_unpacked();
+    assert_false(exists("evil")); /* its bytes were no lines for the shell */
 }
 
 TEST(tutti_is_sent_once_and_lies_there_with_its_own_archive)
@@ -434,7 +423,7 @@ TEST(tutti_is_sent_once_and_lies_there_with_its_own_archive)
     run("cd home/.cache/tutti/* && test -f .complete && for f in tar.gz sha256 machine; do "
         "cmp lib/tutti/bundle.$f ../../../../lib/bundle.$f || exit; done");
     link_to(TO);
-    exchange(10);
+    exchange(1);
     leave();
     assert_int_equal(sent, 1);
     setenv("XDG_CACHE_HOME", scratch_path("other place"), 1);
@@ -464,11 +453,11 @@ TEST(whoever_is_first_to_have_tutti_there_whole_wins)
                   SH "mv ../first .cache/tutti/$h && exec /usr/bin/sha256sum\n", 0755);
     make_ssh(fmt("PATH=$PWD/bin:$PATH; h=%.64s; export h", text_of("lib/bundle.sha256")));
     link_to(TO);
-    exchange(10);
+    exchange(1);
     leave();
     assert_int_equal(sent, 2);
     run("test \"$(ls -A home/.cache/tutti)\" = \"$(cat lib/bundle.sha256)\"");
-    run("test -f home/.cache/tutti/*/first");
+    run("cd home/.cache/tutti/* && test -f first && test -z \"$(ls -d *.?????? 2>&-)\"");
 }
 
 /* ---- set-up scripts */
@@ -486,7 +475,7 @@ static void assert_set_up(const char *script, const char *colour)
     ended();
 }
 
-TEST(what_a_script_exports_the_far_program_has)
+TEST(what_a_script_exports_the_far_program_has_unless_it_names_its_interpreter)
 {
     static char large[1 << 20];
     memset(large, '#', sizeof large - 1);
@@ -498,11 +487,6 @@ TEST(what_a_script_exports_the_far_program_has)
     assert_set_up("", "none");
     assert_set_up(large, "blue");
     assert_set_up("set -eu; export COLOUR=blue; true", "blue");
-}
-
-TEST(a_script_that_names_its_interpreter_is_run_by_it)
-{
-    make_bundle(SHOW);
     assert_set_up("#!/bin/sh -e\nexport COLOUR=blue; echo $-$# >$HOME/ran", "none");
     assert_true(strpbrk(text_of("home/ran"), "e") && strpbrk(text_of("home/ran"), "0"));
 }
@@ -588,31 +572,31 @@ TEST(bytes_go_both_ways_as_they_are_and_the_far_log_comes_out_of_our_stderr)
 {
     make_bundle(SH "echo 'tutti-engine[1] info: here' >&2\n" GO);
     link_to(TO);
-    exchange(2 << 20);
+    exchange(100);
     assert_becomes(strcmp(text_of("stderr"), "tutti-engine[1] info: here\n") == 0);
+    leave();
+}
+
+#define HELLO SH "printf '=gone 9\\n=go 3\\nhello\\n=go 4\\n'\nexec cat\n"
+
+TEST(what_the_far_program_says_at_once_is_not_lost)
+{
+    make_bundle(HELLO);
+    link_to(TO);
+    assert_heard("hello\n=go 4\n");
+    exchange(1);
     leave();
 }
 
 TEST(whoever_comes_to_the_socket_first_has_the_link_and_nobody_else)
 {
+    make_bundle(HELLO);
     listen_up(LISTEN);
     link_fd = socket_at("s", false);
-    exchange(100000);
+    assert_heard("hello\n=go 4\n");
+    exchange(5);
     assert_false(exists("s"));
     assert_int_equal(socket_at("s", false), -1);
-    leave();
-}
-
-TEST(what_the_far_program_says_at_once_is_not_lost)
-{
-    make_bundle(SH "printf '=go 3\\nhello\\n=go 4\\n'\nexec cat\n");
-    link_to(TO);
-    assert_heard("hello\n=go 4\n", false);
-    leave();
-    run("rm s");
-    listen_up(LISTEN);
-    link_fd = socket_at("s", false);
-    assert_heard("hello\n=go 4\n", false);
     leave();
 }
 
@@ -622,19 +606,18 @@ TEST(a_slow_ssh_that_carries_byte_by_byte_will_do)
     make_ssh("cd home; sleep 0.1; dd bs=1000 2>/dev/null | /bin/sh -c \"$remote\" | "
              "dd bs=1 2>/dev/null; exit");
     link_to(SETUP TO);
-    exchange(30000);
+    exchange(2);
     leave();
 }
 
-TEST(a_link_stays_though_nobody_hears_what_is_told)
+TEST(a_link_stays_and_ends_though_nobody_hears_what_is_told)
 {
-    door = socket_at("s", true);
-    start(TO);
+    link_to(TO);
     close(status_fd);
     status_fd = -1;
-    take_link();
-    exchange(1000);
-    leave();
+    exchange(1);
+    run("kill -9 $(cat ssh.pid)");
+    assert_int_equal(ended(), 0);
 }
 
 /* ---- its end */
@@ -645,7 +628,7 @@ static void assert_ends(const char *line, const char *reason)
     make_bundle(fmt(SH "echo =go 3\nread x\n%s\n", line));
     link_to(TO);
     assert_int_equal(send(link_fd, "\n", 1, MSG_NOSIGNAL), 1);
-    assert_heard("", true);
+    assert_link_ended();
     assert_string_equal(told(), reason);
     assert_string_equal(told(), "");
     assert_int_equal(ended(), 0);
@@ -668,10 +651,10 @@ TEST(how_the_far_program_or_ssh_ended_is_told_and_the_far_log_is_no_reason)
 TEST(an_ssh_that_is_killed_ends_the_link_and_leaves_nothing)
 {
     link_to(TO);
-    exchange(1000);
+    exchange(1);
     run("kill -9 $(cat ssh.pid); rm s");
     assert_string_equal(told(), "ended ssh was killed by SIGKILL");
-    assert_heard("", true);
+    assert_link_ended();
     assert_int_equal(ended(), 0);
     listen_up(LISTEN); /* and nobody has come */
     run("kill -9 $(cat ssh.pid)");
@@ -734,6 +717,21 @@ TEST(a_command_there_has_its_arguments_our_stdout_and_stderr_and_we_its_status)
     assert_string_equal(text_of("stderr"), "");
 }
 
+/* tutti-ssh sleeps meanwhile, so that everything waits for it at once. */
+TEST(the_last_bytes_of_a_command_come_though_it_has_ended_already)
+{
+    make_bundle(SH "echo here\nuntil test -e $HOME/now; do sleep 0.02; done\n"
+                   "head -c 150000 /dev/zero\nexit 7\n");
+    start(COMMAND);
+    assert_becomes(strcmp(text_of("stdout"), "here\n") == 0);
+    kill(near, SIGSTOP);
+    run("touch home/now");
+    assert_becomes(!ssh_lives());
+    kill(near, SIGCONT);
+    assert_int_equal(ended(), 7);
+    run("{ echo here; head -c 150000 /dev/zero; } | cmp - stdout");
+}
+
 TEST(the_directory_of_a_session_is_kept_from_commands_alone)
 {
     make_bundle(SH "echo ${XDG_RUNTIME_DIR-none}\n");
@@ -768,30 +766,29 @@ int main(void)
         EACH(a_host_that_runs_no_command_is_told_with_its_answer),
         EACH(a_login_may_write_up_to_64_kib),
         EACH(an_ssh_that_closes_early_is_told_wherever_it_does),
-        EACH(an_ssh_that_closes_while_tutti_is_sent_is_told),
         EACH(another_kind_of_machine_is_told),
         EACH(a_place_for_tutti_that_cannot_be_made_is_told),
         EACH(an_archive_that_arrives_damaged_or_is_none_is_told_and_leaves_nothing),
         EACH(tutti_is_sent_once_and_lies_there_with_its_own_archive),
         EACH(each_step_is_told_in_order),
         EACH(whoever_is_first_to_have_tutti_there_whole_wins),
-        EACH(what_a_script_exports_the_far_program_has),
-        EACH(a_script_that_names_its_interpreter_is_run_by_it),
+        EACH(what_a_script_exports_the_far_program_has_unless_it_names_its_interpreter),
         EACH(what_a_script_writes_is_no_answer_and_its_stdin_is_empty),
         EACH(a_script_that_fails_is_told_with_its_status_and_last_line),
         EACH(a_far_program_that_does_not_come_up_is_told_in_its_words),
         EACH(arguments_reach_the_far_program_unchanged),
         EACH(only_what_is_needed_is_open_in_ssh_and_the_far_program),
         EACH(bytes_go_both_ways_as_they_are_and_the_far_log_comes_out_of_our_stderr),
-        EACH(whoever_comes_to_the_socket_first_has_the_link_and_nobody_else),
         EACH(what_the_far_program_says_at_once_is_not_lost),
+        EACH(whoever_comes_to_the_socket_first_has_the_link_and_nobody_else),
         EACH(a_slow_ssh_that_carries_byte_by_byte_will_do),
-        EACH(a_link_stays_though_nobody_hears_what_is_told),
+        EACH(a_link_stays_and_ends_though_nobody_hears_what_is_told),
         EACH(how_the_far_program_or_ssh_ended_is_told_and_the_far_log_is_no_reason),
         EACH(an_ssh_that_is_killed_ends_the_link_and_leaves_nothing),
         EACH(signals_end_the_link_and_its_ssh),
         EACH(a_signal_ends_what_is_still_being_made_and_a_command),
         EACH(a_command_there_has_its_arguments_our_stdout_and_stderr_and_we_its_status),
+        EACH(the_last_bytes_of_a_command_come_though_it_has_ended_already),
         EACH(the_directory_of_a_session_is_kept_from_commands_alone),
         EACH(a_command_that_cannot_be_run_there_is_told_on_stderr),
     };

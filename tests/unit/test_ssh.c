@@ -390,6 +390,14 @@ TEST(everything_else_is_told_in_the_words_of_ssh)
     EXPLAIN("Timeout, server web1 not responding.\r\n", "Timeout, server web1 not responding.");
 }
 
+TEST(a_connection_that_breaks_is_told_in_other_words_than_those_of_ssh)
+{
+    EXPLAIN("client_loop: send disconnect: Broken pipe\r\n", "the connection broke");
+    EXPLAIN("Read error from remote host web1 port 22: Connection reset by peer\r\n"
+            "client_loop: send disconnect: Broken pipe\r\n",
+            "the connection broke");
+}
+
 /* ---- ugly words */
 
 TEST(a_complaint_is_found_among_other_lines_whatever_follows)
@@ -452,6 +460,7 @@ int main(void)
         EACH(a_host_key_that_has_changed_is_told_with_the_command_that_forgets_it),
         EACH(a_key_that_others_may_read_is_told_with_the_command_that_closes_it),
         EACH(everything_else_is_told_in_the_words_of_ssh),
+        EACH(a_connection_that_breaks_is_told_in_other_words_than_those_of_ssh),
         EACH(a_complaint_is_found_among_other_lines_whatever_follows),
         EACH(methods_without_an_end_and_without_number_are_cut),
         EACH(of_a_very_long_complaint_300_bytes_are_told),

@@ -335,6 +335,24 @@ TEST(a_file_comes_behind_what_was_said_before_and_before_what_is_said_then)
     assert_int_equal(got.ends, 0);
 }
 
+TEST(of_a_file_no_more_is_held_than_a_block_however_slow_the_other_end_is)
+{
+    enum { SIZE = 4 << 20, BLOCK = 64 << 10 };
+    char block[3000];
+    int size = 8192;
+    size_t total = 0;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    make_file(SIZE);
+    talk_send_file(talk, file, SIZE);
+    while (total < SIZE) {
+        settle();
+        ssize_t len = read(far, block, sizeof block);
+        total += len > 0 ? (size_t)len : 0;
+        assert_true((size_t)got.progress * BLOCK <= total + 2 * BLOCK);
+    }
+    assert_int_equal(got.progress, SIZE / BLOCK);
+}
+
 TEST(of_a_file_as_much_is_sent_as_was_said)
 {
     make_file(1000);
@@ -587,6 +605,7 @@ int main(void)
         EACH(lines_that_are_said_arrive_in_order_with_their_ends),
         EACH(saying_much_to_one_who_does_not_listen_never_waits),
         EACH(a_file_comes_behind_what_was_said_before_and_before_what_is_said_then),
+        EACH(of_a_file_no_more_is_held_than_a_block_however_slow_the_other_end_is),
         EACH(of_a_file_as_much_is_sent_as_was_said),
         EACH(an_empty_file_is_nothing),
         EACH(lines_come_while_a_file_is_sent),

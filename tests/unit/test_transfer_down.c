@@ -404,6 +404,55 @@ TEST(a_list_that_is_none_finds_nothing)
     }
 }
 
+static unsigned odd_end;
+
+/* Ends that nobody has asked for: a second beginning, contents that we have not, an end without
+ * a beginning. */
+static bool ends_oddly(letter_t *letter)
+{
+    uint64_t id = letter->message.id;
+    if (letter->message.type != TT_MSG_GET)
+        return false;
+    if (odd_end == TT_FILE_BEGUN)
+        filed(id, TT_FILE_BEGUN, "");
+    filed(id, odd_end, "");
+    return true;
+}
+
+TEST(ends_that_cannot_be_are_told_and_nothing_is_left_of_them)
+{
+    STOCK({"web1", "/far/x", "x", "text", 0644});
+    odd = ends_oddly;
+    for (odd_end = TT_FILE_BEGUN; odd_end <= TT_FILE_DONE; odd_end++) {
+        assert_int_equal(down(1, "", "/far/x"), 1);
+        assert_out("");
+        assert_err(odd_end == TT_FILE_BEGUN ? "web1: cannot write './x' here: Protocol error\n"
+                                            : "web1: what came is not what was sent\n");
+        assert_int_equal(access("x", F_OK), -1);
+    }
+    letter_free(fake_await(&fake, TT_MSG_ABORT));
+}
+
+TEST(a_pipe_here_is_replaced_and_not_waited_for)
+{
+    STOCK({"web1", "/far/x", "x", "text", 0644});
+    assert_int_equal(mkfifo("x", 0600), 0);
+    assert_int_equal(down(1, "", "/far/x"), 0);
+    assert_string_equal(contents("x"), "text");
+}
+
+TEST(names_that_nobody_has_asked_for_are_not_taken)
+{
+    STOCK({"web1", "/far/a.csv", ".ssh/authorized_keys", "evil", 0644},
+          {"web1", "/far/b.csv", "other", "evil", 0644},
+          {"web1", "/far/c.csv", "c.csv", "good", 0644});
+    assert_int_equal(down(1, "", "/far/*.csv"), 0);
+    assert_out("web1:./c.csv\n");
+    assert_int_equal(access(".ssh", F_OK), -1);
+    assert_int_equal(access("other", F_OK), -1);
+    assert_string_equal(contents("c.csv"), "good");
+}
+
 static unsigned lie_kind;
 
 /* A file of "text", told in odd ways. */
@@ -624,6 +673,9 @@ int main(void)
         EACH(names_that_lead_elsewhere_are_not_followed),
         EACH(among_names_that_lead_elsewhere_the_others_are_brought),
         EACH(a_list_that_is_none_finds_nothing),
+        EACH(ends_that_cannot_be_are_told_and_nothing_is_left_of_them),
+        EACH(a_pipe_here_is_replaced_and_not_waited_for),
+        EACH(names_that_nobody_has_asked_for_are_not_taken),
         EACH(what_does_not_come_as_it_should_is_told_and_nothing_is_left_of_it),
         EACH(what_cannot_be_written_here_is_told_and_the_others_are_brought),
         EACH(what_a_machine_cannot_read_is_told_and_the_others_are_brought),
