@@ -430,6 +430,7 @@ static void drop_failed(controller_t *self, const launch_t *launch)
         if (engine->state != TT_ENGINE_FAILED || theirs == NULL ||
             theirs->remote != launch->remote || strcmp(engine->language, launch->language) != 0)
             continue;
+        dispatch_engine_lost(self, engine, "asked for anew");
         set_engine(self, engine, TT_ENGINE_GONE, "asked for anew");
         registry_remove(&self->registry, engine);
     }
@@ -467,14 +468,14 @@ static launch_t *oldest_unbegun(const controller_t *self, const remote_t *remote
 
 void launches_remote_here(controller_t *self, remote_t *remote, peer_t *host)
 {
+    for (launch_t *launch = self->launches; launch; launch = launch->next)
+        if (launch->remote == remote)
+            begin_again(self, launch);
     for (launch_t *launch; (launch = oldest_unbegun(self, remote));)
         begin_there(self, launch);
-    for (launch_t *launch = self->launches; launch; launch = launch->next) {
-        if (launch->remote != remote)
-            continue;
-        begin_again(self, launch);
-        send_spawn(self, launch, host);
-    }
+    for (launch_t *launch = self->launches; launch; launch = launch->next)
+        if (launch->remote == remote)
+            send_spawn(self, launch, host);
 }
 
 void launches_remote_failed(controller_t *self, const remote_t *remote, const char *why)

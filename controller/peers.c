@@ -34,9 +34,17 @@ static uint64_t route_key(door_t door, tt_span_t route)
     return key;
 }
 
+/* What a ROUTER gives by itself. A peer may choose a route of its own in its greeting, and that
+ * might be taken for another's. */
+static bool is_route(tt_span_t route)
+{
+    return route.len == 5 && route.data[0] == 0;
+}
+
 peer_t *peers_find(controller_t *self, door_t door, tt_span_t route)
 {
-    return tt_map_get(&self->peers[role_of(door)], route_key(door, route));
+    return is_route(route) ? tt_map_get(&self->peers[role_of(door)], route_key(door, route))
+                           : NULL;
 }
 
 void peers_error(peer_t *peer, uint64_t id, const char *format, ...)
@@ -315,6 +323,10 @@ void peers_hello(controller_t *self, door_t door, tt_span_t route, const tt_mess
     bool fresh = peer == NULL;
     if (hello->major != TT_WIRE_MAJOR) {
         refuse_version(self, door, route, message->id, hello);
+        return;
+    }
+    if (!is_route(route)) {
+        refuse(self, door, route, message->id, "a peer does not choose its own route");
         return;
     }
     if (fresh && door == DOOR_FAR && !is_expected(self, hello)) {

@@ -23,6 +23,7 @@ enum {
     PAUSE_MIN_MS = 1000, /* before a dropped link is made again; doubled each time */
     PAUSE_MAX_MS = 60000,
     STEADY_MS = 10000, /* a link that was up for so long begins with the shortest pause */
+    LAST_READS = 64,   /* more than a pipe holds */
     LABEL_MAX = 255,
     ENVIRONMENT_MAX = 16
 };
@@ -574,8 +575,10 @@ bool remote_ended(controller_t *self, int pid)
     if (each == NULL)
         return false;
     each->pid = 0;
-    while (each->status_fd >= 0)
+    for (int i = 0; i < LAST_READS && each->status_fd >= 0; i++)
         on_status(each, each->status_fd, EPOLLIN); /* its last words */
+    if (each->status_fd >= 0)
+        lose(each, "tutti-ssh ended without a word; see tutti logs");
     if (each->removed)
         forget(self, each);
     start_waiting(self);

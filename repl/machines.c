@@ -100,18 +100,20 @@ int machines_add(machines_t *self, const char *word, tt_error_t *err)
 
 int machines_add_file(machines_t *self, const char *path, tt_error_t *err)
 {
-    char line[1024];
+    char *line = NULL;
+    size_t size = 0;
     int number = 0, rc = 0;
     FILE *file = fopen(path, "re");
     if (file == NULL)
         return tt_error_set(err, "cannot read '%s': %s", path, strerror(errno));
-    while (rc == 0 && fgets(line, sizeof line, file)) {
+    while (rc == 0 && getline(&line, &size, file) > 0) {
         number++;
         line[strcspn(line, "#\n")] = 0;
         for (char *rest, *word = strtok_r(line, " \t\r", &rest); word && rc == 0;
              word = strtok_r(NULL, " \t\r", &rest))
             rc = machines_add(self, word, err);
     }
+    free(line);
     fclose(file);
     return rc == 0 ? 0 : tt_error_prefix(err, "%s:%d", path, number);
 }

@@ -25,8 +25,8 @@ struct reach {
     pid_t pid; /* of tutti-ssh */
     int status_fd;
     tt_buf_t lines;
-    bool settled, up; /* up: the link was made */
-    char text[512];   /* what was told last */
+    bool settled, up, ended; /* up: the link was made; ended: and is no more */
+    char text[512];          /* what was told last */
     tt_client_t *client;
 };
 
@@ -81,7 +81,7 @@ static void note_line(reach_t *self, const char *line)
 static void on_end(reach_t *self)
 {
     tt_loop_remove_fd(self->loop, self->status_fd);
-    self->settled = true;
+    self->settled = self->ended = true;
     if (self->client) {
         char why[600];
         snprintf(why, sizeof why, "the link to '%s' ended: %.500s", self->host, self->text);
@@ -159,8 +159,10 @@ reach_t *reach_open(tt_loop_t *loop, const reach_target_t *target, const char *n
     if (open_socket(self, target, name, dir, err) == 0) {
         tt_loop_add_fd(loop, self->status_fd, EPOLLIN, on_status, self);
         tt_loop_run_until(loop, &self->settled, LINK_MS);
-        if (self->up && sscanf(self->text, "%d %63s", &dir->far_pid, dir->far_boot) == 2)
+        if (self->up && sscanf(self->text, "%d %63s", &dir->far_pid, dir->far_boot) == 2) {
+            snprintf(self->text, sizeof self->text, "tutti-ssh ended without a word");
             return self;
+        }
         bool none = strncmp(self->text, "no cluster ", 11) == 0;
         tt_error_set(err, "cannot reach '%.100s': %.300s%s%.100s%s", target->host,
                      *self->text ? self->text : "no answer", none ? "; tutti start --on " : "",
@@ -174,7 +176,7 @@ void reach_watch(reach_t *self, tt_client_t *client)
 {
     self->client = client;
     rmdir(self->directory); /* the socket in it is gone since it was connected to */
-    if (self->settled && self->status_fd >= 0 && !self->up)
+    if (self->ended)
         on_end(self);
 }
 
@@ -192,6 +194,9 @@ void reach_close(reach_t **self_p)
         while (waitpid(self->pid, NULL, WNOHANG) == 0 && tt_now_ms() < until)
             usleep(2000);
     }
+    char socket[96];
+    snprintf(socket, sizeof socket, "%s/s", self->directory);
+    unlink(socket); /* if nobody has come to it */
     rmdir(self->directory);
     tt_buf_release(&self->lines);
     free(self->host);

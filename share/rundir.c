@@ -23,6 +23,7 @@ int tt_rundir_name_check(const char *name, tt_error_t *err)
         strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
     if (len > 0 && len <= TT_NAME_MAX && name[len] == 0 && name[0] != '.' && name[0] != '-')
         return 0;
+    errno = EINVAL;
     return tt_error_set(err,
                         "'%.80s' cannot name a cluster: use 1-%d letters, digits, '.', '_' "
                         "and '-', and begin with a letter or digit",

@@ -390,6 +390,20 @@ TEST(the_last_words_of_a_host_that_ends_are_passed_on)
     assert_ends(5);
 }
 
+static void comes_and_goes(void)
+{
+    int fd = connect_there();
+    _exit(fd >= 0 && write(fd, "!", 1) == 1 ? 4 : 94);
+}
+
+TEST(a_host_that_has_ended_before_it_is_let_in_is_passed_on_as_well)
+{
+    start(true, comes_and_goes);
+    hear_go();
+    assert_all(link_in, "!");
+    assert_ends(4);
+}
+
 /* ---- the host ends */
 
 static void is_killed(void)
@@ -601,6 +615,7 @@ int main(void)
         EACH(bytes_go_both_ways_unchanged_over_pipes_or_a_socket),
         EACH(what_the_host_prints_is_not_for_the_link_and_nothing_is_its_stdin),
         EACH(the_last_words_of_a_host_that_ends_are_passed_on),
+        EACH(a_host_that_has_ended_before_it_is_let_in_is_passed_on_as_well),
         EACH(a_host_that_is_killed_ends_the_parent_with_128_and_the_signal),
         EACH(a_host_that_closes_its_connection_is_asked_to_end),
         EACH(when_the_link_ends_the_host_is_asked_to_end_and_all_it_left_is_killed),

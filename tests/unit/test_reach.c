@@ -140,6 +140,11 @@ TEST(a_link_that_fails_is_told_with_the_reason)
     assert_string_equal(err.text, "cannot reach 'me@web1': permission denied (publickey)");
     assert_nothing_left();
     assert_int_equal(open_fds(), before);
+    tell("failed no cluster 'test' is running there\n");
+    assert_int_equal(open_reach("me@web1"), -1);
+    assert_string_equal(err.text, "cannot reach 'me@web1': no cluster 'test' is running there; "
+                                  "tutti start --on me@web1 makes one");
+    assert_nothing_left();
     tell("ended nobody came\n");
     assert_int_equal(open_reach("web1"), -1);
     assert_string_equal(err.text, "cannot reach 'web1': nobody came");
@@ -243,6 +248,9 @@ TEST(a_client_there_names_the_process_that_stands_for_it)
     assert_int_equal(hello->boot.len, 5);
     assert_memory_equal(hello->boot.data, "there", 5);
     letter_free(letter);
+    *strrchr(dir.client_sock, '/') = 0;
+    assert_int_equal(access(dir.client_sock, F_OK), -1); /* though the link is there */
+    strcat(dir.client_sock, "/s");
     tt_client_close(&client);
     letter_free(fake_await(&fake, TT_MSG_BYE));
     reach_close(&reach);
@@ -309,6 +317,10 @@ TEST(a_command_that_cannot_begin_there_is_told)
     assert_int_equal(exec_there(&target, args, text, sizeof text), 99);
     assert_string_equal(text, "'web[1-3]' names 3 hosts, and one is needed");
     target.host = "web1";
+    target.setup = scratch_path("setup.sh");
+    assert_int_equal(exec_there(&target, args, text, sizeof text), 99);
+    assert_part(text, "cannot read the set-up script '");
+    target.setup = NULL;
     for (size_t i = 0; i < 999; i++)
         many[i] = "x";
     assert_int_equal(exec_there(&target, many, text, sizeof text), 99);
@@ -329,6 +341,20 @@ TEST(a_command_runs_there_with_its_words_as_they_are_and_our_own_output)
     assert_int_equal(exec_there(&target, args, text, sizeof text), 7);
     assert_string_equal(text, "--port|22|--jump|gate|--|me@::1|bin/tutti|px|-t|all|"
                               "print( 'a b' )\n||--|wrong\n");
+}
+
+TEST(a_set_up_script_for_a_command_there_is_a_descriptor_and_a_name)
+{
+    static const char *const args[] = {"start", NULL};
+    char text[1024], want[256];
+    scratch_write("setup.sh", "module load python\n", 0644);
+    scratch_write("tutti-ssh",
+                  "#!/bin/sh\nshift; cat /proc/$$/fd/$1; shift; printf '%s|' \"$@\"\n", 0700);
+    const reach_target_t target = {.host = "web1", .setup = scratch_path("setup.sh")};
+    assert_int_equal(exec_there(&target, args, text, sizeof text), 0);
+    snprintf(want, sizeof want, "module load python\n--setup-name|%s|--|web1|bin/tutti|start|",
+             target.setup);
+    assert_string_equal(text, want);
 }
 
 TEST(a_command_there_may_have_many_words)
@@ -361,6 +387,7 @@ int main(void)
         ON(a_link_that_we_end_is_not_told_of),
         ON(a_command_that_cannot_begin_there_is_told),
         ON(a_command_runs_there_with_its_words_as_they_are_and_our_own_output),
+        ON(a_set_up_script_for_a_command_there_is_a_descriptor_and_a_name),
         ON(a_command_there_may_have_many_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -258,6 +258,25 @@ TEST(a_further_request_adds_what_its_language_is_short_of_there)
     hear_nothing(&other);
 }
 
+TEST(engines_that_failed_to_start_there_are_replaced_by_a_further_request)
+{
+    arrive(&client);
+    link_up("web1", &host, 0, 2);
+    say_engine(&host, 0, TT_ENGINE_READY, "");
+    hear_event(&client, 0, TT_ENGINE_READY);
+    say_engine(&host, 1, TT_ENGINE_FAILED, "no such python");
+    hear_event(&client, 1, TT_ENGINE_FAILED);
+    request_on("web1", 1, true, "sh"); /* which is no better */
+    hear_engines(TT_ENGINE_STARTING, 2, 1);
+    hear_machine("web1", TT_ENGINE_READY, "");
+    request_on("web1", 2, true, "python");
+    hear_engines(TT_ENGINE_GONE, 1, 1);
+    hear_engines(TT_ENGINE_STARTING, 3, 1);
+    hear_machine("web1", TT_ENGINE_READY, "");
+    hear_spawn(&host, 2, 1);
+    hear_spawn(&host, 3, 1);
+}
+
 TEST(requests_that_wait_for_one_link_are_carried_out_in_their_order)
 {
     arrive(&client);
@@ -413,6 +432,7 @@ int main(void)
         EACH(without_a_number_there_is_an_engine_for_each_core_that_is_told),
         EACH(numbers_are_in_the_order_of_requests_whichever_machine_is_first),
         EACH(a_further_request_adds_what_its_language_is_short_of_there),
+        EACH(engines_that_failed_to_start_there_are_replaced_by_a_further_request),
         EACH(requests_that_wait_for_one_link_are_carried_out_in_their_order),
         EACH(engines_of_this_machine_never_go_to_a_far_host),
         EACH(at_most_eight_links_are_being_made_at_once),
