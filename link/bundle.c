@@ -40,6 +40,8 @@ static int open_archive(bundle_t *self, tt_error_t *err)
     self->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (self->fd < 0 || fstat(self->fd, &found) != 0)
         tt_error_set(err, "cannot open '%s': %s", path, strerror(errno));
+    else if (found.st_size == 0)
+        tt_error_set(err, "'%s' is empty: install tutti again (make install)", path);
     else
         self->size = (uint64_t)found.st_size;
     free(path);

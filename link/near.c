@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -37,7 +38,8 @@ enum {
     SILENCE_MS = 60000,    /* from a step to its answer, or to progress in sending */
     SETUP_MS = 30 * 60000, /* for the script */
     ACCEPT_MS = 10000,     /* for whoever asked us to listen */
-    GONE_MS = 1000         /* for an ssh that was asked to end */
+    GONE_MS = 1000,        /* for an ssh that was asked to end */
+    DRAIN_MS = 10000       /* for what is still under way when ssh has ended */
 };
 
 typedef struct near near_t;
@@ -67,6 +69,7 @@ struct near {
     int listen_fd, local_fd;
     tt_pump_t *pump;
     bool linked, failed;
+    char *farewell; /* what is told when all has been passed on */
     int exit_status;
 };
 
@@ -143,7 +146,9 @@ static void explain(near_t *self, tt_buf_t *out)
     int status = self->ssh_status, code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
     const char *noise = self->noise_line ? self->noise_line : "";
     char *words = without_log(&self->words);
-    if (self->step == steps && code != 255 && !self->linked)
+    if (self->step == steps && code == 127 && strncmp(words, "cannot run '", 12) == 0)
+        ssh_explain(out, &self->options->target, words, "");
+    else if (self->step == steps && code != 255 && !self->linked)
         tt_buf_printf(out, "it runs no command of ours%s%.300s",
                       *noise ? "; it answered: " : "", noise);
     else if (self->linked && code > 128 && code != 255)
@@ -172,6 +177,19 @@ static void set_timer(near_t *self)
 
 /* ---- what comes */
 
+static void on_words(void *arg, int fd, uint32_t events);
+
+/* Reads what has been written to stderr until now. */
+static void hear_words(near_t *self)
+{
+    struct pollfd wait = {self->err_fd, POLLIN, 0};
+    for (size_t before = self->words.len + 1;
+         before != self->words.len && poll(&wait, 1, 0) == 1;) {
+        before = self->words.len;
+        on_words(self, self->err_fd, 0);
+    }
+}
+
 /* Before the first answer, a login may write what it likes. */
 static void pass_over(near_t *self, const char *line)
 {
@@ -192,6 +210,7 @@ static void on_line(void *arg, char *line)
         return;
     if (strncmp(line, "=fail ", 6) == 0) {
         int len;
+        hear_words(self);
         const char *last = ssh_last_line(tt_buf_text(&self->words), &len);
         fail(self, "%s%s%.*s", line + 6, len ? ": " : "", len, last);
     } else if (strncmp(line, self->step->tag, tag) == 0 && (line[tag] == ' ' || !line[tag])) {
@@ -271,8 +290,9 @@ static void on_greeting(near_t *self, const char *words)
 static void begin_look(near_t *self)
 {
     say(self,
-        "exec 5>&1; h=%s; d=${XDG_CACHE_HOME:-$HOME/.cache}/tutti/$h; s=need; "
-        "test -f \"$d/.complete\" && s=have; echo \"=look $s $(uname -sm)\"",
+        "exec 5>&1; tutti_h=%s; tutti_d=${XDG_CACHE_HOME:-$HOME/.cache}/tutti/$tutti_h; "
+        "s=need; "
+        "test -f \"$tutti_d/.complete\" && s=have; echo \"=look $s $(uname -sm)\"",
         self->bundle.hash);
 }
 
@@ -291,7 +311,7 @@ static void on_look(near_t *self, const char *words)
 
 static void begin_place(near_t *self)
 {
-    say(self, "t=$(umask 077; mkdir -p \"${d%%/*}\" && mktemp -d \"$d.XXXXXX\") && "
+    say(self, "d=$tutti_d; t=$(umask 077; mkdir -p \"${d%%/*}\" && mktemp -d \"$d.XXXXXX\") && "
               "echo =place || echo \"=fail cannot write in ${d%%/*}\"");
 }
 
@@ -308,9 +328,9 @@ static void begin_send(near_t *self)
     tell_number(self, "sending", self->bundle.size);
     say(self,
         "head -c %llu | { cat >\"$t/b\"; r=$?; cat >/dev/null; exit $r; } && "
-        "test \"$(sha256sum <\"$t/b\" | cut -c1-64)\" = \"$h\" && "
+        "test \"$(sha256sum <\"$t/b\" | cut -c1-64)\" = \"$tutti_h\" && "
         "( cd \"$t\" && gzip -dc b | tar -xf - && mv b lib/tutti/bundle.tar.gz && "
-        "echo $h >lib/tutti/bundle.sha256 && cp machine lib/tutti/bundle.machine && "
+        "echo $tutti_h >lib/tutti/bundle.sha256 && cp machine lib/tutti/bundle.machine && "
         ": >.complete ) && "
         "{ mv -T \"$t\" \"$d\" 2>/dev/null || rm -rf \"$t\"; }; "
         "test -f \"$d/.complete\" && echo =sent || "
@@ -338,13 +358,13 @@ static void begin_setup(near_t *self)
     self->words.len = 0;
     tell(self, "script", self->options->setup_name ? self->options->setup_name : "the script");
     say(self,
-        "f=$(mktemp) || echo \"=fail no room for the set-up script\"; head -c %llu | "
-        "{ cat >\"$f\"; cat >/dev/null; }; l=; IFS= read -r l <\"$f\"; "
-        "trap 'r=$?; rm -f \"$f\"; if [ $r = 0 ]; then echo \"=fail the set-up script "
+        "tutti_f=$(mktemp) || echo \"=fail no room for the set-up script\"; head -c %llu | "
+        "{ cat >\"$tutti_f\"; cat >/dev/null; }; l=; IFS= read -r l <\"$tutti_f\"; "
+        "trap 'r=$?; rm -f \"$tutti_f\"; if [ $r = 0 ]; then echo \"=fail the set-up script "
         "ends the shell: take its exit out\"; else echo \"=setup $r\"; fi >&5' EXIT; "
-        "case $l in '#!'*) ${l#'#!'} \"$f\" </dev/null >&2;; *) . \"$f\" </dev/null >&2;; "
-        "esac; "
-        "r=$?; set +e; trap - EXIT; rm -f \"$f\"; cd; echo \"=setup $r\"",
+        "case $l in '#!'*) ${l#'#!'} \"$tutti_f\" </dev/null >&2;; "
+        "*) . \"$tutti_f\" </dev/null >&2;; esac; "
+        "r=$?; set +e; trap - EXIT; rm -f \"$tutti_f\"; cd; echo \"=setup $r\"",
         (unsigned long long)found.st_size);
     talk_send_file(self->talk, self->options->setup_fd, (uint64_t)found.st_size);
 }
@@ -359,6 +379,7 @@ static void on_setup(near_t *self, const char *words)
         go_on(self, self->step + 1);
         return;
     }
+    hear_words(self);
     const char *last = ssh_last_line(tt_buf_text(&self->words), &len);
     fail(self, "%s ended with status %s%s%.*s", name, words, len ? ": " : "", len, last);
 }
@@ -368,7 +389,10 @@ static void quote(tt_buf_t *out, const char *word)
 {
     tt_buf_printf(out, " '");
     for (; *word; word++)
-        tt_buf_printf(out, *word == '\'' ? "'\\''" : "%c", *word);
+        if (*word == '\n')
+            tt_buf_printf(out, "'\"$tutti_n\"'"); /* a line ends what the shell reads */
+        else
+            tt_buf_printf(out, *word == '\'' ? "'\\''" : "%c", *word);
     tt_buf_printf(out, "'");
 }
 
@@ -379,8 +403,10 @@ static void begin_start(near_t *self)
     /* A cluster outlives the session, and the session's directory does not. */
     const char *without =
         strncmp(self->options->argv[0], "bin/", 4) == 0 ? "unset XDG_RUNTIME_DIR; " : "";
-    tt_buf_printf(&line, "exec 5>&-; touch \"$d\"; %sexec \"$d\"/%s", without,
-                  self->options->argv[0]);
+    tt_buf_printf(&line,
+                  "exec 5>&-; tutti_n=$(printf '\\n.'); tutti_n=${tutti_n%%.}; "
+                  "touch \"$tutti_d\"; %sexec \"$tutti_d\"/%s",
+                  without, self->options->argv[0]);
     for (const char *const *word = self->options->argv + 1; *word; word++)
         quote(&line, *word);
     self->words.len = 0;
@@ -395,6 +421,14 @@ static void begin_start(near_t *self)
 
 /* ---- the link */
 
+/* All that came has been passed on, or is not taken. */
+static void part(void *arg)
+{
+    near_t *self = arg;
+    tell(self, "ended", self->farewell);
+    finish(self);
+}
+
 static void on_pump_end(void *arg, int end, int error)
 {
     near_t *self = arg;
@@ -405,7 +439,10 @@ static void on_pump_end(void *arg, int end, int error)
     self->fd = -1;
     close(self->local_fd);
     self->local_fd = -1;
-    tt_loop_add_timer(self->loop, GONE_MS, finish, self);
+    if (self->ssh == 0)
+        part(self);
+    else
+        tt_loop_add_timer(self->loop, GONE_MS, finish, self);
 }
 
 static void link_up(near_t *self)
@@ -418,6 +455,7 @@ static void link_up(near_t *self)
 static int local_address(const char *path, struct sockaddr_un *address)
 {
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    errno = ENAMETOOLONG;
     if (strlen(path) >= sizeof address->sun_path)
         return -1;
     strcpy(address->sun_path, path);
@@ -515,22 +553,22 @@ static void go_on(near_t *self, const step_t *step)
 static void on_ssh_ended(near_t *self)
 {
     tt_buf_t why;
-    while (self->err_fd >= 0) {
-        size_t before = self->words.len;
-        on_words(self, self->err_fd, 0);
-        if (self->words.len == before)
-            break;
-    }
+    hear_words(self);
     tt_buf_init(&why);
     explain(self, &why);
     if (!self->linked)
         fail(self, "%s", tt_buf_text(&why));
+    else if (self->pump)
+        tt_loop_add_timer(self->loop, DRAIN_MS, part, self);
     else if (!is_plain(self))
         tell(self, "ended", tt_buf_text(&why));
-    else if (WIFEXITED(self->ssh_status))
-        self->exit_status = WEXITSTATUS(self->ssh_status);
+    else
+        self->exit_status = WIFEXITED(self->ssh_status) ? WEXITSTATUS(self->ssh_status)
+                                                        : 128 + WTERMSIG(self->ssh_status);
+    self->farewell = tt_strdup(tt_buf_text(&why));
     tt_buf_release(&why);
-    finish(self);
+    if (self->pump == NULL)
+        finish(self);
 }
 
 static void on_signal(void *arg, const struct signalfd_siginfo *info)
@@ -540,6 +578,8 @@ static void on_signal(void *arg, const struct signalfd_siginfo *info)
     if (info->ssi_signo != SIGCHLD) {
         if (self->ssh)
             kill(self->ssh, SIGTERM);
+        if (!self->linked || is_plain(self))
+            self->exit_status = 128 + (int)info->ssi_signo;
         finish(self);
         return;
     }
@@ -560,7 +600,12 @@ static int start_ssh(near_t *self, tt_error_t *err)
     int rc = ssh_argv(&self->options->target, REMOTE, &words, argv, err);
     if (rc == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, link) != 0)
         rc = tt_error_set(err, "cannot make a socket: %s", strerror(errno));
-    if (rc != 0 || pipe2(errs, O_CLOEXEC) != 0) {
+    if (rc == 0 && pipe2(errs, O_CLOEXEC) != 0) {
+        rc = tt_error_set(err, "cannot make a pipe: %s", strerror(errno));
+        close(link[0]);
+        close(link[1]);
+    }
+    if (rc != 0) {
         tt_buf_release(&words);
         return -1;
     }
@@ -606,6 +651,7 @@ static void release(near_t *self)
     bundle_close(&self->bundle);
     tt_buf_release(&self->words);
     free(self->noise_line);
+    free(self->farewell);
     tt_loop_destroy(&self->loop);
 }
 

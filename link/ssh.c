@@ -61,6 +61,8 @@ int ssh_argv(const ssh_target_t *target, const char *remote, tt_buf_t *words,
     for (char *rest, *word = strtok_r((char *)words->data, " ", &rest); word;
          word = strtok_r(NULL, " ", &rest))
         count = add(argv, count, word);
+    if (count == 0)
+        return tt_error_set(err, "the ssh command is empty");
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         count = add(argv, count, fixed[i]);
     count = add_option(argv, count, "-p", target->port);
@@ -79,13 +81,14 @@ int ssh_argv(const ssh_target_t *target, const char *remote, tt_buf_t *words,
 /* What the person would type to try it. */
 static void put_command(tt_buf_t *out, const ssh_target_t *target, const char *command)
 {
+    bool copies = strcmp(command, "ssh-copy-id") == 0; /* which has no -J */
     tt_buf_printf(out, "%s", command);
     if (target->port)
         tt_buf_printf(out, " -p %s", target->port);
     if (target->identity)
         tt_buf_printf(out, " -i %s", target->identity);
     if (target->jump)
-        tt_buf_printf(out, " -J %s", target->jump);
+        tt_buf_printf(out, copies ? " -o ProxyJump=%s" : " -J %s", target->jump);
     tt_buf_printf(out, " %s", target->host);
 }
 
@@ -103,12 +106,33 @@ const char *ssh_last_line(const char *words, int *len)
     return last;
 }
 
+/* What stands in `words` between two texts, its length in `len`; NULL when they are not there.
+ */
+static const char *between(const char *words, const char *before, const char *behind, int *len)
+{
+    const char *at = strstr(words, before), *end = at ? strstr(at, behind) : NULL;
+    if (end == NULL)
+        return NULL;
+    at += strlen(before);
+    *len = (int)(end - at);
+    return *len > 0 && *len < LINE_MAX_SHOWN && memchr(at, '\n', (size_t)*len) == NULL ? at
+                                                                                       : NULL;
+}
+
+/* ssh knows a host by a name of its own: an alias is resolved, a port may be part of it. */
 static void on_changed_key(tt_buf_t *out, const ssh_target_t *target, const char *words)
 {
+    int len;
+    const char *name = between(words, "Host key for ", " has changed", &len);
+    if (name) {
+        const char *quote = *name == '[' ? "'" : "";
+        tt_buf_printf(out, "its host key has changed; if that is right: ssh-keygen -R %s%.*s%s",
+                      quote, len, name, quote);
+        return;
+    }
     const char *host =
         strrchr(target->host, '@') ? strrchr(target->host, '@') + 1 : target->host;
-    (void)words;
-    if (target->port)
+    if (target->port && strcmp(target->port, "22") != 0)
         tt_buf_printf(out,
                       "its host key has changed; if that is right: ssh-keygen -R '[%s]:%s'",
                       host, target->port);
@@ -126,9 +150,11 @@ static void on_unknown_key(tt_buf_t *out, const ssh_target_t *target, const char
 
 static void on_open_key(tt_buf_t *out, const ssh_target_t *target, const char *words)
 {
-    (void)words;
-    const char *key = target->identity ? target->identity : "the key file";
-    tt_buf_printf(out, "%s is readable by others: chmod 400 %s", key, key);
+    int len;
+    const char *key = between(words, "for '", "' are too open", &len);
+    if (key == NULL)
+        key = target->identity ? target->identity : "KEY", len = (int)strlen(key);
+    tt_buf_printf(out, "%.*s is readable by others: chmod 400 %.*s", len, key, len, key);
 }
 
 /* "Permission denied (publickey,password)." names what the server would take. */

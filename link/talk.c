@@ -144,7 +144,8 @@ static void on_ready(void *arg, int fd, uint32_t events)
         write_some(self);
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
         read_once(self);
-    watch(self);
+    if (!self->stopped || self->pass_fd >= 0) /* else it may be somebody else's by now */
+        watch(self);
 }
 
 const tt_buf_t *talk_stop(talk_t *self)

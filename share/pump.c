@@ -16,6 +16,8 @@ typedef struct {
     uint8_t *ring;
     size_t head, len;
     bool closed; /* its source has ended */
+    bool vain;   /* the other end takes nothing any more */
+    int last; /* errno: its source takes nothing any more, so what is there now is its last */
     int64_t heard_ms;
     int error;
 } way_t;
@@ -34,16 +36,16 @@ static void on_ready(void *arg, int fd, uint32_t events);
 
 static void read_some(way_t *self, int fd)
 {
-    while (!self->closed && self->len < TT_PUMP_HOLD) {
+    while (!self->closed && !self->vain && self->len < TT_PUMP_HOLD) {
         size_t at = (self->head + self->len) % TT_PUMP_HOLD;
         size_t room = TT_PUMP_HOLD - self->len, run = TT_PUMP_HOLD - at;
         ssize_t got = read(fd, self->ring + at, room < run ? room : run);
         if (got > 0) {
             self->len += (size_t)got;
             self->heard_ms = tt_now_ms();
-        } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        } else if (got == 0 || self->last || (errno != EAGAIN && errno != EINTR)) {
             self->closed = true;
-            self->error = got == 0 ? 0 : errno;
+            self->error = self->last ? self->last : got == 0 ? 0 : errno;
         } else if (errno == EAGAIN) {
             return;
         }
@@ -88,7 +90,7 @@ static void watch_end(tt_pump_t *self, int number)
 {
     const tt_pump_end_t *end = &self->ends[number];
     const way_t *from = &self->ways[number], *to = &self->ways[!number];
-    uint32_t reads = !from->closed && from->len < TT_PUMP_HOLD ? EPOLLIN : 0;
+    uint32_t reads = !from->closed && !from->vain && from->len < TT_PUMP_HOLD ? EPOLLIN : 0;
     uint32_t writes = to->len > 0 ? EPOLLOUT : 0;
     if (end->in == end->out) {
         watch(self, end->in, reads | writes);
@@ -104,18 +106,33 @@ static void finish(tt_pump_t *self, int end, int error)
     self->ended(self->arg, end, error); /* may have destroyed us */
 }
 
+/* Carries what can be carried from end `i` to the other one. One that takes nothing any more
+ * has said its last, which is passed on first. */
+static void carry(tt_pump_t *self, int i)
+{
+    way_t *way = &self->ways[i], *back = &self->ways[!i];
+    read_some(way, self->ends[i].in);
+    int error = way->vain ? 0 : write_some(way, self->ends[!i].out);
+    if (error) {
+        way->vain = true;
+        way->len = 0;
+        back->last = error;
+        if (way->last) { /* nor does this one */
+            way->closed = true;
+            way->error = way->last;
+        }
+        carry(self, !i);
+    }
+}
+
 static void on_ready(void *arg, int fd, uint32_t events)
 {
     tt_pump_t *self = arg;
     (void)fd;
     (void)events;
+    carry(self, 0);
+    carry(self, 1);
     for (int i = 0; i < 2; i++) {
-        read_some(&self->ways[i], self->ends[i].in);
-        int error = write_some(&self->ways[i], self->ends[!i].out);
-        if (error) {
-            finish(self, !i, error);
-            return;
-        }
         if (self->ways[i].closed && self->ways[i].len == 0) {
             finish(self, i, self->ways[i].error);
             return;

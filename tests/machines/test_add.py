@@ -170,6 +170,14 @@ def test_a_set_up_script_that_fails_is_told_with_its_last_line(cluster, web, mac
     machines.wait_nobody(sshd=False)
 
 
+def test_a_set_up_script_may_use_whatever_names_it_likes(cluster, web):
+    web.put("data", "precious")
+    cluster.file("setup.sh", "for f in $HOME/data; do :; done\nd=/x t=/y h=z l=1 s=2 r=3 n=4\n")
+    add(cluster, "-n", 1, "--setup", "setup.sh", "web1")
+    assert (web.home / "data").read_text() == "precious"
+    assert cluster.ok("px", "6*7") == "Out[0:1]: 42\n"
+
+
 def test_a_set_up_script_that_ends_the_shell_is_told(cluster, web):
     cluster.file("setup.sh", "exit 0\n")
     outcome = add(cluster, "-n", 1, "--setup", "setup.sh", "web1", code=4)
