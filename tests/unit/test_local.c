@@ -217,12 +217,13 @@ TEST(buffers_go_along_and_are_taken)
 
 /* ---- interrupts */
 
+static uint64_t interrupter; /* the timer that does it, until it is cancelled */
+
 static void interrupt_when_it_runs(void *arg)
 {
     (void)arg;
     local_interrupt(local); /* nothing before the runtime has begun */
-    if (local_busy(local))
-        tt_loop_add_timer(loop, 1, interrupt_when_it_runs, NULL);
+    interrupter = tt_loop_add_timer(loop, 1, interrupt_when_it_runs, NULL);
 }
 
 TEST(an_interrupt_ends_what_runs_and_nothing_else)
@@ -230,8 +231,9 @@ TEST(an_interrupt_ends_what_runs_and_nothing_else)
     start_mock();
     local_interrupt(local);
     assert_int_equal(execute("value 1"), TT_STATUS_OK);
-    tt_loop_add_timer(loop, 0, interrupt_when_it_runs, NULL);
+    interrupter = tt_loop_add_timer(loop, 0, interrupt_when_it_runs, NULL);
     assert_int_equal(execute("spin"), TT_STATUS_INTERRUPTED);
+    tt_loop_cancel_timer(loop, interrupter);
     local_interrupt(local);
     assert_int_equal(execute("value 2"), TT_STATUS_OK);
 }
@@ -368,7 +370,7 @@ static void ask_when_it_runs(void *arg)
     local_result_release(&nested);
     assert_int_equal(result.frames.count, 0); /* the task runs on */
     snprintf(asked, sizeof asked, "asked");
-    tt_loop_add_timer(loop, 0, interrupt_when_it_runs, NULL);
+    interrupter = tt_loop_add_timer(loop, 0, interrupt_when_it_runs, NULL);
 }
 
 TEST(a_question_while_a_task_runs_does_not_end_that)
@@ -377,6 +379,7 @@ TEST(a_question_while_a_task_runs_does_not_end_that)
     asked[0] = 0;
     tt_loop_add_timer(loop, 0, ask_when_it_runs, NULL);
     assert_int_equal(execute("spin"), TT_STATUS_INTERRUPTED);
+    tt_loop_cancel_timer(loop, interrupter);
     assert_string_equal(asked, "asked"); /* by us, after the question's limit */
     assert_int_equal(execute("value"), TT_STATUS_OK);
 }
@@ -531,6 +534,7 @@ int main(void)
 {
     toy_main();
     tty_main();
+    setvbuf(stdout, NULL, _IOLBF, 0); /* where it was is told, though it is killed */
     alarm(60);
     const struct CMUnitTest tests[] = {
         ON(a_language_that_is_not_known_is_refused_by_name),
