@@ -335,12 +335,17 @@ static inline void toy_main(void)
 /* What the runtime was asked to do since the last call. */
 static inline const char *toy_told(void)
 {
-    static char text[65536];
-    int fd = open(scratch_path("notes"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    static char text[65536], path[PATH_MAX];
+    static off_t seen; /* nothing is cut off: the toy may be writing */
+    if (strcmp(path, scratch_path("notes")) != 0) {
+        strcpy(path, scratch_path("notes"));
+        seen = 0;
+    }
+    int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_true(fd >= 0);
-    ssize_t got = read(fd, text, sizeof text - 1);
+    ssize_t got = pread(fd, text, sizeof text - 1, seen);
     text[got > 0 ? got : 0] = 0;
-    assert_int_equal(ftruncate(fd, 0), 0);
+    seen += got > 0 ? got : 0;
     close(fd);
     return text;
 }
