@@ -137,6 +137,8 @@ void launches_remote_failed(controller_t *self, const struct remote *remote, con
 void launches_remote_removed(controller_t *self, const struct remote *remote);
 /* Starts a host again for engines that are lost. Returns how many are on their way. */
 int launches_again(controller_t *self, const int *ids, size_t count);
+/* The log of the cluster's engines, for a child's output; -1 when it cannot be opened. */
+int launches_open_log(const controller_t *self);
 /* SIGCHLD. */
 void launches_reap(controller_t *self);
 /* Reads which hosts an earlier controller had, and notes ours for a later one. */

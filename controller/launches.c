@@ -77,7 +77,7 @@ static const launcher_t *find_launcher(const char *name)
 
 /* ---- local hosts */
 
-static int open_log(const controller_t *self)
+int launches_open_log(const controller_t *self)
 {
     char path[PATH_MAX + 32];
     snprintf(path, sizeof path, "%s/engine.log", self->options->dir->state_dir);
@@ -94,7 +94,7 @@ static int start_local(controller_t *self, launch_t *launch, tt_error_t *err)
     const char *argv[] = {
         program,    "--endpoint", endpoint,  "--name", self->options->dir->name,
         "--launch", number,       "--grace", grace,    NULL};
-    int log_fd = open_log(self);
+    int log_fd = launches_open_log(self);
     tt_child_t child = {.argv = argv, .fd = {-1, log_fd, log_fd, -1, -1}, .own_session = true};
     launch->pid = tt_child_spawn(&child, err);
     if (log_fd >= 0)

@@ -29,7 +29,7 @@ void records_release(records_t *self);
 typedef struct {
     double when; /* Unix time */
     int engine;  /* -1: a host */
-    char host[64];
+    char host[256];
     char text[256];
 } reason_t;
 

@@ -77,9 +77,13 @@ static char *take_text(tt_reader_t *reader)
 static void take_environment(tt_reader_t *reader, settings_t *into)
 {
     size_t count = 0, kept = 0;
+    tt_span_t entry;
+    while (into->environment[kept])
+        kept++;
     tt_read_array(reader, &count);
-    for (size_t i = 0; i < count; i++) {
-        char *text = take_text(reader);
+    for (size_t i = 0; i < count && tt_read_raw(reader, &entry) == 0; i++) {
+        tt_reader_t one = tt_reader(entry);
+        char *text = take_text(&one);
         if (text && kept < ENVIRONMENT_MAX)
             into->environment[kept++] = text;
         else
@@ -363,13 +367,6 @@ static int setup_file(const settings_t *settings)
     return fd;
 }
 
-static int open_log(const controller_t *self)
-{
-    char path[PATH_MAX + 32];
-    snprintf(path, sizeof path, "%s/engine.log", self->options->dir->state_dir);
-    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-}
-
 static int add_option(const char **argv, int count, const char *option, const char *value)
 {
     if (value) {
@@ -386,7 +383,7 @@ static void spawn(remote_t *remote, int status_fd)
     const char *argv[32];
     char token[32];
     tt_error_t err;
-    int count = 0, setup_fd = setup_file(settings), log_fd = open_log(self);
+    int count = 0, setup_fd = setup_file(settings), log_fd = launches_open_log(self);
     char *program = tt_program_path("tutti-ssh");
     snprintf(token, sizeof token, "%llu", (unsigned long long)remote->token);
     argv[count++] = program;

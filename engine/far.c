@@ -152,7 +152,7 @@ static void run_parent(far_t *self, const sigset_t *signals)
     close_door(self);
     tt_pump_destroy(&self->pump);
     parent_sweep();
-    parent_exit(self->status);
+    parent_exit(self->host ? SIGKILL : self->status); /* a wait status is a signal's number */
 }
 
 /* The link is not the host's: what it prints goes to the log. */

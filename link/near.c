@@ -73,8 +73,10 @@ struct near {
     int exit_status;
 };
 
-static const step_t steps[6];
-static void go_on(near_t *self, const step_t *step);
+/* The steps, in the order in which they follow each other. */
+enum { GREET, LOOK, PLACE, SEND, SETUP, START, STEPS };
+static const step_t steps[STEPS];
+static void go_to(near_t *self, int step);
 
 /* ---- telling */
 
@@ -146,9 +148,9 @@ static void explain(near_t *self, tt_buf_t *out)
     int status = self->ssh_status, code = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
     const char *noise = self->noise_line ? self->noise_line : "";
     char *words = without_log(&self->words);
-    if (self->step == steps && code == 127 && strncmp(words, "cannot run '", 12) == 0)
+    if (self->step == &steps[GREET] && code == 127 && strncmp(words, "cannot run '", 12) == 0)
         ssh_explain(out, &self->options->target, words, "");
-    else if (self->step == steps && code != 255 && !self->linked)
+    else if (self->step == &steps[GREET] && code != 255 && !self->linked)
         tt_buf_printf(out, "it runs no command of ours%s%.300s",
                       *noise ? "; it answered: " : "", noise);
     else if (self->linked && code > 128 && code != 255)
@@ -215,7 +217,7 @@ static void on_line(void *arg, char *line)
         fail(self, "%s%s%.*s", line + 6, len ? ": " : "", len, last);
     } else if (strncmp(line, self->step->tag, tag) == 0 && (line[tag] == ' ' || !line[tag])) {
         self->step->answer(self, line[tag] ? line + tag + 1 : line + tag);
-    } else if (self->step == steps) {
+    } else if (self->step == &steps[GREET]) {
         pass_over(self, line);
     }
 }
@@ -284,7 +286,7 @@ static void on_greeting(near_t *self, const char *words)
 {
     (void)words;
     self->words.len = 0; /* a login's banner is no reason for anything that comes */
-    go_on(self, self->step + 1);
+    go_to(self, LOOK);
 }
 
 static void begin_look(near_t *self)
@@ -306,7 +308,7 @@ static void on_look(near_t *self, const char *words)
              machine ? machine + 1 : "?", self->bundle.machine);
         return;
     }
-    go_on(self, self->step + (strncmp(words, "have ", 5) == 0 ? 3 : 1));
+    go_to(self, strncmp(words, "have ", 5) == 0 ? SETUP : PLACE);
 }
 
 static void begin_place(near_t *self)
@@ -318,7 +320,7 @@ static void begin_place(near_t *self)
 static void on_place(near_t *self, const char *words)
 {
     (void)words;
-    go_on(self, self->step + 1);
+    go_to(self, SEND);
 }
 
 /* Two machines may share a home: the first one to have it whole wins. The archive is kept, so
@@ -342,7 +344,7 @@ static void begin_send(near_t *self)
 static void on_sent(near_t *self, const char *words)
 {
     (void)words;
-    go_on(self, self->step + 1);
+    go_to(self, SETUP);
 }
 
 /* A script with a "#!" line is run; one without is read by the shell itself, so that what it
@@ -351,7 +353,7 @@ static void begin_setup(near_t *self)
 {
     struct stat found;
     if (self->options->setup_fd < 0 || fstat(self->options->setup_fd, &found) != 0) {
-        go_on(self, self->step + 1);
+        go_to(self, START);
         return;
     }
     self->setup_ms = tt_now_ms();
@@ -376,7 +378,7 @@ static void on_setup(near_t *self, const char *words)
     int len;
     if (strcmp(words, "0") == 0) {
         tell_number(self, "setup", (uint64_t)(tt_now_ms() - self->setup_ms));
-        go_on(self, self->step + 1);
+        go_to(self, START);
         return;
     }
     hear_words(self);
@@ -531,20 +533,20 @@ static void on_up(near_t *self, const char *words)
         link_up(self);
 }
 
-static const step_t steps[6] = {
-    {begin_greeting, on_greeting, "=tutti-link", SILENCE_MS},
-    {begin_look, on_look, "=look", SILENCE_MS},
-    {begin_place, on_place, "=place", SILENCE_MS},
-    {begin_send, on_sent, "=sent", SILENCE_MS},
-    {begin_setup, on_setup, "=setup", SETUP_MS},
-    {begin_start, on_up, "=go", SILENCE_MS},
+static const step_t steps[STEPS] = {
+    [GREET] = {begin_greeting, on_greeting, "=tutti-link", SILENCE_MS},
+    [LOOK] = {begin_look, on_look, "=look", SILENCE_MS},
+    [PLACE] = {begin_place, on_place, "=place", SILENCE_MS},
+    [SEND] = {begin_send, on_sent, "=sent", SILENCE_MS},
+    [SETUP] = {begin_setup, on_setup, "=setup", SETUP_MS},
+    [START] = {begin_start, on_up, "=go", SILENCE_MS},
 };
 
-static void go_on(near_t *self, const step_t *step)
+static void go_to(near_t *self, int step)
 {
-    self->step = step;
+    self->step = &steps[step];
     set_timer(self);
-    step->begin(self);
+    self->step->begin(self);
 }
 
 /* ---- ssh's process */
@@ -666,7 +668,7 @@ int near_run(const near_options_t *options)
     if (bundle_open(&self.bundle, &err) != 0 || start_ssh(&self, &err) != 0) {
         fail(&self, "%s", err.text);
     } else {
-        go_on(&self, steps);
+        go_to(&self, GREET);
         tt_loop_run(self.loop);
     }
     release(&self);

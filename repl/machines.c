@@ -36,17 +36,19 @@ static char *label_of(const char *host)
 static void split_address(const char *address, char **host, char **port)
 {
     const char *open = strchr(address, '['), *close = open ? strchr(open, ']') : NULL;
-    const char *colon = strchr(close ? close : address, ':');
-    bool many = colon && strchr(colon + 1, ':');
-    *port = colon && !many ? tt_strdup(colon + 1) : NULL;
-    char *text =
-        colon && !many ? tt_strndup(address, (size_t)(colon - address)) : tt_strdup(address);
+    const char *colon = strchr(address, ':');
+    *port = NULL;
     if (close) {
-        size_t before = (size_t)(open - address), inside = (size_t)(close - open - 1);
-        memmove(text + before, open + 1, inside);
-        text[before + inside] = 0;
+        *host = tt_printf("%.*s%.*s", (int)(open - address), address, (int)(close - open - 1),
+                          open + 1);
+        if (close[1])
+            *port = tt_strdup(close[1] == ':' ? close + 2 : ""); /* which is none */
+    } else if (colon && strchr(colon + 1, ':') == NULL) {
+        *host = tt_strndup(address, (size_t)(colon - address));
+        *port = tt_strdup(colon + 1);
+    } else {
+        *host = tt_strdup(address);
     }
-    *host = text;
 }
 
 static bool is_port(const char *port)
@@ -62,7 +64,8 @@ static int add_one(void *arg, const char *address, tt_error_t *err)
     machine_t machine = {.state = TT_ENGINE_STARTING};
     split_address(address, &machine.host, &machine.port);
     machine.label = label_of(machine.host);
-    bool good = *machine.label && *machine.host != '-' && is_port(machine.port);
+    bool good = *machine.label && *machine.label != '-' && *machine.host != '-' &&
+                *machine.host != '@' && is_port(machine.port);
     for (const char *at = machine.host; *at; at++)
         good = good && !isspace((unsigned char)*at) && !iscntrl((unsigned char)*at);
     const machine_t *twin = NULL;
@@ -79,6 +82,8 @@ static int add_one(void *arg, const char *address, tt_error_t *err)
                      "'%.100s' and '%.100s' would both be called %.100s; add them one by one "
                      "and name them (--as)",
                      twin->host, machine.host, machine.label);
+    else if (good && !twin)
+        tt_error_set(err, "there are more than %d machines", MACHINES_MAX);
     else
         tt_error_set(err,
                      twin ? "'%.100s' is named twice" : "'%.100s' is not [USER@]HOST[:PORT]",
@@ -372,6 +377,8 @@ static bool tell(const machine_t *machine, const tt_client_t *client)
         tell_good(machine, &found);
     if (failed) {
         tell_bad(machine, machine->why ? machine->why : "it has failed");
+    } else if (!tt_client_alive(client)) {
+        tell_bad(machine, "the cluster is gone");
     } else if (!machine->settled) {
         char *text =
             tt_printf("not there yet%s%s; tutti status tells of it", machine->doing ? ": " : "",
@@ -382,6 +389,8 @@ static bool tell(const machine_t *machine, const tt_client_t *client)
         tell_bad(machine, *found.wrong->text ? found.wrong->text : "an engine is missing");
     } else if (!whole) {
         tell_bad(machine, "some engines are still starting; tutti status tells of them");
+    } else if (found.all == 0) {
+        tell_bad(machine, "it has no engine; tutti why tells what has become of them");
     }
     free(found.ids);
     return !failed && machine->settled && whole && found.ready > 0;

@@ -228,5 +228,8 @@ int reach_exec(const reach_target_t *target, const char *const *args, tt_error_t
     argv[count++] = "bin/tutti";
     memcpy(argv + count, args, (words + 1) * sizeof *args);
     execv(program, (char *const *)(uintptr_t)argv);
-    return tt_error_set(err, "cannot run '%s': %s", program, strerror(errno));
+    tt_error_set(err, "cannot run '%s': %s", program, strerror(errno));
+    machines_release(&machines);
+    free(program);
+    return -1;
 }

@@ -68,9 +68,12 @@ static void assert_refused(const char *word, const char *why)
 TEST(what_names_no_host_is_refused)
 {
     static const char *const words[] = {
-        "",         "me@",      ":22",    "-oProxyCommand=x", "-v",         "web 1",
-        "web1\t",   "web\x01",  "web1:",  "web1:0",           "web1:65536", "web1:-1",
-        "web1:ssh", "web1:22x", "[::1]:", "[::1]:0"};
+        "",         "me@",      ":22",         "-oProxyCommand=x",
+        "-v",       "web 1",    "web1\t",      "web\x01",
+        "web1:",    "web1:0",   "web1:65536",  "web1:-1",
+        "web1:ssh", "web1:22x", "[::1]:",      "[::1]:0",
+        "[::1]x",   "[::1]22",  "[::1]:22:33", "@web1",
+        "me@-v"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         char want[128];
         snprintf(want, sizeof want, "'%s' is not [USER@]HOST[:PORT]", words[i]);
@@ -139,6 +142,7 @@ TEST(there_is_a_limit_to_how_many_there_may_be)
 {
     assert_int_equal(machines_add(&machines, "n[1-10000]", &err), 0);
     assert_int_equal(machines_add(&machines, "n[10001-10002]", &err), -1);
+    assert_string_equal(err.text, "there are more than 10000 machines");
     assert_int_equal(machines.count, 10000);
 }
 
@@ -467,6 +471,27 @@ static bool launch_late(fake_t *self, letter_t *letter)
     return false;
 }
 
+/* Ready, and its engines have gone again. */
+static bool launch_none(fake_t *self, letter_t *letter)
+{
+    if (letter->message.type != TT_MSG_LAUNCH)
+        return false;
+    tell_engine("web1", 0, TT_ENGINE_READY, "python", "");
+    tell_engine("web1", 0, TT_ENGINE_GONE, "python", "");
+    tell_machine("web1", TT_ENGINE_READY, "");
+    fake_answer(self, TT_MSG_DONE, letter->message.id);
+    return false;
+}
+
+TEST(a_machine_without_an_engine_is_told)
+{
+    fake.on_message = launch_none;
+    machines_add(&machines, "web1", &err);
+    assert_int_equal(launch_all(), 4);
+    assert_out("");
+    assert_err("web1: it has no engine; tutti why tells what has become of them\n");
+}
+
 TEST(machines_that_are_late_are_told_and_not_waited_for)
 {
     fake.on_message = launch_late;
@@ -531,7 +556,7 @@ TEST(a_controller_that_is_gone_is_not_waited_for)
     machines_add(&machines, "web1", &err);
     wish.timeout_s = 3600;
     assert_int_equal(launch_all(), 4);
-    assert_err("web1: not there yet; tutti status tells of it\n");
+    assert_err("web1: the cluster is gone\n");
 }
 
 #define ON(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -557,6 +582,7 @@ int main(void)
         ON(what_was_done_there_is_told_as_well),
         ON(machines_and_engines_that_failed_are_told_with_their_reasons),
         ON(machines_that_are_late_are_told_and_not_waited_for),
+        ON(a_machine_without_an_engine_is_told),
         ON(a_machine_that_failed_and_comes_in_the_end_is_there),
         ON(a_launch_that_is_refused_is_status_3_with_the_reason),
         ON(a_controller_that_is_gone_is_not_waited_for),

@@ -113,8 +113,9 @@ TEST(what_the_settings_say_reaches_tutti_ssh)
     tt_pack_text(&settings, "setup");
     tt_pack_bin(&settings, setup, sizeof setup);
     tt_pack_text(&settings, "environment");
-    tt_pack_array(&settings, 21);
+    tt_pack_array(&settings, 22);
     tt_pack_str(&settings, "A0=\0", 4); /* is none */
+    tt_pack_nil(&settings);             /* nor is this */
     pairs += 2;
     for (int i = 0; i < 20; i++) {
         snprintf(want, sizeof want, "A%d=value%d", i, i);
