@@ -9,6 +9,7 @@
 
 #include "bundle.h"
 #include "child.h"
+#include "greeting.h"
 #include "log.h"
 #include "loop.h"
 #include "pump.h"
@@ -68,6 +69,7 @@ struct near {
     int64_t setup_ms; /* when it began */
     int listen_fd, local_fd;
     tt_pump_t *pump;
+    greeting_t greeting; /* of whoever the controller is to have for a host */
     bool linked, failed;
     char *farewell; /* what is told when all has been passed on */
     int exit_status;
@@ -423,6 +425,19 @@ static void begin_start(near_t *self)
 
 /* ---- the link */
 
+/* It is none of our hosts: not another byte of it is passed on. */
+static void cut_off(near_t *self)
+{
+    tell(self, "ended", "cut off: what answers there is no engine host of tutti's");
+    finish(self);
+}
+
+static bool check_greeting(void *arg, tt_span_t bytes)
+{
+    near_t *self = arg;
+    return greeting_allows(&self->greeting, bytes);
+}
+
 /* All that came has been passed on, or is not taken. */
 static void part(void *arg)
 {
@@ -436,6 +451,10 @@ static void on_pump_end(void *arg, int end, int error)
     near_t *self = arg;
     (void)end;
     (void)error;
+    if (self->greeting.bad) {
+        cut_off(self);
+        return;
+    }
     tt_pump_destroy(&self->pump);
     close(self->fd); /* ssh sees that nothing more will come, and ends */
     self->fd = -1;
@@ -451,7 +470,15 @@ static void link_up(near_t *self)
 {
     const tt_pump_end_t ends[2] = {{self->fd, self->fd}, {self->local_fd, self->local_fd}};
     const tt_buf_t *ahead = talk_stop(self->talk);
+    bool to_controller = self->options->to != NULL;
+    if (to_controller &&
+        !greeting_allows(&self->greeting, (tt_span_t){ahead->data, ahead->len})) {
+        cut_off(self);
+        return;
+    }
     self->pump = tt_pump_new(self->loop, ends, ahead->data, ahead->len, on_pump_end, self);
+    if (to_controller)
+        tt_pump_set_check(self->pump, 0, check_greeting, self);
 }
 
 static int local_address(const char *path, struct sockaddr_un *address)

@@ -2,8 +2,6 @@
  * epoll would tell of its end again and again. */
 #include "pump.h"
 
-#include "buf.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,6 +18,8 @@ typedef struct {
     int last; /* errno: its source takes nothing any more, so what is there now is its last */
     int64_t heard_ms;
     int error;
+    tt_pump_check_fn *check;
+    void *check_arg;
 } way_t;
 
 struct tt_pump {
@@ -40,7 +40,11 @@ static void read_some(way_t *self, int fd)
         size_t at = (self->head + self->len) % TT_PUMP_HOLD;
         size_t room = TT_PUMP_HOLD - self->len, run = TT_PUMP_HOLD - at;
         ssize_t got = read(fd, self->ring + at, room < run ? room : run);
-        if (got > 0) {
+        if (got > 0 && self->check &&
+            !self->check(self->check_arg, (tt_span_t){self->ring + at, (size_t)got})) {
+            self->closed = true;
+            self->error = EPROTO;
+        } else if (got > 0) {
             self->len += (size_t)got;
             self->heard_ms = tt_now_ms();
         } else if (got == 0 || self->last || (errno != EAGAIN && errno != EINTR)) {
@@ -168,6 +172,12 @@ tt_pump_t *tt_pump_new(tt_loop_t *loop, const tt_pump_end_t ends[2], const void 
     watch_end(self, 0);
     watch_end(self, 1);
     return self;
+}
+
+void tt_pump_set_check(tt_pump_t *self, int end, tt_pump_check_fn *check, void *arg)
+{
+    self->ways[end].check = check;
+    self->ways[end].check_arg = arg;
 }
 
 int64_t tt_pump_heard_ms(const tt_pump_t *self, int end)

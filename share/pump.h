@@ -4,6 +4,7 @@
 #ifndef TT_PUMP_H
 #define TT_PUMP_H
 
+#include "buf.h"
 #include "loop.h"
 
 typedef struct tt_pump tt_pump_t;
@@ -24,6 +25,10 @@ typedef void tt_pump_ended_fn(void *arg, int end, int error);
 enum { TT_PUMP_HOLD = 64 << 10 };
 tt_pump_t *tt_pump_new(tt_loop_t *loop, const tt_pump_end_t ends[2], const void *ahead,
                        size_t ahead_len, tt_pump_ended_fn *ended, void *arg);
+/* Has what is read of `end` from now on looked at before it is passed on. When `check` returns
+ * false, what it was shown is not passed on, and the pump ends with EPROTO of that end. */
+typedef bool tt_pump_check_fn(void *arg, tt_span_t bytes);
+void tt_pump_set_check(tt_pump_t *self, int end, tt_pump_check_fn *check, void *arg);
 /* When (tt_now_ms) an end was heard of last. */
 int64_t tt_pump_heard_ms(const tt_pump_t *self, int end);
 /* Stops it; the descriptors stay the caller's. */

@@ -139,19 +139,22 @@ def read(frames):
 
 class Peer:
     """One DEALER on `client.sock` (role "client") or `engine.sock` (role "engine"). What it does
-    not read is taken all the same, up to `hwm` frames (0: all).
+    not read is taken all the same, up to `hwm` frames (0: all). `identity` is the routing id that it
+    asks for.
 
     A peer of the role "engine", or one that is mortal, gives the controller a `sleep` of its own as
     the process to watch: it may be killed in place of the test (`die`)."""
 
     def __init__(self, cluster, role="client", hello=True, name="default", hwm=0, mortal=False,
-                 path=None, **fields):
+                 path=None, identity=b"", **fields):
         self.role, self.path = role, path or f"{cluster.runtime_dir}/{name}/{role}.sock"
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.setsockopt(zmq.LINGER, 0)
         self.socket.setsockopt(zmq.SNDHWM, 0)
         self.socket.setsockopt(zmq.RCVHWM, hwm)
+        if identity:
+            self.socket.setsockopt(zmq.IDENTITY, identity)
         self.socket.connect("ipc://" + self.path)
         self.kept, self.next_id, self.process = [], 0, None
         if role == "engine" or mortal:

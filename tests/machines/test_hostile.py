@@ -1,6 +1,7 @@
 """An engine host on another machine that is none of ours: whatever it sends, it is an engine host of
 the engines it was given, or it is cut off."""
 
+import socket
 
 import pytest
 
@@ -37,10 +38,15 @@ class FarPeer(Peer):
     """A Peer at the far end of the link to `machine`."""
 
     def __init__(self, cluster, machine, **fields):
-        wait_until((machine.home / "h.sock").exists)
-        self.launch = int((machine.home / "launch").read_text())
+        self.launch = launch_of(machine)
         super().__init__(cluster, "engine", path=str(machine.home / "h.sock"),
                          **{"launch": self.launch, **fields})
+
+
+def launch_of(machine):
+    """The number that a host there has to name, once its link is up."""
+    wait_until((machine.home / "h.sock").exists)
+    return int((machine.home / "launch").read_text())
 
 
 @pytest.fixture
@@ -70,8 +76,7 @@ def test_messages_of_clients_cut_it_off(cluster, linked, name):
 
 
 def test_only_the_machine_that_was_linked_may_register(cluster, linked):
-    wait_until((linked.home / "h.sock").exists)
-    right = int((linked.home / "launch").read_text())
+    right = launch_of(linked)
     with FarPeer(cluster, linked, hello=False) as peer:
         for launch in 0, 1, 2, right ^ 1:
             peer.hello(launch=launch)
@@ -106,3 +111,32 @@ def test_garbage_costs_nobody_anything(cluster, linked):
         peer.sync()
         assert cluster.ok("px", "-t", "0", "6*7") == "Out[0:1]: 42\n"
     cluster.wait_state("lost", [1, 2])
+
+
+# Another program than a host of ours answers there: what a ZMTP peer may say before its first
+# message. A routing id of the form that the controller's socket gives out itself, when it is its
+# turn, would end the controller (an assertion of libzmq's), so none is let through.
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x01NULL" + bytes(48)
+GREETINGS = [b"SSH-2.0-OpenSSH_9.2\r\n", b"\x01\x00", b"\xff" + bytes(8) + b"\x7f\x01\x05",
+             GREETING.replace(b"NULL", b"PLAIN"), GREETING + b"\x00\x05hello",
+             GREETING + b"\x04\x06\x05HELLO",
+             GREETING + b"\x04\x18\x05READY\x08Identity\x00\x00\x00\x05\x00abcd"]
+
+
+@pytest.mark.parametrize("greeting", range(len(GREETINGS)))
+def test_what_greets_otherwise_than_a_host_is_cut_off(cluster, linked, greeting):
+    launch_of(linked)
+    with socket.socket(socket.AF_UNIX) as there:
+        there.connect(str(linked.home / "h.sock"))
+        there.sendall(GREETINGS[greeting])
+        wait_until(lambda: "cut off: what answers there is no engine host of tutti's" in
+                   cluster.ok("why", "web1"))
+    assert cluster.ok("px", "-t", "0", "6*7") == "Out[0:1]: 42\n"
+
+
+def test_a_routing_id_of_its_own_choice_is_not_let_through(cluster, linked):
+    launch_of(linked)
+    with FarPeer(cluster, linked, hello=False, identity=b"me"):
+        wait_until(lambda: "cut off: what answers there is no engine host of tutti's" in
+                   cluster.ok("why", "web1"))
+    assert cluster.ok("px", "-t", "0", "6*7") == "Out[0:1]: 42\n"

@@ -24,8 +24,13 @@ enum { DEADLINE_MS = 20000 };
 #define COMMAND "-- far bin/tutti"
 
 #define SH "#!/bin/sh\n"
+/* What an engine host's socket sends first: 64 bytes, and its READY. */
+#define GREET_HEAD                                                                             \
+    "printf '\\377\\0\\0\\0\\0\\0\\0\\0\\1\\177\\3\\0NULL'\nhead -c 48 /dev/zero\n"
+#define GREET GREET_HEAD "printf '\\4\\6\\5READY'\n"
+enum { GREET_LEN = 72 };
 /* A far program that is up, and gives back what it gets. */
-#define GO     "echo =go 3\nexec cat\n"
+#define GO     "echo =go 3\n" GREET "exec cat\n"
 #define CLOSED "echo 'Connection closed.' >&2; exit 255"
 
 static pid_t near; /* tutti-ssh; 0 */
@@ -201,8 +206,17 @@ static int socket_at(const char *name, bool listens)
     return -1;
 }
 
+static size_t hear(uint8_t *block, size_t len);
+
+static void hear_greeting(void)
+{
+    uint8_t greeting[GREET_LEN];
+    assert_int_equal(hear(greeting, sizeof greeting), sizeof greeting);
+    assert_memory_equal(greeting + sizeof greeting - 5, "READY", 5);
+}
+
 /* The link is up by --to, and we are at its near end. */
-static void link_to(const char *options)
+static void reach(const char *options)
 {
     if (door < 0)
         door = socket_at("s", true);
@@ -211,6 +225,12 @@ static void link_to(const char *options)
     assert_true(comes(door));
     link_fd = accept4(door, NULL, NULL, SOCK_CLOEXEC);
     assert_true(link_fd >= 0);
+}
+
+static void link_to(const char *options)
+{
+    reach(options);
+    hear_greeting();
 }
 
 /* The same by --listen; nobody has come yet. */
@@ -577,7 +597,7 @@ TEST(bytes_go_both_ways_as_they_are_and_the_far_log_comes_out_of_our_stderr)
     leave();
 }
 
-#define HELLO SH "printf '=gone 9\\n=go 3\\nhello\\n=go 4\\n'\nexec cat\n"
+#define HELLO SH "printf '=gone 9\\n=go 3\\n'\n" GREET "printf 'hello\\n=go 4\\n'\nexec cat\n"
 
 TEST(what_the_far_program_says_at_once_is_not_lost)
 {
@@ -593,6 +613,7 @@ TEST(whoever_comes_to_the_socket_first_has_the_link_and_nobody_else)
     make_bundle(HELLO);
     listen_up(LISTEN);
     link_fd = socket_at("s", false);
+    hear_greeting();
     assert_heard("hello\n=go 4\n");
     exchange(5);
     assert_false(exists("s"));
@@ -620,12 +641,34 @@ TEST(a_link_stays_and_ends_though_nobody_hears_what_is_told)
     assert_int_equal(ended(), 0);
 }
 
+TEST(what_does_not_greet_as_a_host_does_is_cut_off)
+{
+    static const char *const begins[] = {
+        "echo hello; exec sleep 1000",
+        "sleep 0.2; printf '\\1\\0'; exec sleep 1000", /* as in version 1 */
+        GREET_HEAD "printf '\\4\\24\\5READY\\10Identity\\0\\0\\0\\1x'; exec cat",
+    };
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
+        char heard[GREET_LEN + 64];
+        make_bundle(fmt(SH "echo =go 3\n%s\n", begins[i]));
+        reach(TO);
+        assert_string_equal(told(),
+                            "ended cut off: what answers there is no engine host of tutti's");
+        size_t got = hear((uint8_t *)heard, sizeof heard);
+        assert_null(memmem(heard, got, "Identity", 8));
+        assert_int_equal(ended(), 0);
+        close(link_fd);
+        link_fd = -1;
+        assert_becomes(!ssh_lives());
+    }
+}
+
 /* ---- its end */
 
 /* The far program ends by this line when something comes. */
 static void assert_ends(const char *line, const char *reason)
 {
-    make_bundle(fmt(SH "echo =go 3\nread x\n%s\n", line));
+    make_bundle(fmt(SH "echo =go 3\n%sread x\n%s\n", GREET, line));
     link_to(TO);
     assert_int_equal(send(link_fd, "\n", 1, MSG_NOSIGNAL), 1);
     assert_link_ended();
@@ -783,6 +826,7 @@ int main(void)
         EACH(whoever_comes_to_the_socket_first_has_the_link_and_nobody_else),
         EACH(a_slow_ssh_that_carries_byte_by_byte_will_do),
         EACH(a_link_stays_and_ends_though_nobody_hears_what_is_told),
+        EACH(what_does_not_greet_as_a_host_does_is_cut_off),
         EACH(how_the_far_program_or_ssh_ended_is_told_and_the_far_log_is_no_reason),
         EACH(an_ssh_that_is_killed_ends_the_link_and_leaves_nothing),
         EACH(signals_end_the_link_and_its_ssh),

@@ -375,6 +375,32 @@ TEST(an_end_that_closes_is_told_once)
     }
 }
 
+/* Allows anything until a "!" comes. */
+static bool is_calm(void *arg, tt_span_t bytes)
+{
+    size_t *shown = arg;
+    *shown += bytes.len;
+    return memchr(bytes.data, '!', bytes.len) == NULL;
+}
+
+TEST(what_is_not_allowed_is_not_passed_on_and_ends_the_pump)
+{
+    size_t shown = 0;
+    start_sockets();
+    tt_pump_set_check(pump, 0, is_calm, &shown);
+    say(1, "what the other end says! is nobody's business");
+    assert_comes(loop, hears(0, "what the other end says! is nobody's business"));
+    say(0, "calm");
+    assert_comes(loop, hears(1, "calm"));
+    assert_int_equal(ended.count, 0);
+    say(0, "not calm!");
+    assert_comes(loop, ended.count == 1);
+    assert_int_equal(ended.end, 0);
+    assert_int_equal(ended.error, EPROTO);
+    assert_int_equal(shown, strlen("calm") + strlen("not calm!"));
+    assert_true(was_heard(1, "calm"));
+}
+
 TEST(an_end_that_only_stops_sending_has_closed_as_well)
 {
     start_sockets();
@@ -553,6 +579,7 @@ int main(void)
         EACH(ten_megabytes_each_way_arrive_as_they_were_however_slow_the_readers),
         EACH(a_writer_is_held_up_when_nobody_reads_and_goes_on_when_somebody_does),
         EACH(an_end_that_closes_is_told_once),
+        EACH(what_is_not_allowed_is_not_passed_on_and_ends_the_pump),
         EACH(an_end_that_only_stops_sending_has_closed_as_well),
         EACH(what_an_end_had_sent_before_it_closed_is_passed_on_before_that_is_told),
         EACH(what_was_read_ahead_is_passed_on_though_its_end_has_closed_already),
