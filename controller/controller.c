@@ -308,6 +308,7 @@ static const struct {
     {TT_MSG_STORE, FROM_CLIENT, kept_store},
     {TT_MSG_LEAVE, FROM_CLIENT, kept_leave},
     {TT_MSG_ADOPT, FROM_CLIENT, kept_adopt},
+    {TT_MSG_TAKEN, FROM_CLIENT, kept_taken},
     {TT_MSG_INTERRUPT, FROM_CLIENT, on_interrupt},
     {TT_MSG_BEAT, FROM_HOST, on_beat},
     {TT_MSG_ENGINE, FROM_HOST, on_engine},

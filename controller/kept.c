@@ -1,6 +1,6 @@
 /* Jobs that outlive their client. See kept.h. A job's results and output are stored once its
- * client has left or gone; before, the outbox of the client has what was not handed to its
- * socket, tagged, so that it can be taken back. */
+ * client has left or gone; before, the outbox of the client has what the client has not said
+ * it took, tagged, so that it can be taken back. */
 #include "controller.h"
 #include "log.h"
 #include "pack.h"
@@ -403,6 +403,11 @@ void kept_result(controller_t *self, task_t *task, const tt_msg_result_t *result
 
 /* ---- given back */
 
+static bool has_result(const kept_job_t *job, uint64_t index, int64_t engine)
+{
+    return tt_map_get(&job->results, part_key(index, engine)) != NULL;
+}
+
 static const char *store_objection(const kept_job_t *job, const tt_msg_store_t *store)
 {
     if (job == NULL)
@@ -411,7 +416,7 @@ static const char *store_objection(const kept_job_t *job, const tt_msg_store_t *
         return "its index is 2^32 or more";
     if (store->engine < -1 || store->engine > INT32_MAX - 1)
         return "there is no such engine";
-    if (tt_map_get(&job->results, part_key(store->index, store->engine)))
+    if (has_result(job, store->index, store->engine))
         return "this result is stored already";
     return NULL;
 }
@@ -442,7 +447,8 @@ typedef struct {
     peer_t *client;
 } taking_t;
 
-/* A message that its client had not been handed. */
+/* A message that its client has not said it took: it may have all the same, and have given it
+ * back. */
 static void on_untaken(void *arg, const tt_tag_t *tag, tt_frames_t *frames)
 {
     taking_t *self = arg;
@@ -465,18 +471,24 @@ static void on_untaken(void *arg, const tt_tag_t *tag, tt_frames_t *frames)
         tt_msg_store_t fields = message.type == TT_MSG_STORE
                                     ? message.as.store
                                     : store_of(&message.as.result, index);
-        add_result(self->controller, job, &fields, &payload);
+        if (!has_result(job, fields.index, fields.engine))
+            add_result(self->controller, job, &fields, &payload);
     }
     tt_frames_release(&payload);
 }
 
 /* ---- clients that go */
 
-void kept_client_goes(controller_t *self, peer_t *client)
+static void take_back(controller_t *self, peer_t *client, bool handed)
 {
     taking_t taking = {self, client};
+    tt_outbox_take_back(client->outbox, handed, on_untaken, &taking);
+}
+
+void kept_client_goes(controller_t *self, peer_t *client)
+{
     if (!client->farewell) {
-        tt_outbox_take_back(client->outbox, on_untaken, &taking);
+        take_back(self, client, true);
         return;
     }
     for (size_t walk = 0; client->keeps.count > 0; walk = 0)
@@ -495,17 +507,27 @@ void kept_client_gone(controller_t *self, peer_t *client)
     tt_map_release(&client->keeps);
 }
 
-/* From here on nothing is sent to it but the answer, so it has got all when it gets that. */
+/* From here on nothing is sent to it but the answer, so it has got all when it gets that: what
+ * was handed over before is its own to give back. */
 void kept_leave(controller_t *self, peer_t *client, tt_message_t *message, tt_frames_t *payload)
 {
     (void)payload;
     if (!client->left) {
-        kept_client_goes(self, client);
+        take_back(self, client, false);
         dispatch_client_gone(self, client);
         client->left = true;
     }
     if (message->id)
         peers_done(client, message->id, NULL, 0);
+}
+
+void kept_taken(controller_t *self, peer_t *client, tt_message_t *message, tt_frames_t *payload)
+{
+    (void)self;
+    (void)payload;
+    if (tt_outbox_taken(client->outbox, message->as.taken.count) != 0)
+        peers_error(client, message->id, "TAKEN %llu: it was not sent so many messages",
+                    (unsigned long long)message->as.taken.count);
 }
 
 /* ---- adopting */

@@ -51,6 +51,8 @@ void kept_leave(struct controller *self, peer_t *client, tt_message_t *message,
                 tt_frames_t *payload);
 void kept_adopt(struct controller *self, peer_t *client, tt_message_t *message,
                 tt_frames_t *payload);
+void kept_taken(struct controller *self, peer_t *client, tt_message_t *message,
+                tt_frames_t *payload);
 
 /* ---- the life of tasks */
 

@@ -365,24 +365,34 @@ static void settle_header(tt_packet_t *packet)
     packet->header = copy;
 }
 
+static void on_message(tt_client_t *self, tt_packet_t *packet)
+{
+    tt_message_t message;
+    tt_error_t err;
+    size_t len = zmq_msg_size(&packet->header);
+    if (self->pending)
+        settle_header(packet);
+    tt_span_t header = {zmq_msg_data(&packet->header), len};
+    if (tt_message_read(&message, header, &err) != 0) {
+        tt_log(TT_LOG_WARN, "from the controller: %s", err.text);
+        return;
+    }
+    tt_client_count(self, &message, packet);
+    for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
+        if (handlers[i].type == message.type) {
+            handlers[i].handler(self, &message, packet);
+            return;
+        }
+}
+
 static void on_socket(void *arg, void *socket)
 {
     tt_client_t *self = arg;
     tt_packet_t packet;
-    tt_message_t message;
-    tt_error_t err;
-    if (tt_packet_read(&packet, socket, false) == 1) {
-        size_t len = zmq_msg_size(&packet.header);
-        if (self->pending)
-            settle_header(&packet);
-        tt_span_t header = {zmq_msg_data(&packet.header), len};
-        if (tt_message_read(&message, header, &err) != 0)
-            tt_log(TT_LOG_WARN, "from the controller: %s", err.text);
-        else
-            for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
-                if (handlers[i].type == message.type)
-                    handlers[i].handler(self, &message, &packet);
-    }
+    int rc = tt_packet_read(&packet, socket, false);
+    self->received += rc != 0;
+    if (rc == 1)
+        on_message(self, &packet);
     tt_packet_release(&packet);
 }
 
@@ -431,6 +441,7 @@ void tt_client_close_within(tt_client_t **self_p, int linger_ms)
         free_job(self, job);
     tt_map_release(&self->jobs);
     tt_exchanges_release(&self->exchanges);
+    tt_loop_cancel_timer(self->loop, self->taken_timer);
     if (self->controller_fd >= 0) {
         tt_loop_remove_fd(self->loop, self->controller_fd);
         close(self->controller_fd);

@@ -3,6 +3,7 @@
 #include "client_private.h"
 
 enum { LEAVE_MS = 2000 };
+enum { TAKEN_MS = 100, TAKEN_BYTES = 1 << 20 }; /* what may stay unsaid so long, and of what */
 
 void tt_client_keep(tt_client_t *self, uint64_t keep, tt_span_t meta)
 {
@@ -54,6 +55,33 @@ void tt_client_store_output(tt_client_t *self, uint64_t keep, uint32_t index, in
     tt_outbox_send(self->outbox, &message, &frames);
 }
 
+static void say_taken(tt_client_t *self)
+{
+    tt_message_t message = tt_message(TT_MSG_TAKEN, 0);
+    tt_loop_cancel_timer(self->loop, self->taken_timer);
+    self->taken_timer = 0;
+    self->untold_bytes = 0;
+    message.as.taken.count = self->received;
+    tt_outbox_send(self->outbox, &message, NULL);
+}
+
+static void on_taken_timer(void *arg)
+{
+    say_taken(arg);
+}
+
+void tt_client_count(tt_client_t *self, const tt_message_t *message, const tt_packet_t *packet)
+{
+    if (!self->keeps || (message->type != TT_MSG_RESULT && message->type != TT_MSG_OUTPUT &&
+                         message->type != TT_MSG_STORE))
+        return;
+    self->untold_bytes += tt_frames_bytes(&packet->payload);
+    if (self->untold_bytes > TAKEN_BYTES)
+        say_taken(self);
+    else if (self->taken_timer == 0)
+        self->taken_timer = tt_loop_add_timer(self->loop, TAKEN_MS, on_taken_timer, self);
+}
+
 /* The controller has everything that was sent before when it answers. What had been on its way
  * to us then has come, and was given back: that is sent before a second LEAVE. */
 void tt_client_leave(tt_client_t **self_p)
@@ -69,6 +97,7 @@ void tt_client_leave(tt_client_t **self_p)
         tt_packet_t reply;
         tt_error_t err;
         self->given_back = 0;
+        say_taken(self);
         again = tt_client_request(self, &leave, (int)left, &answer, &reply, &err) == 0 &&
                 self->given_back > 0;
         if (answer.type != 0 && answer.type != TT_MSG_ERROR)

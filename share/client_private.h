@@ -60,9 +60,16 @@ struct tt_client {
     bool keeps;            /* has kept jobs, or adopted some */
     bool leaving;          /* nothing is told any more; results of kept jobs are given back */
     size_t given_back;
+    uint64_t received;    /* messages, since the beginning */
+    size_t untold_bytes;  /* of what came for kept jobs since TAKEN was said */
+    uint64_t taken_timer; /* when it is said at the latest */
     const tt_adopt_handlers_t *adopt;
     void *adopt_arg;
 };
+
+/* A message has come; while it has kept jobs a client says now and then that it has taken what
+ * was sent for them: until then the controller keeps that, too. */
+void tt_client_count(tt_client_t *self, const tt_message_t *message, const tt_packet_t *packet);
 
 /* Says goodbye and closes; what was sent has so long to leave. */
 void tt_client_close_within(tt_client_t **self_p, int linger_ms);

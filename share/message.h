@@ -47,6 +47,7 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     F(UINT, nice) F(UINT, memory_bytes)
 #define TT_ACTION_FIELDS(F) F(UINT, action) F(ANY, engines)
 #define TT_KEEP_FIELDS(F) F(UINT, keep) F(BYTES, meta)
+#define TT_TAKEN_FIELDS(F) F(UINT, count)
 #define TT_STORE_FIELDS(F)                                                                    \
     F(UINT, keep) F(UINT, index) F(INT, engine) F(UINT, attempt) F(UINT, status)              \
     F(UINT, queue_ns) F(UINT, wait_ns) F(INT, run_ns) F(UINT, dropped_bytes) F(TEXT, cause)   \
@@ -101,6 +102,7 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     M(ADOPT, adopt, 34, "C>K", TT_NO_FIELDS, "")                                               \
     M(ADOPTED, adopted, 35, "K>C", TT_NO_FIELDS, "job ...")                                    \
     M(REMOVE, remove, 36, "C>K", TT_TEXT_FIELDS, "")                                           \
+    M(TAKEN, taken, 37, "C>K", TT_TAKEN_FIELDS, "")                                            \
     M(SPAWN, spawn, 40, "K>H", TT_SPAWN_FIELDS, "")                                            \
     M(ENGINE, engine, 41, "H>K", TT_ENGINE_FIELDS, "")                                         \
     M(TASK, task, 42, "K>H", TT_TASK_FIELDS, "args, buffer ...")                               \

@@ -163,8 +163,14 @@ typedef struct letter {
     struct letter *next;
     size_t bytes;
     tt_tag_t tag;       /* whose == 0: none */
+    uint64_t number;    /* once handed to the socket: of all that were, which it is */
     tt_frames_t frames; /* header and payload */
 } letter_t;
+
+typedef struct {
+    letter_t *first, **end;
+    size_t bytes;
+} letters_t;
 
 /* What the socket has of an outbox's large frames and has not passed on. libzmq's own thread
  * counts down, maybe after the outbox is gone. */
@@ -179,10 +185,11 @@ struct tt_outbox {
     void *socket;
     tt_span_t route; /* owned copy */
     size_t cap_bytes;
-    size_t bytes;
-    letter_t *first, **end;
-    uint64_t timer;  /* runs while something waits */
-    tt_buf_t header; /* scratch */
+    letters_t waiting;
+    letters_t handed;      /* the tagged ones that the socket has, and maybe the peer */
+    uint64_t handed_count; /* of all messages, tagged or not */
+    uint64_t timer;        /* runs while something waits */
+    tt_buf_t header;       /* scratch */
 };
 
 enum {
@@ -200,7 +207,8 @@ tt_outbox_t *tt_outbox_new(tt_loop_t *loop, void *socket, tt_span_t route, size_
     self->route =
         (tt_span_t){(uint8_t *)tt_strndup((const char *)route.data, route.len), route.len};
     self->cap_bytes = cap_bytes;
-    self->end = &self->first;
+    self->waiting.end = &self->waiting.first;
+    self->handed.end = &self->handed.first;
     self->flight = tt_alloc(sizeof *self->flight);
     atomic_init(&self->flight->refs, 1);
     return self;
@@ -245,15 +253,35 @@ static void count_flight(flight_t *flight, zmq_msg_t *frame)
         abort();
 }
 
-static void drop_first(tt_outbox_t *self)
+static void append(letters_t *self, letter_t *letter)
 {
-    letter_t *letter = self->first;
-    self->first = letter->next;
-    if (self->first == NULL)
-        self->end = &self->first;
+    letter->next = NULL;
+    self->bytes += letter->bytes;
+    *self->end = letter;
+    self->end = &letter->next;
+}
+
+/* Takes out the letter at `at`. */
+static letter_t *take_out(letters_t *self, letter_t **at)
+{
+    letter_t *letter = *at;
+    *at = letter->next;
+    if (*at == NULL)
+        self->end = at;
     self->bytes -= letter->bytes;
+    return letter;
+}
+
+static void free_letter(letter_t *letter)
+{
     tt_frames_release(&letter->frames);
     free(letter);
+}
+
+static void drop_all(letters_t *self)
+{
+    while (self->first)
+        free_letter(take_out(self, &self->first));
 }
 
 void tt_outbox_destroy(tt_outbox_t **self_p)
@@ -262,8 +290,8 @@ void tt_outbox_destroy(tt_outbox_t **self_p)
     if (self == NULL)
         return;
     tt_loop_cancel_timer(self->loop, self->timer);
-    while (self->first)
-        drop_first(self);
+    drop_all(&self->waiting);
+    drop_all(&self->handed);
     tt_buf_release(&self->header);
     release_flight(self->flight);
     free((void *)(uintptr_t)self->route.data);
@@ -289,17 +317,37 @@ static int hand_over(tt_outbox_t *self, tt_frames_t *frames)
     return 1;
 }
 
+/* The same for the first that waits. What is tagged stays until it was taken. */
+static int hand_over_first(tt_outbox_t *self)
+{
+    letters_t *waiting = &self->waiting;
+    letter_t *letter = waiting->first;
+    tt_frames_t copy;
+    tt_frames_init(&copy);
+    if (letter->tag.whose)
+        tt_frames_share_all(&copy, &letter->frames);
+    int rc = hand_over(self, letter->tag.whose ? &copy : &letter->frames);
+    tt_frames_release(&copy);
+    if (rc == 0 || (rc < 0 && letter->tag.whose))
+        return rc;
+    self->handed_count += rc > 0;
+    letter->number = self->handed_count;
+    take_out(waiting, &waiting->first);
+    if (letter->tag.whose)
+        append(&self->handed, letter);
+    else
+        free_letter(letter);
+    return 1;
+}
+
 static void on_retry(void *arg)
 {
     tt_outbox_t *self = arg;
     int rc = 1;
     self->timer = 0;
-    while (self->first && (rc = hand_over(self, &self->first->frames)) != 0) {
-        if (rc < 0 && self->first->tag.whose)
-            break;
-        drop_first(self);
-    }
-    if (self->first)
+    while (self->waiting.first && rc > 0)
+        rc = hand_over_first(self);
+    if (self->waiting.first)
         self->timer =
             tt_loop_add_timer(self->loop, rc < 0 ? ABSENT_MS : RETRY_MS, on_retry, self);
 }
@@ -311,11 +359,7 @@ static void queue(tt_outbox_t *self, tt_frames_t *frames, const tt_tag_t *tag)
     letter->frames = *frames;
     letter->bytes = tt_frames_bytes(frames);
     tt_frames_init(frames);
-    self->bytes += letter->bytes;
-    *self->end = letter;
-    self->end = &letter->next;
-    if (self->timer == 0)
-        self->timer = tt_loop_add_timer(self->loop, RETRY_MS, on_retry, self);
+    append(&self->waiting, letter);
 }
 
 void tt_outbox_send(tt_outbox_t *self, const tt_message_t *message, tt_frames_t *payload)
@@ -334,38 +378,61 @@ void tt_outbox_send_tagged(tt_outbox_t *self, const tt_message_t *message, tt_fr
         tt_frames_take(&frames, &payload->items[i]);
     if (payload)
         tt_frames_release(payload);
-    int rc = self->first ? 0 : hand_over(self, &frames);
-    if (rc == 0 || (rc < 0 && tag))
+    bool waits = self->waiting.first != NULL;
+    int rc = 0;
+    if (!waits && tag == NULL) {
+        rc = hand_over(self, &frames);
+        self->handed_count += rc > 0;
+    }
+    if (rc == 0) {
         queue(self, &frames, tag);
+        if (!waits && tag)
+            hand_over_first(self);
+        if (self->waiting.first && self->timer == 0)
+            self->timer = tt_loop_add_timer(self->loop, RETRY_MS, on_retry, self);
+    }
     tt_frames_release(&frames);
 }
 
-void tt_outbox_take_back(tt_outbox_t *self, tt_untaken_fn *fn, void *arg)
+int tt_outbox_taken(tt_outbox_t *self, uint64_t count)
+{
+    letters_t *handed = &self->handed;
+    if (count > self->handed_count)
+        return -1;
+    while (handed->first && handed->first->number <= count)
+        free_letter(take_out(handed, &handed->first));
+    return 0;
+}
+
+static void take_back(letters_t *self, tt_untaken_fn *fn, void *arg)
 {
     letter_t **at = &self->first;
     while (*at) {
-        letter_t *letter = *at;
-        if (letter->tag.whose == 0) {
-            at = &letter->next;
+        if ((*at)->tag.whose == 0) {
+            at = &(*at)->next;
             continue;
         }
-        *at = letter->next;
-        self->bytes -= letter->bytes;
+        letter_t *letter = take_out(self, at);
         fn(arg, &letter->tag, &letter->frames);
-        tt_frames_release(&letter->frames);
-        free(letter);
+        free_letter(letter);
     }
-    self->end = at;
+}
+
+void tt_outbox_take_back(tt_outbox_t *self, bool handed, tt_untaken_fn *fn, void *arg)
+{
+    if (handed)
+        take_back(&self->handed, fn, arg);
+    take_back(&self->waiting, fn, arg);
 }
 
 bool tt_outbox_full(const tt_outbox_t *self)
 {
-    return self->bytes > self->cap_bytes;
+    return self->waiting.bytes + self->handed.bytes > self->cap_bytes;
 }
 
 size_t tt_outbox_bytes(const tt_outbox_t *self)
 {
-    return self->bytes;
+    return self->waiting.bytes;
 }
 
 /* ---- sockets */

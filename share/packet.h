@@ -64,20 +64,24 @@ void tt_outbox_destroy(tt_outbox_t **self_p);
 void tt_outbox_send(tt_outbox_t *self, const tt_message_t *message, tt_frames_t *payload);
 
 /* The same for a message that is worth taking back: `tag` (may be NULL) says whose it is. It
- * waits here even when the peer has gone, until it is taken back or the outbox destroyed. */
+ * stays here until the peer has taken it, or it is taken back, or the outbox destroyed. */
 typedef struct {
     uint64_t whose, which; /* `whose` is not 0 */
 } tt_tag_t;
 void tt_outbox_send_tagged(tt_outbox_t *self, const tt_message_t *message, tt_frames_t *payload,
                            const tt_tag_t *tag);
-/* Takes out every tagged message that has not been handed to the socket, in order: `fn` gets
- * header and payload as frames, which it may take from. */
+/* The peer says that it has taken `count` messages of this outbox, tagged or not. Returns -1,
+ * and nothing has changed, if the socket was not handed so many. */
+int tt_outbox_taken(tt_outbox_t *self, uint64_t count);
+/* Takes out every tagged message that the socket was not handed; with `handed` also those that
+ * it was and that the peer has not said it took. In order: `fn` gets header and payload as
+ * frames, which it may take from. */
 typedef void tt_untaken_fn(void *arg, const tt_tag_t *tag, tt_frames_t *message);
-void tt_outbox_take_back(tt_outbox_t *self, tt_untaken_fn *fn, void *arg);
+void tt_outbox_take_back(tt_outbox_t *self, bool handed, tt_untaken_fn *fn, void *arg);
 
-/* Whether more waits than the cap: results must then stop being produced, output be cut. */
+/* Whether more is here than the cap: results must then stop being produced, output be cut. */
 bool tt_outbox_full(const tt_outbox_t *self);
-/* Bytes that wait. */
+/* Bytes that wait to be handed to the socket. */
 size_t tt_outbox_bytes(const tt_outbox_t *self);
 
 /* A socket with every option that matters set explicitly; NULL with the reason. `endpoint` is

@@ -156,7 +156,7 @@ class Peer:
         if identity:
             self.socket.setsockopt(zmq.IDENTITY, identity)
         self.socket.connect("ipc://" + self.path)
-        self.kept, self.next_id, self.process = [], 0, None
+        self.kept, self.next_id, self.received, self.process = [], 0, 0, None
         if role == "engine" or mortal:
             self.process = subprocess.Popen(["sleep", "1000"], env=cluster.env)
         if hello:
@@ -212,6 +212,7 @@ class Peer:
             return self.kept.pop(0)
         if not self.socket.poll(deadline * 1000 * SLOW):
             return None
+        self.received += 1
         return read(self.socket.recv_multipart())
 
     def expect(self, *names, id=None, deadline=20):
@@ -237,6 +238,10 @@ class Peer:
             elif message.type == "ERROR":
                 raise AssertionError(message)
         return got
+
+    def taken(self):
+        """Says that it has taken all that it has read: the controller keeps nothing of it."""
+        self.send("TAKEN", count=self.received)
 
     def sync(self, deadline=20):
         """Waits until everything sent so far has been handled: a client's STATUS (the report), a

@@ -218,12 +218,35 @@ def test_an_adopter_that_dies_leaves_it_to_the_next_and_so_on(cluster):
                     fields = {name: field for name, field in message.fields.items()
                               if name not in ("keep", "index")}
                     peer.send("STORE", 0, *message.frames, keep=keep, index=index, **fields)
+            peer.taken()
             peer.sync()
             peer.die()
             wait_left(cluster, jobs=1)
     assert seen == {**{index: index for index in range(count)}, count: None}
     assert lives >= 6
     assert left(cluster)["results"] == left(cluster)["tasks"] == 0
+
+
+@pytest.mark.sanitize
+def test_what_a_client_has_not_said_it_took_is_there_for_the_next(cluster):
+    cluster.start(1)
+    with Peer(cluster, mortal=True) as peer:
+        peer.send("KEEP", keep=1, meta=b"meta")
+        for index in range(3):
+            peer.submit([0], f"print({index}, flush=True)\n{index}", keep=1, index=index)
+        peer.results({1})
+        peer.taken()
+        peer.results({2, 3})
+        peer.send("TAKEN", 90003, count=10**6)
+        assert "it was not sent so many" in peer.expect("ERROR", id=90003).fields["text"]
+        peer.sync()
+        peer.die()
+        wait_left(cluster, jobs=1)
+    with Peer(cluster) as peer:
+        (_, _, tasks), = (got := adopt(peer))[0]
+        assert tasks == []
+        stored = {message.fields["index"]: (value(message), message.frames[1]) for message in got[1]}
+        assert stored == {1: (1, b"1\n"), 2: (2, b"2\n")}
 
 
 def test_goodbye_leaves_nothing_and_leave_leaves_what_is_kept(cluster):

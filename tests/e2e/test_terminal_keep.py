@@ -44,6 +44,26 @@ def test_the_next_prompt_shows_what_came_meanwhile(cluster, number):
         assert not any("earlier session" in line for line in prompt.text())
 
 
+@pytest.mark.sanitize
+def test_what_was_on_its_way_to_a_killed_prompt_is_there(cluster):
+    """The answers go out to a prompt that takes nothing any more, and then is killed."""
+    cluster.start(2)
+    with Prompt(cluster) as prompt, Pipe(cluster) as pipe:
+        prompt.run("%px import os, time; at = os.open('at', os.O_WRONLY)")
+        prompt.run("%px print('begun', flush=True); os.write(at, b'x\\n'); "
+                   "[time.sleep(0.01) for _ in iter(lambda: os.path.exists('go'), True)]; "
+                   "print('ended'); 6*7 &")
+        pipe.wait(prompt, ["x", "x"])
+        prompt.popen.send_signal(signal.SIGSTOP)
+        cluster.file("go", "")
+        wait_until(lambda: cluster.status()["controller"]["tasks"] == 0)
+        prompt.popen.kill()
+        wait_until(lambda: prompt.popen.poll() is not None)
+    with next_prompt(cluster, 3) as prompt:
+        shown = prompt.run("%result 2")
+        assert "[0-1] ended" in shown and "Out[0-1:2]: 42" in shown, shown
+
+
 def test_what_ended_meanwhile_waits_to_be_asked_for(cluster):
     cluster.start(2)
     with Prompt(cluster) as prompt:

@@ -93,6 +93,31 @@ def test_a_lid_that_is_closed_over_a_prompt_costs_nothing(cluster, machines):
     cluster.ok("--ssh", "again", "stop", timeout=40)
 
 
+def test_what_was_answered_into_a_dead_link_is_there_for_the_next(cluster, machines):
+    """The lid closes, and the jobs end before anybody has noticed."""
+    machine = machines.add("inner")
+    link = machines.relay(machine)
+    machines.alias("web1", to=link)
+    machines.alias("again", to=machine)
+    cluster.env["TUTTI_SSH"] = machines.ssh
+    cluster.ok("start", "--on", "web1", "-n", 2, timeout=60)
+    with Prompt(cluster, "--ssh", "web1") as prompt:
+        prompt.run("%px import os, time; open(f'on{os.getpid()}', 'w').close(); "
+                   "[time.sleep(0.01) for _ in iter(lambda: os.path.exists('go'), True)]; 6*7 &")
+        wait_until(lambda: len(list(machine.home.glob("on*"))) == 2)
+        link.drop()
+        machine.put("go", "")
+        wait_until(lambda: "1 job of an earlier session waits" in
+                   cluster.ok("--ssh", "again", "status", timeout=40), 60)
+        with Prompt(cluster, "--ssh", "again", ready=False) as second:
+            second.wait_prompt(2, deadline=30)
+            assert second.run("%result 1", deadline=20)[0] == "Out[0-1:1]: 42"
+            second.send("exit" + ENTER)
+            assert second.wait_end() == 0
+        prompt.popen.kill()
+    cluster.ok("--ssh", "again", "stop", timeout=40)
+
+
 def test_a_set_up_script_for_a_cluster_there(cluster, web):  # noqa: F811
     cluster.file("setup.sh", "export MOOD=fine\n")
     cluster.ok("start", "--on", "web1", "-n", 1, "--setup", "setup.sh", timeout=60)

@@ -215,6 +215,33 @@ static void await_nothing_more(void)
     assert_null(fake_take(&fake, TT_MSG_BYE));
 }
 
+static void assert_taken(uint64_t count)
+{
+    letter_t *letter = fake_await(&fake, TT_MSG_TAKEN);
+    assert_int_equal(letter->message.as.taken.count, count);
+    letter_free(letter);
+}
+
+TEST(who_keeps_jobs_says_how_much_it_has_taken_and_others_say_nothing)
+{
+    bool never = false;
+    uint64_t id = tt_job_id(submit("a", 0, 0, true));
+    send_output(id, 1, 1, "x");
+    tt_loop_run_until(loop, &never, 150);
+    assert_told("a: 1.1 x;");
+    assert_null(fake_take(&fake, TT_MSG_TAKEN));
+    tt_client_keep(client, 7, tt_span("meta"));
+    id = tt_job_id(submit("b", 7, 0, true));
+    fake_engine(&fake, 0, TT_ENGINE_READY, "");
+    send_output(id, 1, 1, "y");
+    fake_result(&fake, id, 1, TT_STATUS_OK, "", "");
+    assert_taken(5); /* the welcome, and the other's output */
+    assert_told("b: 1.1 y;b: 1 ok;b: done;");
+    fake_engine(&fake, 0, TT_ENGINE_GONE, ""); /* that is nothing to keep */
+    tt_loop_run_until(loop, &never, 150);
+    assert_null(fake_take(&fake, TT_MSG_TAKEN));
+}
+
 static uint64_t ids[4]; /* of submissions, for what the controller says while it is left */
 
 /* What was under way comes before the answer, the first time. */
@@ -251,6 +278,8 @@ TEST(who_leaves_gives_back_what_comes_meanwhile_and_hears_no_more)
     assert_stored("7.1: -1 0 |later|");
     assert_stored("7.0: 1 1 ||");
     assert_int_equal(fake.count, 2); /* asked again behind what was given back */
+    assert_taken(1);
+    assert_taken(1 + 7);
     letter_free(fake_await(&fake, TT_MSG_BYE));
     assert_null(fake_take(&fake, TT_MSG_STORE));
 }
@@ -467,6 +496,7 @@ int main(void)
             a_job_is_named_with_what_is_wanted_of_it_later_and_its_submissions_say_whose_they_are),
         EACH(a_result_is_given_back_whole_and_stays_with_its_owner),
         EACH(a_result_that_no_engine_made_and_output_without_a_result_are_told_apart),
+        EACH(who_keeps_jobs_says_how_much_it_has_taken_and_others_say_nothing),
         EACH(who_leaves_gives_back_what_comes_meanwhile_and_hears_no_more),
         EACH(who_leaves_waits_no_longer_than_it_must),
         EACH(a_controller_that_dies_while_it_is_left_ends_it_and_calls_nobody),

@@ -1,107 +1,8 @@
 /* Unit test of controller/kept: jobs that outlive their client, with clients that die, leave,
  * adopt and lie, and hosts played by the test. */
-#include "hand_controller.h"
+#include "kept_clients.h"
 
-#include "log.h"
 #include "pack.h"
-
-#include <stdlib.h>
-
-static far_t client, second, third, host, other;
-
-static int begin(void **unused)
-{
-    (void)unused;
-    setenv("TUTTI_LOG", "error", 1);
-    tt_log_open("test", 2);
-    if (hand_begin() != 0)
-        return -1;
-    client = hand_peer(PEER_CLIENT, "client");
-    second = hand_peer(PEER_CLIENT, "second");
-    third = hand_peer(PEER_CLIENT, "third");
-    host = hand_peer(PEER_HOST, "host");
-    other = hand_peer(PEER_HOST, "other");
-    return 0;
-}
-
-static int end(void **unused)
-{
-    (void)unused;
-    return hand_end();
-}
-
-/* ---- what clients and hosts say */
-
-typedef void handler_fn(controller_t *self, peer_t *client, tt_message_t *message,
-                        tt_frames_t *payload);
-
-static void say(const far_t *from, handler_fn *handler, tt_message_t message)
-{
-    tt_frames_t none;
-    tt_frames_init(&none);
-    handler(hand, from->peer, &message, &none);
-}
-
-static void keep_bytes(const far_t *from, uint64_t number, tt_span_t meta)
-{
-    tt_message_t message = tt_message(TT_MSG_KEEP, 70);
-    message.as.keep.keep = number;
-    message.as.keep.meta = meta;
-    say(from, kept_keep, message);
-}
-
-static void keep(const far_t *from, uint64_t number, const char *meta)
-{
-    keep_bytes(from, number, tt_span(meta));
-}
-
-static void leave(const far_t *from)
-{
-    say(from, kept_leave, tt_message(TT_MSG_LEAVE, 71));
-}
-
-static void adopt(const far_t *from)
-{
-    say(from, kept_adopt, tt_message(TT_MSG_ADOPT, 72));
-}
-
-static void bye(far_t *from)
-{
-    from->peer->farewell = !from->peer->left;
-    hand_lose(from);
-}
-
-static void store_as(const far_t *from, uint64_t number, uint64_t index, int64_t engine,
-                     uint64_t attempt)
-{
-    tt_frames_t payload;
-    tt_message_t message = tt_message(TT_MSG_STORE, 73);
-    message.as.store =
-        (tt_msg_store_t){.keep = number, .index = index, .engine = engine, .attempt = attempt};
-    tt_frames_init(&payload);
-    tt_frames_copy(&payload, attempt ? "old" : "", attempt ? 3 : 0);
-    tt_frames_copy(&payload, "seen,", 5);
-    tt_frames_copy(&payload, "", 0);
-    kept_store(hand, from->peer, &message, &payload);
-    tt_frames_release(&payload);
-}
-
-static void store(const far_t *from, uint64_t number, uint64_t index, int64_t engine)
-{
-    store_as(from, number, index, engine, 1);
-}
-
-static void output_of(const far_t *from, uint64_t task, int engine, const char *text)
-{
-    tt_frames_t payload;
-    tt_frames_init(&payload);
-    tt_frames_copy(&payload, text, strlen(text));
-    tt_message_t message = tt_message(TT_MSG_OUTPUT, task);
-    message.as.output.engine = engine;
-    message.as.output.stream = 1;
-    dispatch_output(hand, from->peer, &message, &payload);
-    tt_frames_release(&payload);
-}
 
 #define KEPT(keep_, id_, index_)                                                               \
     ((wish_t){.id = (id_), .balanced = true, .keep = (keep_), .index = (index_)})
@@ -110,14 +11,6 @@ static void two_engines(void)
 {
     hand_engine(&host, TT_ENGINE_READY);
     hand_engine(&host, TT_ENGINE_READY);
-}
-
-static void check_nothing_left(void)
-{
-    assert_int_equal(hand->tasks.count, 0);
-    assert_int_equal(balanced_count(hand->balanced), 0);
-    assert_int_equal(hand->kept.queued_bytes, 0);
-    assert_int_equal(blobs_bytes(hand), 0);
 }
 
 /* ---- what cannot be done */
@@ -245,6 +138,7 @@ TEST(a_client_that_dies_leaves_what_it_kept_and_another_takes_it_over)
     result_of(&host, 1, 1, TT_STATUS_OK);
     assert_heard(client, "RESULT 1: 1 ok; ");
     assert_heard(host, "TASK [0,1]; TASK [0]; ");
+    taken(&client, 1);
     hand_lose(&client);
     assert_int_equal(hand->tasks.count, 2); /* 1 and what runs of 4 */
     assert_int_equal(hand->registry.engines[2]->queue.count, 1);
@@ -374,6 +268,7 @@ TEST(output_goes_into_the_result_or_ahead_of_it_again)
     keep(&client, 1, "meta");
     submit(&client, (wish_t){1, (int[]){0, 1}, 2, .keep = 1});
     output_of(&host, 1, 0, "to the dead;");
+    taken(&client, 1);
     hand_lose(&client);
     output_of(&host, 1, 0, "a,");
     output_of(&host, 1, 1, "b,");
@@ -438,14 +333,6 @@ TEST(a_client_that_leaves_gets_nothing_after_the_answer)
     check_nothing_left();
 }
 
-/* A client that reads nothing: whatever is sent to it waits. */
-static void fill(far_t *end)
-{
-    tt_outbox_destroy(&end->peer->outbox);
-    void *nowhere = hand_dealer();
-    end->peer->outbox = tt_outbox_new(hand->loop, nowhere, (tt_span_t){NULL, 0}, 1 << 20);
-}
-
 TEST(what_was_not_handed_to_the_dead_is_taken_back)
 {
     two_engines();
@@ -464,6 +351,67 @@ TEST(what_was_not_handed_to_the_dead_is_taken_back)
     adopt(&second);
     assert_heard(second, "ADOPTED 1 meta: 0=1 [1] 1=2 all; STORE 1.0: 0 ok body|a,|; "
                          "OUTPUT 1: 1.1 c,; OUTPUT 2: 0.1 b,d,; DONE []; ");
+}
+
+TEST(what_the_dead_had_not_said_it_took_is_taken_back)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    submit(&client, (wish_t){1, (int[]){0, 1}, 2, .keep = 1});
+    submit(&client, KEPT(1, 2, 1));
+    submit(&client, DIRECT(3, 1)); /* not kept */
+    output_of(&host, 1, 0, "a,");
+    output_of(&host, 1, 0, "b,");
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    output_of(&host, 2, 0, "c,");
+    assert_heard(client,
+                 "OUTPUT 1: 0.1 a,; OUTPUT 1: 0.1 b,; RESULT 1: 0 ok; OUTPUT 2: 0.1 c,; ");
+    taken(&client, 1);
+    taken(&client, 1); /* nothing new */
+    taken(&client, 5);
+    assert_heard(client, "ERROR 74: TAKEN 5: it was not sent so many messages; ");
+    result_of(&host, 1, 1, TT_STATUS_OK);
+    result_of(&host, 3, 1, TT_STATUS_OK);
+    hand_lose(&client);
+    output_of(&host, 2, 0, "d,");
+    adopt(&second);
+    assert_heard(second, "ADOPTED 1 meta: 1=2 all; STORE 1.0: 0 ok body|b,|; "
+                         "STORE 1.0: 1 ok body; OUTPUT 2: 0.1 c,d,; DONE []; ");
+    taken(&second, 2);
+    hand_lose(&second);
+    adopt(&third);
+    assert_heard(third, "ADOPTED 2 meta: 1=2 all; STORE 2.0: 1 ok body; OUTPUT 2: 0.1 c,d,; "
+                        "DONE []; ");
+}
+
+TEST(what_was_given_back_and_not_said_to_be_taken_is_there_once)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    submit(&client, (wish_t){1, (int[]){0, 1}, 2, .keep = 1});
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    store(&client, 1, 0, 0);
+    hand_lose(&client);
+    adopt(&second);
+    assert_heard(second, "ADOPTED 1 meta: 0=1 [1]; STORE 1.0: 0 ok old|seen,|; DONE []; ");
+    leave(&second); /* which had been handed that STORE, and not taken it */
+    assert_heard(second, "DONE []; ");
+    hand_lose(&second);
+    adopt(&third);
+    assert_heard(third, "ADOPTED 2 meta: 0=1 [1]; STORE 2.0: 0 ok old|seen,|; DONE []; ");
+}
+
+TEST(what_is_no_job_any_more_is_not_taken_back)
+{
+    two_engines();
+    keep(&client, 1, "meta");
+    submit(&client, (wish_t){1, (int[]){0}, 1, .keep = 1});
+    result_of(&host, 1, 0, TT_STATUS_OK);
+    keep(&client, 1, "");
+    hand_lose(&client);
+    adopt(&second);
+    assert_heard(second, "ADOPTED; DONE []; ");
+    assert_int_equal(hand->kept.bytes, 0);
 }
 
 TEST(what_an_adopter_was_not_handed_is_taken_back_too)
@@ -643,87 +591,6 @@ TEST(over_the_bounds_output_is_cut_first_then_values_and_then_results)
     assert_int_equal(hand->kept.bytes, 4);
 }
 
-/* ---- in any order */
-
-enum { ITEMS = 4000, LIVES = 60 };
-
-static struct {
-    int owed[ITEMS]; /* results that are still to come */
-    uint32_t seed;
-} play;
-
-static unsigned any(unsigned below)
-{
-    play.seed = play.seed * 1664525 + 1013904223;
-    return (play.seed >> 8) % below;
-}
-
-/* What a client is told of items; the ids of its tasks are their index plus one. */
-static void read_all(const far_t *from)
-{
-    heard_t heard;
-    while (hear(from, &heard)) {
-        if (heard.message.type == TT_MSG_STORE)
-            play.owed[heard.message.as.store.index]--;
-        else if (heard.message.type == TT_MSG_RESULT)
-            play.owed[(heard.message.id & ~TT_ID_ADOPTED) - 1]--;
-        forget(&heard);
-    }
-}
-
-/* Every task there is may end: hosts answer in no order. */
-static void end_some(unsigned chance)
-{
-    for (size_t i = 0; i < hand->registry.count; i++) {
-        engine_t *engine = hand->registry.engines[i];
-        if (engine->sent.first && any(100) < chance)
-            result_of(&host, engine->sent.first->task->id, engine->id,
-                      any(4) ? TT_STATUS_OK : TT_STATUS_ERROR);
-    }
-}
-
-TEST(no_result_is_lost_or_doubled_whoever_dies_when)
-{
-    int next = 0;
-    play.seed = 1;
-    for (int i = 0; i < 3; i++)
-        hand_engine(&host, TT_ENGINE_READY);
-    far_t now = client;
-    for (int life = 0; life < LIVES; life++) {
-        char name[16];
-        keep(&now, 1, "meta");
-        for (unsigned i = any(40); i > 0 && next < ITEMS; i--, next++) {
-            play.owed[next] = 1; /* ids of tasks count as items do */
-            submit(&now, (wish_t){(uint64_t)next + 1, .balanced = true, .retries = any(2),
-                                  .keep = 1, .index = (uint64_t)next});
-            end_some(30);
-        }
-        if (any(2))
-            adopt(&now);
-        end_some(50);
-        if (any(2))
-            fill(&now); /* from here on it is handed nothing */
-        end_some(50);
-        if (any(3) == 0)
-            leave(&now);
-        end_some(50);
-        read_all(&now); /* what it had been handed is no more of our concern */
-        hand_lose(&now);
-        end_some(50);
-        all_heard(&host);
-        snprintf(name, sizeof name, "life %d", life);
-        now = hand_peer(PEER_CLIENT, name);
-    }
-    while (hand->tasks.count > 0)
-        end_some(100);
-    adopt(&now);
-    read_all(&now);
-    for (int i = 0; i < next; i++)
-        assert_int_equal(play.owed[i], 0);
-    assert_true(next > 100);
-    check_nothing_left();
-}
-
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -746,6 +613,9 @@ int main(void)
         EACH(output_that_a_client_gives_back_comes_before_what_came_later),
         EACH(a_client_that_leaves_gets_nothing_after_the_answer),
         EACH(what_was_not_handed_to_the_dead_is_taken_back),
+        EACH(what_the_dead_had_not_said_it_took_is_taken_back),
+        EACH(what_was_given_back_and_not_said_to_be_taken_is_there_once),
+        EACH(what_is_no_job_any_more_is_not_taken_back),
         EACH(what_an_adopter_was_not_handed_is_taken_back_too),
         EACH(work_that_was_set_aside_for_a_client_that_takes_nothing_goes_on_when_it_dies),
         EACH(left_behind_work_is_tried_again_asked_back_and_ends_with_its_engines),
@@ -753,7 +623,6 @@ int main(void)
         EACH(a_function_stays_until_the_work_that_outlives_its_client_has_ended),
         EACH(what_was_left_behind_counts_in_everybodys_waiting_work),
         EACH(over_the_bounds_output_is_cut_first_then_values_and_then_results),
-        EACH(no_result_is_lost_or_doubled_whoever_dies_when),
     };
     alarm(20);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -451,11 +451,11 @@ TEST(tagged_messages_that_were_not_handed_over_are_taken_back_and_the_others_sta
     send_tagged(outbox, 501, 7);
     send_tagged(outbox, 502, 0);
     send_tagged(outbox, 503, 8);
-    tt_outbox_take_back(outbox, on_untaken, &told);
+    tt_outbox_take_back(outbox, false, on_untaken, &told);
     assert_text(&told, "7.501 payload;8.503 payload;");
     told.len = 0;
     send_tagged(outbox, 504, 0);
-    tt_outbox_take_back(outbox, on_untaken, &told);
+    tt_outbox_take_back(outbox, false, on_untaken, &told);
     assert_int_equal(told.len, 0);
     for (uint64_t i = 1; i <= number; i++)
         assert_comes(loop, (int)read_number(dealer, false) == (int)i);
@@ -463,6 +463,47 @@ TEST(tagged_messages_that_were_not_handed_over_are_taken_back_and_the_others_sta
     assert_comes(loop, read_number(dealer, false) == 504);
     tt_outbox_destroy(&outbox);
     tt_buf_release(&told);
+}
+
+TEST(tagged_messages_stay_until_the_peer_says_it_took_them)
+{
+    tt_buf_t told;
+    tt_buf_init(&told);
+    meet();
+    tt_outbox_t *outbox = tt_outbox_new(loop, router, route, 1000);
+    for (uint64_t number = 1; number <= 5; number++)
+        send_tagged(outbox, number, number == 2 ? 0 : 7);
+    for (uint64_t number = 1; number <= 5; number++)
+        assert_int_equal(read_number(dealer, false), number);
+    assert_int_equal(tt_outbox_bytes(outbox), 0);
+    assert_int_equal(tt_outbox_taken(outbox, 6), -1);
+    assert_int_equal(tt_outbox_taken(outbox, 0), 0);
+    tt_outbox_take_back(outbox, false, on_untaken, &told);
+    assert_int_equal(told.len, 0);
+    assert_int_equal(tt_outbox_taken(outbox, 3), 0); /* the second is not tagged, but counts */
+    assert_int_equal(tt_outbox_taken(outbox, 1), 0); /* that is no news */
+    tt_outbox_take_back(outbox, true, on_untaken, &told);
+    assert_text(&told, "7.4 payload;7.5 payload;");
+    told.len = 0;
+    tt_outbox_take_back(outbox, true, on_untaken, &told);
+    assert_int_equal(told.len, 0);
+    tt_outbox_destroy(&outbox);
+    tt_buf_release(&told);
+}
+
+TEST(what_was_not_taken_counts_as_what_waits)
+{
+    meet();
+    tt_outbox_t *outbox = tt_outbox_new(loop, router, route, 100);
+    uint64_t number = 0;
+    while (!tt_outbox_full(outbox)) {
+        send_tagged(outbox, ++number, 7);
+        assert_int_equal(read_number(dealer, false), number);
+    }
+    assert_true(number > 3 && number < 100);
+    assert_int_equal(tt_outbox_taken(outbox, number - 1), 0);
+    assert_false(tt_outbox_full(outbox));
+    tt_outbox_destroy(&outbox); /* with one that was not taken */
 }
 
 TEST(a_tagged_message_waits_even_when_nobody_is_there)
@@ -475,7 +516,7 @@ TEST(a_tagged_message_waits_even_when_nobody_is_there)
     send_tagged(outbox, 2, 7);
     send_tagged(outbox, 3, 7);
     tt_loop_run_until(loop, &never, 20);
-    tt_outbox_take_back(outbox, on_untaken, &told);
+    tt_outbox_take_back(outbox, false, on_untaken, &told);
     assert_text(&told, "7.2 payload;7.3 payload;");
     assert_int_equal(tt_outbox_bytes(outbox), 0);
     tt_outbox_destroy(&outbox);
@@ -737,6 +778,8 @@ int main(void)
         SOCKET(a_peer_that_nobody_knows_loses_its_messages_and_holds_nothing),
         SOCKET(a_peer_that_goes_while_messages_wait_loses_them),
         SOCKET(tagged_messages_that_were_not_handed_over_are_taken_back_and_the_others_stay),
+        SOCKET(tagged_messages_stay_until_the_peer_says_it_took_them),
+        SOCKET(what_was_not_taken_counts_as_what_waits),
         SOCKET(a_tagged_message_waits_even_when_nobody_is_there),
         SOCKET(one_full_peer_does_not_hold_up_another),
         SOCKET(few_large_messages_wait_here_too_and_not_all_in_the_socket),
