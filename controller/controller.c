@@ -7,6 +7,7 @@
 #include "pack.h"
 #include "remote.h"
 #include "transfers.h"
+#include "values.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -301,6 +302,8 @@ static const struct {
     {TT_MSG_SUBMIT, FROM_CLIENT, on_submit},
     {TT_MSG_RESULT, FROM_HOST, on_result},
     {TT_MSG_OUTPUT, FROM_HOST, on_output},
+    {TT_MSG_DATA, FROM_CLIENT | FROM_HOST, values_data},
+    {TT_MSG_WANT, FROM_CLIENT | FROM_HOST, values_want},
     {TT_MSG_BLOB, FROM_CLIENT, on_blob},
     {TT_MSG_DROP, FROM_CLIENT, on_drop},
     {TT_MSG_CANCEL, FROM_CLIENT, on_cancel},

@@ -86,6 +86,9 @@ void peers_announce(controller_t *self, const engine_t *engine);
 
 /* ---- work (dispatch.c) */
 
+/* The part of a task that this host has for that engine, or NULL. */
+part_t *dispatch_sent_part(controller_t *self, const peer_t *host, uint64_t task_id,
+                           int64_t engine_id);
 void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *message,
                      tt_frames_t *payload);
 void dispatch_result(controller_t *self, peer_t *host, const tt_message_t *message,

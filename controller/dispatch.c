@@ -3,6 +3,7 @@
 #include "controller.h"
 #include "pack.h"
 #include "runtime.h"
+#include "values.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,6 +98,7 @@ static void send_task(controller_t *self, peer_t *host, task_t *task, const int 
     message.as.task.attempt = attempt;
     message.as.task.timeout_ms = task->timeout_ms;
     message.as.task.flags = task->now ? TT_SUBMIT_NOW : 0;
+    message.as.task.layout = (tt_span_t){task->layout.data, task->layout.len};
     if (task->has_blob)
         message.as.task.blob = (tt_span_t){task->blob, 16};
     tt_outbox_send(host->outbox, &message, &frames);
@@ -113,7 +115,7 @@ static void mark_sent(part_t *part, engine_t *engine)
     part->engine = engine;
     part->engine_id = engine->id;
     part->state = PART_SENT;
-    part->recalled = false;
+    part->recalled = part->gives = false;
     part->sent_ns = tt_now_ns();
     part_list_push(list_sent(engine, part), part);
 }
@@ -421,10 +423,11 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
         peers_error(client, message->id, "SUBMIT names no engines, or an id that is in use");
         return;
     }
-    if (payload->count == 0 || queued(self, client) > QUEUED_CAP || self->stopping) {
+    if ((payload->count == 0 && submit->layout.len == 0) || queued(self, client) > QUEUED_CAP ||
+        self->stopping) {
         free(ids);
         peers_error(client, message->id, "%s",
-                    payload->count == 0 ? "SUBMIT without arguments"
+                    payload->count == 0 && submit->layout.len == 0 ? "SUBMIT without arguments"
                     : self->stopping
                         ? "the cluster is stopping"
                         : "more than 1 GiB of tasks wait already: wait for some of them");
@@ -460,15 +463,14 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
 
 /* ---- results and output */
 
-/* The part that this host has for that engine, or NULL. */
-static part_t *find_sent(controller_t *self, const peer_t *host, uint64_t task_id,
-                         int64_t engine_id, task_t **task)
+part_t *dispatch_sent_part(controller_t *self, const peer_t *host, uint64_t task_id,
+                           int64_t engine_id)
 {
     const engine_t *engine = registry_find(&self->registry, engine_id);
-    *task = tt_map_get(&self->tasks, task_id);
-    if (*task == NULL || engine == NULL || engine->host != host)
+    task_t *task = tt_map_get(&self->tasks, task_id);
+    if (task == NULL || engine == NULL || engine->host != host)
         return NULL;
-    part_t *part = task_part(*task, engine->id);
+    part_t *part = task_part(task, engine->id);
     return part && part->state == PART_SENT ? part : NULL;
 }
 
@@ -497,13 +499,13 @@ static void count_run(engine_t *engine, int64_t run_ns)
 void dispatch_result(controller_t *self, peer_t *host, const tt_message_t *message,
                      tt_frames_t *payload)
 {
-    task_t *task;
-    int64_t id = message->as.result.engine;
-    part_t *part = find_sent(self, host, message->id, id, &task);
+    part_t *part = dispatch_sent_part(self, host, message->id, message->as.result.engine);
     if (part == NULL) {
         self->counts.stray_results++;
         return;
     }
+    task_t *task = part->task;
+    part->gives = false;
     engine_t *engine = part->engine;
     part_list_remove(list_sent(engine, part), part);
     if (!task->now)
@@ -544,13 +546,12 @@ static void pass_output(controller_t *self, part_t *part, const tt_message_t *me
 void dispatch_output(controller_t *self, peer_t *host, const tt_message_t *message,
                      tt_frames_t *payload)
 {
-    task_t *task;
     int64_t id = message->as.output.engine;
     engine_t *engine = registry_find(&self->registry, id);
     if (engine == NULL || engine->host != host)
         return;
     if (message->id != 0) {
-        part_t *part = find_sent(self, host, message->id, id, &task);
+        part_t *part = dispatch_sent_part(self, host, message->id, id);
         if (part)
             pass_output(self, part, message, payload);
         return;
@@ -714,6 +715,7 @@ void dispatch_client_gone(controller_t *self, peer_t *client)
         tasks[count++] = task;
     unhold_client(self, client);
     for (size_t i = 0; i < count; i++) {
+        values_client_gone(tasks[i]);
         if (tasks[i]->keep)
             kept_orphaned(self, tasks[i]);
         else

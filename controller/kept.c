@@ -4,6 +4,7 @@
 #include "controller.h"
 #include "log.h"
 #include "pack.h"
+#include "values.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -380,9 +381,11 @@ static void add_result(controller_t *self, kept_job_t *job, const tt_msg_store_t
     tt_map_set(&job->results, part_key(fields->index, fields->engine), stored);
 }
 
-static tt_msg_store_t store_of(const tt_msg_result_t *result, uint64_t index)
+/* What a result has outside of its message its client had taken, which is gone. */
+static tt_msg_store_t store_of(const tt_msg_result_t *result, uint64_t index,
+                               tt_frames_t *payload)
 {
-    return (tt_msg_store_t){.index = index,
+    tt_msg_store_t store = {.index = index,
                             .engine = result->engine,
                             .attempt = result->attempt,
                             .status = result->status,
@@ -392,12 +395,17 @@ static tt_msg_store_t store_of(const tt_msg_result_t *result, uint64_t index)
                             .dropped_bytes = result->dropped_bytes,
                             .cause = result->cause,
                             .host = result->host};
+    if (result->layout.len > 0) {
+        store.cause = tt_span("its value went to the session that is gone");
+        tt_frames_release(payload);
+    }
+    return store;
 }
 
 void kept_result(controller_t *self, task_t *task, const tt_msg_result_t *result,
                  tt_frames_t *payload)
 {
-    tt_msg_store_t fields = store_of(result, task->index);
+    tt_msg_store_t fields = store_of(result, task->index, payload);
     add_result(self, task->keep, &fields, payload);
 }
 
@@ -470,7 +478,7 @@ static void on_untaken(void *arg, const tt_tag_t *tag, tt_frames_t *frames)
     } else {
         tt_msg_store_t fields = message.type == TT_MSG_STORE
                                     ? message.as.store
-                                    : store_of(&message.as.result, index);
+                                    : store_of(&message.as.result, index, &payload);
         if (!has_result(job, fields.index, fields.engine))
             add_result(self->controller, job, &fields, &payload);
     }
@@ -568,6 +576,7 @@ static void give_job(controller_t *self, kept_job_t *job, peer_t *client)
         tt_map_set(&client->tasks, task->client_id, task);
         client->queued_bytes += task->bytes;
         self->kept.queued_bytes -= task->bytes;
+        values_adopted(task);
     }
 }
 

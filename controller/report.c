@@ -58,12 +58,29 @@ static void pack_counts(controller_t *self, tt_buf_t *out)
     number(out, "stray_results", self->counts.stray_results);
 }
 
+/* What the engine has been sent and not done: the first of it, and how much there is. What only
+ * waits for its value to be taken is done. */
+static const part_t *at_work(const engine_t *engine, size_t *count)
+{
+    const part_t *first = NULL;
+    *count = 0;
+    for (const part_t *part = engine->sent.last; part; part = part->prev) {
+        if (part->gives)
+            continue;
+        first = part;
+        ++*count;
+    }
+    return first;
+}
+
 static void pack_engine(controller_t *self, const engine_t *engine, tt_buf_t *out)
 {
     task_t *task = engine->running_task ? tt_map_get(&self->tasks, engine->running_task) : NULL;
-    bool busy = engine->sent.count > 0;
-    const char *label = task ? task->label : busy ? engine->sent.first->task->label : "";
-    int64_t busy_ms = busy ? (tt_now_ns() - engine->sent.first->sent_ns) / 1000000 : 0;
+    size_t sent;
+    const part_t *first = at_work(engine, &sent);
+    bool busy = first != NULL;
+    const char *label = task ? task->label : busy ? first->task->label : "";
+    int64_t busy_ms = busy ? (tt_now_ns() - first->sent_ns) / 1000000 : 0;
     tt_pack_map(out, 13);
     number(out, "id", (uint64_t)engine->id);
     text(out, "host", engine->host_name);
@@ -75,8 +92,7 @@ static void pack_engine(controller_t *self, const engine_t *engine, tt_buf_t *ou
     number(out, "state_number", engine->state);
     text(out, "running", busy ? label : NULL);
     real(out, "running_s", (double)busy_ms / 1e3);
-    number(out, "queue",
-           engine->queue.count + engine->held.count + (busy ? engine->sent.count - 1 : 0));
+    number(out, "queue", engine->queue.count + engine->held.count + (busy ? sent - 1 : 0));
     real(out, "since_s", (double)(tt_now_ms() - engine->since_ms) / 1e3);
     text(out, "text", engine->text);
 }

@@ -66,6 +66,7 @@ task_t *task_new(uint64_t id, const tt_msg_submit_t *submit, tt_frames_t *frames
     tt_text_copy(submit->label, self->label, sizeof self->label);
     self->frames = *frames;
     tt_frames_init(frames);
+    tt_buf_append(&self->layout, submit->layout.data, submit->layout.len);
     self->bytes = tt_frames_bytes(&self->frames) + sizeof *self + count * sizeof(part_t);
     self->parts = tt_alloc(count * sizeof *self->parts);
     self->part_count = self->left = count;
@@ -81,6 +82,7 @@ void task_destroy(task_t **self_p)
     if (self == NULL)
         return;
     tt_frames_release(&self->frames);
+    tt_buf_release(&self->layout);
     free(self->allowed);
     free(self->parts);
     free(self);

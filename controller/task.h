@@ -20,6 +20,7 @@ typedef struct part {
     bool recalled;    /* asked back from its host */
     bool final;       /* cancelled: not tried again */
     bool held;        /* set aside until its client takes results again */
+    bool gives;       /* its result has a big value, which waits at the host to be taken */
     int64_t sent_ns;
     uint64_t dropped_bytes; /* of its output, because the client takes nothing */
     struct part *next,
@@ -39,6 +40,7 @@ typedef struct task {
     bool has_blob;
     char label[64];
     tt_frames_t frames;
+    tt_buf_t layout; /* of frames that its client gives when they are wanted; empty: none */
     size_t bytes;
     int *allowed; /* balanced: sorted ids of engines that may do it; NULL: any */
     size_t allowed_count;

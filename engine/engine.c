@@ -5,6 +5,7 @@
 #include "child.h"
 #include "interpreter.h"
 #include "log.h"
+#include "values.h"
 #include "zygote.h"
 
 #include <errno.h>
@@ -17,9 +18,7 @@
 #include <unistd.h>
 
 enum {
-    WINDOW_MAX = 64,  /* tasks in the socket of a runtime that keeps the page */
-    HIDE_NS = 200000, /* a round trip to the runtime, generously: what sending ahead hides */
-    STARTS_MAX = 3,   /* failed starts in a row before an engine is given up */
+    STARTS_MAX = 3,         /* failed starts in a row before an engine is given up */
     START_LIMIT_MS = 60000, /* from start to HELLO */
     LEAVE_LIMIT_MS = 2000   /* from the end of its socket to that of its process */
 };
@@ -316,6 +315,7 @@ void engine_answer(engine_t *self, part_t *part, tt_status_t status, const char 
     message.as.result.dropped_bytes = part->dropped;
     message.as.result.cause = tt_span(cause);
     send_answer(self, part, &message, &frames);
+    values_leave(host_values(self->host), part->task, self->id);
     part_destroy(&part);
 }
 
@@ -329,120 +329,6 @@ void engine_fail(engine_t *self, const char *why)
         engine_answer(self, part_queue_pop(&self->waiting), TT_STATUS_CANCELLED, why);
     self->ending[0] = 0; /* `why` may have been this */
     self->given_up = false;
-}
-
-/* ---- tasks to the runtime */
-
-static bool has_blob(const engine_t *self, const uint8_t *hash)
-{
-    for (size_t i = 0; i < self->blob_count; i++)
-        if (memcmp(self->blobs[i], hash, BLOB_HASH_SIZE) == 0)
-            return true;
-    return false;
-}
-
-/* Sends the function that a task names, once per interpreter. */
-static void send_blob(engine_t *self, const task_t *task)
-{
-    blob_t *blob = blob_find(host_blobs(self->host), (tt_span_t){task->blob, BLOB_HASH_SIZE});
-    if (blob == NULL || has_blob(self, task->blob))
-        return;
-    self->blobs = tt_realloc(self->blobs, (self->blob_count + 1) * sizeof *self->blobs);
-    memcpy(self->blobs[self->blob_count++], task->blob, BLOB_HASH_SIZE);
-    tt_frames_t frames;
-    tt_buf_t fields;
-    tt_frames_init(&frames);
-    tt_buf_init(&fields);
-    tt_frames_share_all(&frames, &blob->bytes);
-    tt_pack_bin(&fields, task->blob, BLOB_HASH_SIZE);
-    tt_link_send(self->link, TT_RT_BLOB, 0, (tt_span_t){fields.data, fields.len}, 1, &frames);
-    tt_buf_release(&fields);
-}
-
-void engine_drop_blob(engine_t *self, tt_span_t hash)
-{
-    if (hash.len != BLOB_HASH_SIZE || !has_blob(self, hash.data))
-        return;
-    for (size_t i = 0; i < self->blob_count; i++)
-        if (memcmp(self->blobs[i], hash.data, BLOB_HASH_SIZE) == 0)
-            memcpy(self->blobs[i], self->blobs[--self->blob_count], BLOB_HASH_SIZE);
-    tt_buf_t fields;
-    tt_buf_init(&fields);
-    tt_pack_bin(&fields, hash.data, hash.len);
-    tt_link_send(self->link, TT_RT_DROP, 0, (tt_span_t){fields.data, fields.len}, 1, NULL);
-    tt_buf_release(&fields);
-}
-
-static size_t window(const engine_t *self)
-{
-    const part_t *first = self->sent.first;
-    if (self->state != TT_ENGINE_READY || self->stop_signal || self->sync_due || self->doubt ||
-        (first && first->task && first->task->now))
-        return 0;
-    if (!(self->features & TT_FEATURE_PAGE))
-        return 1;
-    int64_t run_ns = self->mean_run_ns;
-    size_t ahead = run_ns >= HIDE_NS ? 0 : (size_t)(HIDE_NS / (run_ns + 1));
-    return ahead + 1 < WINDOW_MAX ? ahead + 1 : WINDOW_MAX;
-}
-
-/* 0 is no task's. */
-static uint32_t next_seq(engine_t *self)
-{
-    if (++self->seq == 0)
-        self->seq = 1;
-    return self->seq;
-}
-
-static void send_part(engine_t *self, part_t *part)
-{
-    task_t *task = part->task;
-    if (task->has_blob)
-        send_blob(self, task);
-    part->seq = next_seq(self);
-    part->sent_ns = tt_now_ns();
-    tt_frames_t frames;
-    tt_frames_init(&frames);
-    tt_frames_share_all(&frames, &task->frames);
-    part_queue_push(&self->sent, part);
-    tt_link_send(self->link, task->op, part->seq, (tt_span_t){NULL, 0}, 0, &frames);
-}
-
-void engine_pump(engine_t *self)
-{
-    while (self->waiting.first && self->sent.count < window(self))
-        send_part(self, part_queue_pop(&self->waiting));
-    engine_watch_limit(self);
-}
-
-void engine_submit(engine_t *self, task_t *task)
-{
-    part_t *part = part_new(task);
-    part->order = ++self->orders;
-    if (self->state == TT_ENGINE_FAILED || self->state == TT_ENGINE_GONE) {
-        engine_answer(self, part, TT_STATUS_CANCELLED, "the engine is not running");
-        return;
-    }
-    if (task->op == 0 || task->op > TT_RT_TASK_MAX || task->op == TT_RT_SYNC) {
-        engine_answer(self, part, TT_STATUS_REFUSED, "no such operation");
-        return;
-    }
-    if (task->now) {
-        engine_ask(self, part);
-        return;
-    }
-    engine_make_way(self);
-    part_queue_push(&self->waiting, part);
-    engine_pump(self);
-}
-
-void engine_forget_waiting(engine_t *self)
-{
-    engine_revoke_all(self);
-    for (part_t *part; (part = part_queue_pop(&self->waiting));)
-        part_destroy(&part);
-    for (part_t *part = self->sent.first; part; part = part->next)
-        part->stray = true;
 }
 
 /* ---- messages of the runtime */
@@ -490,16 +376,36 @@ static unsigned final_status(const part_t *part, uint64_t status)
     return ended && part->stop == BY_LIMIT ? TT_STATUS_TIMEOUT : (unsigned)status;
 }
 
+/* Body, stdout, stderr, buffers: what stands in the message, and where all of them are. */
+static void result_frames(engine_t *self, part_t *part, tt_rt_message_t *rt,
+                          const uint64_t offsets[4], tt_frames_t *frames, tt_layout_t *layout)
+{
+    const tt_place_t *places = rt->layout.places;
+    *layout = (tt_layout_t){.places = tt_alloc((rt->frame_count + 3) * sizeof *places),
+                            .bytes = rt->layout.bytes};
+    for (size_t i = 0; i == 0 || i < rt->frame_count; i++) {
+        tt_place_t place = rt->frame_count ? places[i] : (tt_place_t){TT_IN_MESSAGE, 0};
+        layout->places[layout->count++] = place;
+        if (place.offset == TT_IN_MESSAGE)
+            tt_frames_copy(frames, rt->frame_count ? rt->frames[i].data : NULL,
+                           (size_t)place.len);
+        if (i > 0)
+            continue;
+        size_t before = frames->count;
+        engine_output_attribute(self, part, offsets, frames);
+        for (size_t k = before; k < frames->count; k++)
+            layout->places[layout->count++] =
+                (tt_place_t){TT_IN_MESSAGE, tt_frames_span(frames, k).len};
+    }
+}
+
 static void send_result(engine_t *self, part_t *part, tt_rt_message_t *rt, uint64_t status,
                         int64_t run_ns, const uint64_t offsets[4])
 {
     tt_frames_t frames;
+    tt_layout_t layout;
     tt_frames_init(&frames);
-    tt_span_t body = rt->frame_count ? rt->frames[0] : (tt_span_t){NULL, 0};
-    tt_frames_copy(&frames, body.data, body.len);
-    engine_output_attribute(self, part, offsets, &frames);
-    for (size_t i = 1; i < rt->frame_count; i++)
-        tt_frames_copy(&frames, rt->frames[i].data, rt->frames[i].len);
+    result_frames(self, part, rt, offsets, &frames, &layout);
     int64_t waited = tt_now_ns() - part->received_ns - run_ns;
     tt_message_t message = tt_message(TT_MSG_RESULT, part->task->id);
     message.as.result.engine = self->id;
@@ -508,7 +414,11 @@ static void send_result(engine_t *self, part_t *part, tt_rt_message_t *rt, uint6
     message.as.result.wait_ns = waited > 0 ? (uint64_t)waited : 0;
     message.as.result.run_ns = run_ns;
     message.as.result.dropped_bytes = part->dropped;
-    send_answer(self, part, &message, &frames);
+    if (layout.bytes > 0 && !part->stray)
+        values_give(host_values(self->host), &message, &frames, &layout, rt->spool);
+    else
+        send_answer(self, part, &message, &frames);
+    tt_layout_release(&layout);
 }
 
 static void send_sync(engine_t *self)
@@ -516,7 +426,7 @@ static void send_sync(engine_t *self)
     tt_frames_t frames;
     tt_frames_init(&frames);
     tt_frames_copy(&frames, "\x90", 1);
-    self->sync_seq = next_seq(self);
+    self->sync_seq = engine_next_seq(self);
     tt_link_send(self->link, TT_RT_SYNC, self->sync_seq, (tt_span_t){NULL, 0}, 0, &frames);
 }
 
@@ -567,8 +477,12 @@ static void on_result(engine_t *self, tt_rt_message_t *message)
         self->mean_run_ns += (run_ns - self->mean_run_ns) / 4;
     if (message->frame_count > 0)
         engine_note_names(self, part, (unsigned)status, message->frames[0]);
-    send_result(self, part, message, status, run_ns, offsets);
-    part_destroy(&part);
+    if (message->frame_count + 2 > TT_FRAMES_MAX) {
+        engine_answer(self, part, TT_STATUS_REFUSED, "its value has more than 65533 buffers");
+    } else {
+        send_result(self, part, message, status, run_ns, offsets);
+        part_destroy(&part);
+    }
     if (self->sync_due)
         send_sync(self);
     engine_pump(self);

@@ -42,6 +42,8 @@ const spec_t *engine_spec(const engine_t *self);
 
 /* Queues a part of the task for this engine. */
 void engine_submit(engine_t *self, task_t *task);
+/* Sends its interpreter what that takes now: a value that a task waits for may have come. */
+void engine_pump(engine_t *self);
 /* Ends the task `id`: taken from the queue if it has not started, else interrupted exactly. */
 void engine_cancel(engine_t *self, uint64_t id);
 /* Interrupts whatever runs now. */

@@ -8,6 +8,9 @@
 #include "names.h"
 #include "pack.h"
 
+/* A round trip to the runtime, generously: what sending ahead hides. */
+enum { HIDE_NS = 200000 };
+
 struct engine {
     host_t *host;
     tt_loop_t *loop;
@@ -56,8 +59,8 @@ struct engine {
 /* The part that runs now, or NULL. */
 part_t *engine_running(const engine_t *self);
 
-/* Sends what the window lets through. */
-void engine_pump(engine_t *self);
+/* The number of the next message to the runtime; 0 is no task's. */
+uint32_t engine_next_seq(engine_t *self);
 
 /* An answer that the host gives itself: the part did not run to its end. Takes the part. */
 void engine_answer(engine_t *self, part_t *part, tt_status_t status, const char *cause);

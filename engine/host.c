@@ -9,6 +9,7 @@
 #include "interpreter.h"
 #include "log.h"
 #include "pack.h"
+#include "values.h"
 #include "zygote.h"
 
 #include <signal.h>
@@ -47,6 +48,7 @@ struct host {
     spec_t *specs;
     blob_table_t blobs;
     files_t *files;
+    values_t *values;
     bool stopping;
     int exit_status;
 };
@@ -63,6 +65,11 @@ tt_loop_t *host_loop(host_t *self)
 blob_table_t *host_blobs(host_t *self)
 {
     return &self->blobs;
+}
+
+values_t *host_values(host_t *self)
+{
+    return self->values;
 }
 
 const char *host_cluster(const host_t *self)
@@ -182,6 +189,7 @@ static void on_controller_gone(void *arg, int fd, uint32_t events)
     for (size_t i = 0; i < self->engine_count; i++)
         engine_forget_waiting(self->engines[i]);
     files_controller_gone(self->files);
+    values_controller_gone(self->values);
     set_deadline(self, self->options->grace_ms, on_grace_end);
     connect_controller(self);
 }
@@ -524,6 +532,24 @@ static void on_abort(host_t *self, const tt_message_t *message, tt_frames_t *pay
     files_abort(self->files, message);
 }
 
+static void on_data(host_t *self, const tt_message_t *message, tt_frames_t *payload)
+{
+    values_data(self->values, message, payload);
+}
+
+static void on_want(host_t *self, const tt_message_t *message, tt_frames_t *payload)
+{
+    (void)payload;
+    values_want(self->values, message);
+}
+
+/* A task whose value has come may be any engine's. */
+static void on_settled(host_t *self)
+{
+    for (size_t i = 0; i < self->engine_count; i++)
+        engine_pump(self->engines[i]);
+}
+
 static void on_beat_back(host_t *self, const tt_message_t *message, tt_frames_t *payload)
 {
     (void)self;
@@ -541,7 +567,8 @@ static const struct {
     {TT_MSG_WELCOME, on_welcome}, {TT_MSG_REFUSE, on_refuse}, {TT_MSG_WHO, on_who},
     {TT_MSG_STOP, on_stop},       {TT_MSG_ERROR, on_error},   {TT_MSG_PUT, on_put},
     {TT_MSG_GET, on_get},         {TT_MSG_LIST, on_list},     {TT_MSG_CHUNK, on_chunk},
-    {TT_MSG_CREDIT, on_credit},   {TT_MSG_ABORT, on_abort},
+    {TT_MSG_CREDIT, on_credit},   {TT_MSG_ABORT, on_abort},   {TT_MSG_DATA, on_data},
+    {TT_MSG_WANT, on_want},
 };
 
 static void handle(host_t *self, tt_packet_t *packet)
@@ -718,6 +745,7 @@ static void release(host_t *self)
     free_specs(self);
     blob_table_release(&self->blobs);
     files_destroy(&self->files);
+    values_destroy(&self->values);
     if (self->controller_fd >= 0)
         close(self->controller_fd);
     zmq_ctx_term(self->context);
@@ -737,6 +765,7 @@ int host_run(const host_options_t *options)
     tt_loop_add_signals(self->loop, &signals, on_signal, self);
     self->context = zmq_ctx_new();
     self->files = files_new(self);
+    self->values = values_new(self, on_settled);
     connect_controller(self);
     set_deadline(self, WELCOME_LIMIT_MS, on_no_welcome);
     tt_loop_add_timer(self->loop, BEAT_MS, on_beat, self);

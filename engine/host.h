@@ -28,6 +28,7 @@ int host_run(const host_options_t *options);
 /* For the engines of the host. */
 tt_loop_t *host_loop(host_t *self);
 blob_table_t *host_blobs(host_t *self);
+struct values *host_values(host_t *self);
 const char *host_cluster(const host_t *self);
 
 /* Sends to the controller; payload as tt_outbox_send. While none is connected it is dropped. */

@@ -1,10 +1,31 @@
 /* Tasks and their parts. See task.h. */
 #include "task.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { NOW_LIMIT_MS = 1000 }; /* of a question that brings none */
+
+void incoming_link(incoming_t *self, incoming_t **list)
+{
+    self->next = *list;
+    self->at = list;
+    if (self->next)
+        self->next->at = &self->next;
+    *list = self;
+}
+
+void incoming_unlink(incoming_t *self)
+{
+    if (self->at == NULL)
+        return;
+    *self->at = self->next;
+    if (self->next)
+        self->next->at = self->at;
+    self->at = NULL;
+    self->next = NULL;
+}
 
 task_t *task_new(uint64_t id, const tt_msg_task_t *message, tt_frames_t *frames)
 {
@@ -19,6 +40,9 @@ task_t *task_new(uint64_t id, const tt_msg_task_t *message, tt_frames_t *frames)
         self->timeout_ms = NOW_LIMIT_MS;
     self->frames = *frames;
     tt_frames_init(frames);
+    tt_error_t err;
+    if (tt_layout_read(&self->incoming.layout, message->layout, &err) != 0)
+        snprintf(self->incoming.failure, sizeof self->incoming.failure, "%.190s", err.text);
     if (message->blob.len == sizeof self->blob) {
         memcpy(self->blob, message->blob.data, sizeof self->blob);
         self->has_blob = true;
@@ -32,6 +56,9 @@ void task_release(task_t **task_p)
     *task_p = NULL;
     if (self == NULL || --self->refs > 0)
         return;
+    incoming_unlink(&self->incoming);
+    tt_taking_release(&self->incoming.taking);
+    tt_layout_release(&self->incoming.layout);
     tt_frames_release(&self->frames);
     free(self);
 }

@@ -3,7 +3,21 @@
 #ifndef TASK_H
 #define TASK_H
 
+#include "bulk.h"
 #include "packet.h"
+
+/* Frames of a task that do not stand in its message, and come when they are wanted. */
+typedef struct incoming {
+    tt_layout_t layout; /* of all its frames; .bytes == 0: all stand in the message */
+    tt_taking_t taking;
+    char failure[200]; /* why they do not come; empty: they do */
+    uint64_t id;       /* whose, and which engine has asked for it */
+    int engine;
+    struct incoming *next, **at; /* among those that are on their way; NULL: it is not */
+} incoming_t;
+
+void incoming_link(incoming_t *self, incoming_t **list);
+void incoming_unlink(incoming_t *self);
 
 /* Counted by its parts; freed with the last one. */
 typedef struct {
@@ -13,11 +27,13 @@ typedef struct {
     unsigned attempt;
     uint64_t timeout_ms; /* limit of its run; 0: none */
     bool now;            /* a question that waits for nothing */
-    tt_frames_t frames;  /* arguments, buffers */
+    tt_frames_t frames;  /* arguments, buffers: those that stood in the message */
+    incoming_t incoming; /* the others */
     uint8_t blob[16];
     bool has_blob;
 } task_t;
 
+/* Takes the frames. A layout that is none makes a task whose value does not come. */
 task_t *task_new(uint64_t id, const tt_msg_task_t *message, tt_frames_t *frames);
 void task_release(task_t **task_p);
 

@@ -2,6 +2,7 @@
  * LOST. */
 #include "local.h"
 
+#include "bulk.h"
 #include "child.h"
 #include "interpreter.h"
 #include "link.h"
@@ -356,6 +357,20 @@ static void on_hello(local_t *self, tt_rt_message_t *message)
     tt_buf_release(&start_fields);
 }
 
+static void take_frames(local_result_t *result, const tt_rt_message_t *message)
+{
+    tt_frames_t inlined;
+    tt_error_t err;
+    tt_frames_init(&inlined);
+    for (size_t i = 0; i < message->frame_count; i++)
+        if (message->layout.places[i].offset == TT_IN_MESSAGE)
+            tt_frames_copy(&inlined, message->frames[i].data, message->frames[i].len);
+    if (tt_bulk_join(message->spool, &message->layout, &inlined, &result->frames, &err) == 0)
+        return;
+    fprintf(stderr, "tutti: local engine: %s\n", err.text);
+    result->status = TT_STATUS_LOST;
+}
+
 static void on_result(local_t *self, tt_rt_message_t *message)
 {
     uint64_t status = TT_STATUS_ERROR;
@@ -366,8 +381,7 @@ static void on_result(local_t *self, tt_rt_message_t *message)
         return;
     tt_read_uint(&message->fields, &status);
     call->result->status = (unsigned)status;
-    for (size_t i = 0; i < message->frame_count; i++)
-        tt_frames_copy(&call->result->frames, message->frames[i].data, message->frames[i].len);
+    take_frames(call->result, message);
     call->done = true;
 }
 
@@ -419,8 +433,28 @@ void local_result_release(local_result_t *self)
     tt_frames_release(&self->frames);
 }
 
-static void send_call(local_t *self, call_t *call, unsigned op, tt_span_t args,
-                      tt_frames_t *frames)
+/* The frames of a big value lie in a file. */
+static int send_frames(local_t *self, unsigned type, uint32_t seq, tt_span_t fields,
+                       size_t field_count, tt_frames_t *frames, tt_error_t *err)
+{
+    tt_layout_t layout;
+    tt_frames_t bulk;
+    tt_frames_init(&bulk);
+    tt_bulk_split(frames, &layout, &bulk);
+    tt_spool_t *spool = layout.bytes > 0 ? tt_bulk_spool(&bulk, &layout, err) : NULL;
+    bool lacks = layout.bytes > 0 && spool == NULL;
+    if (!lacks)
+        tt_link_send_spooled(self->link, type, seq, fields, field_count, &layout, spool,
+                             frames);
+    tt_frames_release(frames);
+    tt_frames_release(&bulk);
+    tt_layout_release(&layout);
+    tt_spool_release(&spool);
+    return lacks ? -1 : 0;
+}
+
+static int send_call(local_t *self, call_t *call, unsigned op, tt_span_t args,
+                     tt_frames_t *frames, tt_error_t *err)
 {
     tt_frames_t all;
     tt_frames_init(&all);
@@ -432,8 +466,10 @@ static void send_call(local_t *self, call_t *call, unsigned op, tt_span_t args,
     if (self->stopped)
         kill(-self->group, SIGCONT);
     self->stopped = false;
+    if (send_frames(self, op, call->seq, (tt_span_t){NULL, 0}, 0, &all, err) != 0)
+        return -1;
     self->call = call;
-    tt_link_send(self->link, op, call->seq, (tt_span_t){NULL, 0}, 0, &all);
+    return 0;
 }
 
 /* Puts the call under way. Frames are taken. */
@@ -450,8 +486,10 @@ static int begin(local_t *self, call_t *call, unsigned op, tt_span_t args, tt_fr
     call->seq = ++self->seq;
     if (call->on_terminal)
         terminal_give(self->terminal, self->group);
-    send_call(self, call, op, args, frames);
-    return 0;
+    int rc = send_call(self, call, op, args, frames, err);
+    if (rc != 0 && call->on_terminal)
+        terminal_take(self->terminal);
+    return rc;
 }
 
 static void finish(local_t *self, const call_t *call)
@@ -544,6 +582,7 @@ void local_give_up(local_t *self)
 void local_answer(local_t *self, uint32_t seq, unsigned status, tt_frames_t *frames)
 {
     tt_buf_t fields;
+    tt_error_t err;
     if (self->link == NULL) {
         tt_frames_release(frames);
         return;
@@ -552,7 +591,13 @@ void local_answer(local_t *self, uint32_t seq, unsigned status, tt_frames_t *fra
         terminal_give(self->terminal, self->group);
     tt_buf_init(&fields);
     tt_pack_uint(&fields, status);
-    tt_link_send(self->link, TT_RT_ANSWER, seq, (tt_span_t){fields.data, fields.len}, 1,
-                 frames);
+    tt_span_t told = {fields.data, fields.len};
+    if (send_frames(self, TT_RT_ANSWER, seq, told, 1, frames, &err) != 0) {
+        fprintf(stderr, "tutti: %s\n", err.text);
+        fields.len = 0;
+        tt_pack_uint(&fields, TT_STATUS_ERROR);
+        told = (tt_span_t){fields.data, fields.len};
+        tt_link_send(self->link, TT_RT_ANSWER, seq, told, 1, NULL);
+    }
     tt_buf_release(&fields);
 }

@@ -30,6 +30,7 @@ static void free_job(tt_client_t *self, tt_job_t *job)
     if (blob && blob->uses > 0)
         blob->uses--;
     tt_loop_cancel_timer(self->loop, job->end_timer);
+    tt_client_release_bulk(job);
     free(job->waiting);
     free(job);
 }
@@ -180,6 +181,7 @@ static void on_result(tt_client_t *self, tt_message_t *message, tt_packet_t *pac
     tt_result_t result = RESULT_OF(got, &packet->payload);
     tt_text_copy(got->cause, result.cause, sizeof result.cause);
     tt_text_copy(got->host, result.host, sizeof result.host);
+    tt_client_join(job, got, &packet->payload, &result);
     if (self->leaving) {
         give_back(self, job->keep, job->index, &result);
         return;
@@ -344,11 +346,15 @@ static const struct {
     unsigned type;
     void (*handler)(tt_client_t *, tt_message_t *, tt_packet_t *);
 } handlers[] = {
-    {TT_MSG_ADOPTED, on_adopted}, {TT_MSG_STORE, on_store},    {TT_MSG_RESULT, on_result},
-    {TT_MSG_OUTPUT, on_output},   {TT_MSG_EVENT, on_event},    {TT_MSG_WELCOME, on_welcome},
-    {TT_MSG_REFUSE, on_refuse},   {TT_MSG_REPORT, on_answer},  {TT_MSG_DONE, on_answer},
-    {TT_MSG_ERROR, on_answer},    {TT_MSG_STOPPED, on_answer}, {TT_MSG_FILED, on_exchange},
-    {TT_MSG_LISTED, on_exchange}, {TT_MSG_CHUNK, on_exchange}, {TT_MSG_CREDIT, on_exchange},
+    {TT_MSG_ADOPTED, on_adopted},     {TT_MSG_STORE, on_store},
+    {TT_MSG_RESULT, on_result},       {TT_MSG_OUTPUT, on_output},
+    {TT_MSG_EVENT, on_event},         {TT_MSG_WELCOME, on_welcome},
+    {TT_MSG_REFUSE, on_refuse},       {TT_MSG_REPORT, on_answer},
+    {TT_MSG_DONE, on_answer},         {TT_MSG_ERROR, on_answer},
+    {TT_MSG_STOPPED, on_answer},      {TT_MSG_FILED, on_exchange},
+    {TT_MSG_LISTED, on_exchange},     {TT_MSG_CHUNK, on_exchange},
+    {TT_MSG_CREDIT, on_exchange},     {TT_MSG_DATA, tt_client_on_data},
+    {TT_MSG_WANT, tt_client_on_want},
 };
 
 /* A short header lives inside its zmq_msg_t, so an answer that outlives the packet needs texts
@@ -517,7 +523,8 @@ static void on_stillborn(void *arg)
 {
     tt_job_t *job = arg;
     job->end_timer = 0;
-    end_job(job->client, job, TT_STATUS_UNKNOWN, job->client->why);
+    end_job(job->client, job, job->refusal ? TT_STATUS_REFUSED : TT_STATUS_UNKNOWN,
+            job->refusal ? job->refusal : job->client->why);
 }
 
 tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_frames_t *payload)
@@ -544,8 +551,9 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
         blob->used = ++self->submissions;
     }
     tt_map_set(&self->jobs, job->id, job);
-    tt_buf_t engines;
+    tt_buf_t engines, layout;
     tt_buf_init(&engines);
+    tt_buf_init(&layout);
     if (submit->engines)
         tt_ids_pack(&engines, submit->engines, submit->engine_count);
     tt_message_t message = tt_message(TT_MSG_SUBMIT, job->id);
@@ -560,10 +568,18 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
         (submit->balanced ? TT_SUBMIT_BALANCED : 0) | (submit->now ? TT_SUBMIT_NOW : 0);
     message.as.submit.keep = submit->keep;
     message.as.submit.index = submit->index;
-    tt_outbox_send(self->outbox, &message, payload);
+    if (payload->count > TT_FRAMES_MAX) {
+        job->refusal = "more than 65536 buffers in one task";
+        tt_frames_release(payload);
+    } else {
+        tt_client_split(job, payload, &layout);
+        message.as.submit.layout = (tt_span_t){layout.data, layout.len};
+        tt_outbox_send(self->outbox, &message, payload);
+    }
     tt_buf_release(&engines);
-    /* A controller that is gone: the job ends, but not before its owner has it. */
-    if (self->failed)
+    tt_buf_release(&layout);
+    /* What was not sent ends, but not before its owner has it. */
+    if (self->failed || job->refusal)
         job->end_timer = tt_loop_add_timer(self->loop, 0, on_stillborn, job);
     return job;
 }

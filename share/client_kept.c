@@ -3,6 +3,7 @@
 #include "client_private.h"
 
 enum { LEAVE_MS = 2000 };
+enum { STORE_MAX = 64 << 20 };                  /* bytes of a result that is given back */
 enum { TAKEN_MS = 100, TAKEN_BYTES = 1 << 20 }; /* what may stay unsaid so long, and of what */
 
 void tt_client_keep(tt_client_t *self, uint64_t keep, tt_span_t meta)
@@ -35,8 +36,12 @@ void tt_client_store(tt_client_t *self, uint64_t keep, uint32_t index,
                                         .cause = tt_span(result->cause),
                                         .host = tt_span(result->host)};
     tt_frames_init(&frames);
-    if (result->frames)
+    if (result->frames && tt_frames_bytes(result->frames) > STORE_MAX) {
+        message.as.store.dropped_bytes += tt_frames_bytes(result->frames);
+        message.as.store.cause = tt_span("its value is too big to be left behind");
+    } else if (result->frames) {
         tt_frames_share_all(&frames, result->frames);
+    }
     tt_outbox_send(self->outbox, &message, &frames);
 }
 

@@ -2,6 +2,7 @@
 #ifndef TT_CLIENT_PRIVATE_H
 #define TT_CLIENT_PRIVATE_H
 
+#include "bulk.h"
 #include "client.h"
 #include "exchange.h"
 #include "map.h"
@@ -13,6 +14,15 @@ typedef struct {
     unsigned uses; /* by jobs that are not done */
     uint64_t used; /* when last, in submissions */
 } tt_known_blob_t;
+
+/* Big values between a job and the host of an engine. */
+typedef struct {
+    int engine;
+    tt_giving_t giving; /* what it was submitted with */
+    tt_taking_t taking; /* of a result */
+    bool failed;        /* that is not taken: `why` */
+    tt_error_t why;
+} tt_end_t;
 
 struct tt_job {
     tt_client_t *client;
@@ -27,7 +37,12 @@ struct tt_job {
     uint32_t index;
     bool has_blob;
     uint8_t blob[TT_CLIENT_HASH];
-    uint64_t end_timer; /* of one that was submitted when the controller was gone */
+    tt_frames_t bulk; /* what hosts want, in the order of `layout` */
+    tt_layout_t layout;
+    tt_end_t *ends;
+    size_t end_count;
+    uint64_t end_timer; /* of one that was never sent: `refusal`, or the controller is gone */
+    const char *refusal;
 };
 
 /* A request under way: the loop fills it in. */
@@ -70,6 +85,19 @@ struct tt_client {
 /* A message has come; while it has kept jobs a client says now and then that it has taken what
  * was sent for them: until then the controller keeps that, too. */
 void tt_client_count(tt_client_t *self, const tt_message_t *message, const tt_packet_t *packet);
+
+/* ---- client_bulk.c */
+
+/* Keeps what of the payload is not to stand in its SUBMIT; its layout is appended to `packed`.
+ */
+void tt_client_split(tt_job_t *job, tt_frames_t *payload, tt_buf_t *packed);
+void tt_client_on_want(tt_client_t *self, tt_message_t *message, tt_packet_t *packet);
+void tt_client_on_data(tt_client_t *self, tt_message_t *message, tt_packet_t *packet);
+/* Puts together a result that has a layout. One whose value did not come is refused, and says
+ * why. */
+void tt_client_join(tt_job_t *job, const tt_msg_result_t *got, tt_frames_t *payload,
+                    tt_result_t *result);
+void tt_client_release_bulk(tt_job_t *job);
 
 /* Says goodbye and closes; what was sent has so long to leave. */
 void tt_client_close_within(tt_client_t **self_p, int linger_ms);

@@ -1,6 +1,7 @@
 /* The owner's end of a runtime's socket. See link.h. */
 #include "link.h"
 
+#include "rights.h"
 #include "value.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ typedef struct letter {
     tt_frames_t frames; /* header first */
     size_t at;          /* the first frame that is not wholly written */
     size_t offset;      /* written of it */
+    tt_spool_t *spool;  /* goes with its first byte; NULL */
 } letter_t;
 
 struct tt_link {
@@ -29,6 +31,7 @@ struct tt_link {
     void *arg;
     tt_buf_t in;
     size_t taken; /* parsed bytes at the start of `in` */
+    tt_rights_t rights;
     tt_rt_message_t message;
     letter_t *first, **end;
     size_t pending;
@@ -61,6 +64,7 @@ static void drop_first(tt_link_t *self)
     if (self->first == NULL)
         self->end = &self->first;
     tt_frames_release(&letter->frames);
+    tt_spool_release(&letter->spool);
     free(letter);
 }
 
@@ -69,6 +73,7 @@ static void free_link(tt_link_t *self)
     tt_buf_release(&self->in);
     tt_buf_release(&self->scratch);
     tt_rt_message_release(&self->message);
+    tt_rights_release(&self->rights);
     free(self);
 }
 
@@ -119,10 +124,18 @@ static void advance(tt_link_t *self, size_t wrote)
     }
 }
 
+static bool unwritten(const letter_t *letter)
+{
+    return letter->at == 0 && letter->offset == 0;
+}
+
+/* A descriptor goes with the first byte of what is written at once. */
 static int gather(const tt_link_t *self, struct iovec *out)
 {
     int count = 0;
     for (const letter_t *letter = self->first; letter; letter = letter->next) {
+        if (letter->spool && letter != self->first)
+            return count;
         for (size_t i = letter->at; i < letter->frames.count; i++) {
             if (count == IOV_MAX_AT_ONCE)
                 return count;
@@ -139,7 +152,9 @@ static void flush(tt_link_t *self)
 {
     struct iovec out[IOV_MAX_AT_ONCE];
     while (self->first && !self->dead) {
-        ssize_t wrote = writev(self->fd, out, gather(self, out));
+        tt_spool_t *spool = unwritten(self->first) ? self->first->spool : NULL;
+        ssize_t wrote =
+            tt_rights_write(self->fd, out, gather(self, out), spool ? tt_spool_fd(spool) : -1);
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote < 0)
@@ -149,6 +164,25 @@ static void flush(tt_link_t *self)
     if (!self->dead)
         tt_loop_add_fd(self->loop, self->fd, self->first ? EPOLLIN | EPOLLOUT : EPOLLIN,
                        on_ready, self);
+}
+
+/* The head of a message stands in `scratch`; `frames` (may be NULL) are taken, `spool` held. */
+static void post(tt_link_t *self, tt_frames_t *frames, tt_spool_t *spool)
+{
+    letter_t *letter = tt_alloc(sizeof *letter);
+    tt_frames_init(&letter->frames);
+    tt_frames_copy(&letter->frames, self->scratch.data, self->scratch.len);
+    for (size_t i = 0; frames && i < frames->count; i++)
+        tt_frames_take(&letter->frames, &frames->items[i]);
+    if (frames)
+        tt_frames_release(frames);
+    letter->spool = tt_spool_hold(spool);
+    self->pending += tt_frames_bytes(&letter->frames);
+    bool idle = self->first == NULL;
+    *self->end = letter;
+    self->end = &letter->next;
+    if (idle)
+        flush(self);
 }
 
 void tt_link_send(tt_link_t *self, unsigned type, uint32_t seq, tt_span_t fields,
@@ -161,19 +195,16 @@ void tt_link_send(tt_link_t *self, unsigned type, uint32_t seq, tt_span_t fields
     self->scratch.len = 0;
     tt_rt_pack(&self->scratch, type, seq, sizes, count, fields, field_count);
     free(sizes);
-    letter_t *letter = tt_alloc(sizeof *letter);
-    tt_frames_init(&letter->frames);
-    tt_frames_copy(&letter->frames, self->scratch.data, self->scratch.len);
-    for (size_t i = 0; i < count; i++)
-        tt_frames_take(&letter->frames, &frames->items[i]);
-    if (frames)
-        tt_frames_release(frames);
-    self->pending += tt_frames_bytes(&letter->frames);
-    bool idle = self->first == NULL;
-    *self->end = letter;
-    self->end = &letter->next;
-    if (idle)
-        flush(self);
+    post(self, frames, NULL);
+}
+
+void tt_link_send_spooled(tt_link_t *self, unsigned type, uint32_t seq, tt_span_t fields,
+                          size_t field_count, const tt_layout_t *layout, tt_spool_t *spool,
+                          tt_frames_t *frames)
+{
+    self->scratch.len = 0;
+    tt_rt_pack_spooled(&self->scratch, type, seq, layout, fields, field_count);
+    post(self, frames, spool);
 }
 
 /* ---- reading */
@@ -198,7 +229,11 @@ static int parse(tt_link_t *self, tt_error_t *err)
             return 0;
         }
         self->taken += used;
+        if (self->message.layout.bytes > 0 &&
+            tt_rt_open_spool(&self->message, tt_rights_take(&self->rights), err) != 0)
+            return -1;
         self->handlers->message(self->arg, &self->message);
+        tt_spool_release(&self->message.spool);
         if (self->doomed)
             return -1;
     }
@@ -212,7 +247,7 @@ static int read_some(tt_link_t *self)
     if (room < READ_SIZE)
         room = READ_SIZE;
     uint8_t *at = tt_buf_reserve(&self->in, room);
-    ssize_t got = read(self->fd, at, room);
+    ssize_t got = tt_rights_read(&self->rights, self->fd, at, room);
     if (got > 0) {
         self->in.len += (size_t)got;
         return 1;

@@ -10,7 +10,8 @@
 typedef struct tt_link tt_link_t;
 
 typedef struct {
-    /* One message; its spans point into the link's buffer and hold during the call only. */
+    /* One message; its spans point into the link's buffer and hold during the call only. What
+     * it has in a spool is not mapped. */
     void (*message)(void *arg, tt_rt_message_t *message);
     /* The socket ended, or the runtime wrote nonsense (`why` says so). The link is dead then;
      * the handler may destroy it. */
@@ -25,6 +26,12 @@ void tt_link_destroy(tt_link_t **self_p);
  */
 void tt_link_send(tt_link_t *self, unsigned type, uint32_t seq, tt_span_t fields,
                   size_t field_count, tt_frames_t *frames);
+
+/* The same for a message of which some frames (in their places: `layout`) lie in a spool, and
+ * the others are `frames`. */
+void tt_link_send_spooled(tt_link_t *self, unsigned type, uint32_t seq, tt_span_t fields,
+                          size_t field_count, const tt_layout_t *layout, tt_spool_t *spool,
+                          tt_frames_t *frames);
 
 /* Reads what is there now, for an owner that learned of the runtime's death and wants its last
  * words. Handlers are called as usual, but not `ended`. */

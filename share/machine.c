@@ -68,3 +68,17 @@ int tt_machine_cores(void)
         cores = quota;
     return cores > 0 ? cores : 1;
 }
+
+uint64_t tt_machine_spare_memory(void)
+{
+    char line[128];
+    unsigned long long kib;
+    uint64_t found = UINT64_MAX;
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
+            found = kib << 10;
+    if (file)
+        fclose(file);
+    return found;
+}

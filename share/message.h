@@ -30,10 +30,10 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
 #define TT_BEAT_FIELDS(F) F(UINT, sent_ns) F(UINT, rss_bytes) F(ANY, running)
 #define TT_SUBMIT_FIELDS(F)                                                                   \
     F(UINT, op) F(ANY, engines) F(BYTES, blob) F(TEXT, label) F(UINT, retries)                \
-    F(UINT, timeout_ms) F(UINT, flags) F(UINT, keep) F(UINT, index)
+    F(UINT, timeout_ms) F(UINT, flags) F(UINT, keep) F(UINT, index) F(ANY, layout)
 #define TT_RESULT_FIELDS(F)                                                                   \
     F(INT, engine) F(UINT, attempt) F(UINT, status) F(UINT, queue_ns) F(UINT, wait_ns)        \
-    F(INT, run_ns) F(UINT, dropped_bytes) F(TEXT, cause) F(TEXT, host)
+    F(INT, run_ns) F(UINT, dropped_bytes) F(TEXT, cause) F(TEXT, host) F(ANY, layout)
 #define TT_OUTPUT_FIELDS(F) F(INT, engine) F(UINT, stream) F(TEXT, host)
 #define TT_CANCEL_FIELDS(F) F(ANY, engines)
 #define TT_ENGINES_FIELDS(F) F(ANY, engines)
@@ -68,7 +68,9 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     F(UINT, outcome) F(TEXT, path) F(UINT, size) F(UINT, mode) F(BYTES, hash) F(TEXT, text)
 #define TT_TASK_FIELDS(F)                                                                     \
     F(UINT, op) F(ANY, engines) F(BYTES, blob) F(UINT, attempt) F(UINT, timeout_ms)           \
-    F(UINT, flags)
+    F(UINT, flags) F(ANY, layout)
+#define TT_DATA_FIELDS(F) F(INT, engine) F(UINT, offset) F(UINT, total) F(TEXT, text)
+#define TT_WANT_FIELDS(F) F(INT, engine) F(UINT, taken)
 /* clang-format on */
 
 /* Name, struct, number, direction, fields, payload frames. HELLO, WELCOME, REFUSE, STATUS, STOP
@@ -108,6 +110,8 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     M(TASK, task, 42, "K>H", TT_TASK_FIELDS, "args, buffer ...")                               \
     M(RECALL, recall, 43, "K>H", TT_ENGINES_FIELDS, "")                                        \
     M(RETURNED, returned, 44, "H>K", TT_ENGINES_FIELDS, "")                                    \
+    M(DATA, data, 45, "CH>K>HC", TT_DATA_FIELDS, "bytes")                                      \
+    M(WANT, want, 46, "CH>K>HC", TT_WANT_FIELDS, "")                                           \
     M(PUT, put, 50, "C>K>H", TT_PUT_FIELDS, "")                                                \
     M(GET, get, 51, "C>K>H", TT_GET_FIELDS, "")                                                \
     M(LIST, list, 52, "C>K>H", TT_LIST_FIELDS, "")                                             \
@@ -146,6 +150,9 @@ typedef struct {
 #undef TT_MESSAGE_UNION
     } as;
 } tt_message_t;
+
+/* A WANT that takes no more of a value: it is not needed. */
+#define TT_WANT_NOTHING UINT64_MAX
 
 /* States of an engine, on the wire and in `tutti status`. */
 /* clang-format off */

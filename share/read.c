@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-const tt_limits_t tt_limits_header = {16, 65536};
+const tt_limits_t tt_limits_header = {16, 1u << 18};
 const tt_limits_t tt_limits_value = {512, 64u << 20};
 
 enum { DEPTH_MAX = 512 };

@@ -49,7 +49,7 @@ typedef struct {
 } tt_limits_t;
 
 /* Limits for message headers, and for values of users. */
-extern const tt_limits_t tt_limits_header; /* depth 16, 65,536 values */
+extern const tt_limits_t tt_limits_header; /* depth 16, 262,144 values */
 extern const tt_limits_t tt_limits_value;  /* depth 512, 64 Mi values */
 
 /* Checks that `bytes` hold exactly one well-formed value within `limits`. Returns 0, or -1 with

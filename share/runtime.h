@@ -4,13 +4,15 @@
  *
  * A message is a 4-byte little-endian length, a header of that many bytes (one MessagePack
  * array [type, seq, [size ...], field ...]) and then the payload frames, whose sizes the header
- * gives. */
+ * gives. Instead of a size there may be [offset, size]: that frame lies in a spool, whose
+ * descriptor comes with the message's first byte. */
 #ifndef TT_RUNTIME_H
 #define TT_RUNTIME_H
 
 #include "buf.h"
 #include "error.h"
 #include "read.h"
+#include "spool.h"
 
 enum { TT_RT_MAJOR = 1, TT_RT_MINOR = 0 };
 
@@ -60,8 +62,9 @@ enum {
 
 /* HELLO features. */
 enum {
-    TT_FEATURE_PAGE = 1,  /* keeps the task word and output offsets: may be sent tasks ahead */
-    TT_FEATURE_REVOKE = 2 /* starts no task that the page revokes */
+    TT_FEATURE_PAGE = 1,   /* keeps the task word and output offsets: may be sent tasks ahead */
+    TT_FEATURE_REVOKE = 2, /* starts no task that the page revokes */
+    TT_FEATURE_SPOOL = 4   /* takes frames that lie in a spool */
 };
 
 /* How a task ended. Results on the wire carry these numbers too; 0-2 and 6 come from runtimes,
@@ -94,9 +97,11 @@ typedef struct {
     unsigned type;
     uint32_t seq;
     tt_reader_t fields; /* behind the sizes */
-    tt_span_t *frames;  /* owned by the message; each points into the parsed bytes */
+    tt_span_t *frames;  /* owned by the message; each points into the parsed bytes, but those
+                           of a spool, which are empty until they are filled in */
     size_t frame_count;
-    size_t frame_cap;
+    tt_layout_t layout; /* where they are; .bytes > 0: some are in a spool */
+    tt_spool_t *spool;  /* which; put here by whoever has received it, and released with it */
 } tt_rt_message_t;
 
 /* An empty message to parse into, again and again; release frees its frame table. */
@@ -109,9 +114,18 @@ void tt_rt_message_release(tt_rt_message_t *self);
 int tt_rt_parse(tt_rt_message_t *self, tt_span_t bytes, size_t max_bytes, size_t *used,
                 tt_error_t *err);
 
+/* Takes the descriptor that came with a message whose layout has a spool: it is released with
+ * the next parse or the message. Returns 0, or -1 with the reason: it is no such file. */
+int tt_rt_open_spool(tt_rt_message_t *self, int fd, tt_error_t *err);
+/* Points the frames of the spool into its memory. Returns 0, or -1 with the reason. */
+int tt_rt_map_spool(tt_rt_message_t *self, tt_error_t *err);
+
 /* Appends length and header for a message with these frame sizes; `fields` holds `field_count`
  * packed values. The frames themselves are the caller's to send behind it. */
 void tt_rt_pack(tt_buf_t *out, unsigned type, uint32_t seq, const size_t *sizes,
                 size_t size_count, tt_span_t fields, size_t field_count);
+/* The same for frames of which some lie in a spool. */
+void tt_rt_pack_spooled(tt_buf_t *out, unsigned type, uint32_t seq, const tt_layout_t *layout,
+                        tt_span_t fields, size_t field_count);
 
 #endif

@@ -3,6 +3,7 @@
 #include "language.h"
 
 #include "pack.h"
+#include "rights.h"
 #include "value.h"
 
 #include <errno.h>
@@ -17,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Header, arguments and value: what one message may hold in all. */
+/* Header, arguments and value: what one message may hold in all, but for its spool. */
 #define MESSAGE_LIMIT (TT_VALUE_LIMIT + ((size_t)8 << 20))
 
 /* Bytes of a message that outlive the input buffer. */
@@ -30,10 +31,11 @@ struct tt_serve {
     const tt_language_t *language;
     void *self;
     int socket_fd;
-    tt_page_t *page;  /* NULL: no page, window of one */
-    int output_fd[2]; /* private duplicates of 1 and 2, for FIONREAD */
-    tt_buf_t in;      /* read, not yet parsed */
-    size_t taken;     /* bytes of `in` that the present message used */
+    tt_page_t *page;    /* NULL: no page, window of one */
+    int output_fd[2];   /* private duplicates of 1 and 2, for FIONREAD */
+    tt_buf_t in;        /* read, not yet parsed */
+    size_t taken;       /* bytes of `in` that the present message used */
+    tt_rights_t rights; /* descriptors that came with it */
     tt_rt_message_t message, answer_message;
     kept_t *aside; /* bytes of tasks that asked */
     int asking;    /* depth of ASKs that wait */
@@ -123,15 +125,17 @@ void tt_reply_release(tt_reply_t *self)
 
 /* ---- the socket */
 
-static int write_all(tt_serve_t *self, struct iovec *at, size_t count)
+/* With `fd` >= 0 that descriptor goes with the first byte. */
+static int write_all(tt_serve_t *self, struct iovec *at, size_t count, int fd)
 {
     while (count > 0) {
         int some = count > 512 ? 512 : (int)count;
-        ssize_t wrote = writev(self->socket_fd, at, some);
+        ssize_t wrote = tt_rights_write(self->socket_fd, at, some, fd);
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote < 0)
             return -1;
+        fd = -1;
         size_t left = (size_t)wrote;
         while (count > 0 && left >= at->iov_len) {
             left -= at->iov_len;
@@ -153,7 +157,7 @@ static int write_message(tt_serve_t *self, unsigned type, uint32_t seq, tt_buf_t
     tt_buf_init(&head);
     tt_rt_pack(&head, type, seq, NULL, 0, (tt_span_t){fields->data, fields->len}, field_count);
     struct iovec out = {head.data, head.len};
-    int rc = write_all(self, &out, 1);
+    int rc = write_all(self, &out, 1, -1);
     tt_buf_release(&head);
     return rc;
 }
@@ -168,7 +172,8 @@ static int fill(tt_serve_t *self, size_t need, bool drain)
             room = 65536;
         tt_buf_reserve(&self->in, room);
         self->language->idle(self->self, true);
-        ssize_t got = read(self->socket_fd, self->in.data + self->in.len, room);
+        ssize_t got =
+            tt_rights_read(&self->rights, self->socket_fd, self->in.data + self->in.len, room);
         int error = errno;
         self->language->idle(self->self, false);
         if (got > 0) {
@@ -204,6 +209,9 @@ static int next_message(tt_serve_t *self, tt_rt_message_t *message, bool drain)
         tt_error_t err;
         rc = tt_rt_parse(message, (tt_span_t){self->in.data, self->in.len}, MESSAGE_LIMIT,
                          &need, &err);
+        if (rc == 1 && message->layout.bytes > 0 &&
+            tt_rt_open_spool(message, tt_rights_take(&self->rights), &err) != 0)
+            rc = -1;
         if (rc < 0) {
             dprintf(2, "tutti runtime: %s\n", err.text);
             return -1;
@@ -227,36 +235,88 @@ static void pack_offsets(tt_serve_t *self, tt_buf_t *fields, const uint64_t star
     }
 }
 
-static int write_result(tt_serve_t *self, uint32_t seq, tt_reply_t *reply, int64_t run_ns,
-                        const uint64_t start[2])
+/* Body and buffers of a reply, as they are sent: those of a big one lie in a spool. */
+typedef struct {
+    tt_span_t *frames;
+    size_t count;
+    tt_layout_t layout;
+    tt_spool_t *spool; /* NULL: all stand in the message */
+} parcel_t;
+
+/* Returns -1 with the reason when there is no memory for it. */
+static int pack_parcel(parcel_t *self, const tt_reply_t *reply, tt_error_t *err)
 {
-    size_t frames = reply->buffer_count + 1;
-    size_t *sizes = tt_alloc(frames * sizeof *sizes);
-    struct iovec *out = tt_alloc((frames + 1) * sizeof *out);
-    sizes[0] = reply->body.len;
-    out[1] = (struct iovec){reply->body.data, reply->body.len};
-    for (size_t i = 1; i < frames; i++) {
-        tt_span_t bytes = reply->buffers[i - 1].bytes;
-        sizes[i] = bytes.len;
-        out[i + 1] = (struct iovec){(void *)(uintptr_t)bytes.data, bytes.len};
-    }
-    tt_buf_t fields, head;
-    tt_buf_init(&fields);
-    tt_buf_init(&head);
-    tt_pack_uint(&fields, reply->status);
-    tt_pack_int(&fields, run_ns);
-    pack_offsets(self, &fields, start);
-    tt_rt_pack(&head, TT_RT_RESULT, seq, sizes, frames, (tt_span_t){fields.data, fields.len},
-               3);
-    out[0] = (struct iovec){head.data, head.len};
-    int rc = write_all(self, out, frames + 1);
+    *self = (parcel_t){.count = reply->buffer_count + 1};
+    self->frames = tt_alloc(self->count * sizeof *self->frames);
+    size_t *sizes = tt_alloc(self->count * sizeof *sizes);
+    self->frames[0] = (tt_span_t){reply->body.data, reply->body.len};
+    for (size_t i = 1; i < self->count; i++)
+        self->frames[i] = reply->buffers[i - 1].bytes;
+    for (size_t i = 0; i < self->count; i++)
+        sizes[i] = self->frames[i].len;
+    tt_layout_plan(&self->layout, sizes, self->count);
+    free(sizes);
+    if (self->layout.bytes == 0)
+        return 0;
+    self->spool = tt_spool_new(self->layout.bytes, err);
+    return self->spool ? tt_spool_write_frames(self->spool, &self->layout, self->frames, err)
+                       : -1;
+}
+
+static void free_parcel(parcel_t *self)
+{
+    free(self->frames);
+    tt_layout_release(&self->layout);
+    tt_spool_release(&self->spool);
+}
+
+static void let_buffers_go(tt_serve_t *self, tt_reply_t *reply)
+{
     for (size_t i = 0; i < reply->buffer_count; i++)
         if (reply->buffers[i].owner)
             self->language->let_go(self->self, reply->buffers[i].owner);
-    tt_buf_release(&fields);
+    reply->buffer_count = 0;
+}
+
+static int write_parcel(tt_serve_t *self, uint32_t seq, const parcel_t *parcel,
+                        tt_span_t fields)
+{
+    struct iovec *out = tt_alloc((parcel->count + 1) * sizeof *out);
+    size_t count = 1;
+    tt_buf_t head;
+    tt_buf_init(&head);
+    tt_rt_pack_spooled(&head, TT_RT_RESULT, seq, &parcel->layout, fields, 3);
+    out[0] = (struct iovec){head.data, head.len};
+    for (size_t i = 0; i < parcel->count; i++)
+        if (parcel->layout.places[i].offset == TT_IN_MESSAGE)
+            out[count++] = (struct iovec){(void *)(uintptr_t)parcel->frames[i].data,
+                                          parcel->frames[i].len};
+    int rc = write_all(self, out, count, parcel->spool ? tt_spool_fd(parcel->spool) : -1);
     tt_buf_release(&head);
-    free(sizes);
     free(out);
+    return rc;
+}
+
+static int write_result(tt_serve_t *self, uint32_t seq, tt_reply_t *reply, int64_t run_ns,
+                        const uint64_t start[2])
+{
+    parcel_t parcel;
+    tt_error_t err;
+    tt_buf_t fields;
+    if (pack_parcel(&parcel, reply, &err) != 0) {
+        free_parcel(&parcel);
+        let_buffers_go(self, reply);
+        tt_reply_error(reply, TT_STATUS_ERROR, "ValueTooLarge", err.text, NULL);
+        pack_parcel(&parcel, reply, &err);
+    }
+    tt_buf_init(&fields);
+    tt_pack_uint(&fields, reply->status);
+    tt_pack_int(&fields, run_ns);
+    pack_offsets(self, &fields, start);
+    int rc = write_parcel(self, seq, &parcel, (tt_span_t){fields.data, fields.len});
+    let_buffers_go(self, reply);
+    tt_buf_release(&fields);
+    free_parcel(&parcel);
     return rc;
 }
 
@@ -299,49 +359,29 @@ static void end_task(tt_serve_t *self, uint32_t seq, tt_reply_t *reply)
                        "interrupted as it ended", NULL);
 }
 
-static size_t reply_bytes(const tt_reply_t *reply)
-{
-    size_t total = reply->body.len;
-    for (size_t i = 0; i < reply->buffer_count; i++)
-        total += reply->buffers[i].bytes.len;
-    return total;
-}
-
-static void refuse_large(tt_serve_t *self, tt_reply_t *reply)
-{
-    size_t total = reply_bytes(reply);
-    if (total <= TT_VALUE_LIMIT)
-        return;
-    for (size_t i = 0; i < reply->buffer_count; i++)
-        if (reply->buffers[i].owner)
-            self->language->let_go(self->self, reply->buffers[i].owner);
-    reply->buffer_count = 0;
-    char text[128];
-    snprintf(text, sizeof text, "value of %zu MiB is over the limit of %zu MiB", total >> 20,
-             TT_VALUE_LIMIT >> 20);
-    tt_reply_error(reply, TT_STATUS_ERROR, "ValueTooLarge", text, NULL);
-}
-
-static void handle_task(tt_serve_t *self, const tt_rt_message_t *message, tt_reply_t *reply)
+static void handle_task(tt_serve_t *self, tt_rt_message_t *message, tt_reply_t *reply)
 {
     tt_request_t request = {.op = message->type, .seq = message->seq};
     tt_error_t err;
+    bool mapped = tt_rt_map_spool(message, &err) == 0;
     if (message->frame_count > 0) {
         request.args = message->frames[0];
         request.buffers = message->frames + 1;
         request.buffer_count = message->frame_count - 1;
     }
     tt_reply_value(reply, NULL, (tt_span_t){NULL, 0});
-    if (message->frame_count == 0 || tt_validate(request.args, &tt_limits_value, &err) != 0)
+    if (!mapped)
+        tt_reply_error(reply, TT_STATUS_ERROR, "MemoryError", err.text, NULL);
+    else if (message->frame_count == 0 ||
+             tt_validate(request.args, &tt_limits_value, &err) != 0)
         tt_reply_error(reply, TT_STATUS_REFUSED, "ProtocolError",
                        message->frame_count ? err.text : "task without arguments", NULL);
     else if (message->type != TT_RT_SYNC)
         self->language->handle(self->self, &request, reply);
     self->language->flush(self->self);
-    refuse_large(self, reply);
 }
 
-static int run_task(tt_serve_t *self, const tt_rt_message_t *message)
+static int run_task(tt_serve_t *self, tt_rt_message_t *message)
 {
     uint64_t start[2] = {0, 0};
     tt_reply_t reply = {.status = TT_STATUS_CANCELLED};
@@ -436,11 +476,14 @@ static void free_list(kept_t **list)
 
 int tt_serve_run(tt_serve_t *self)
 {
-    while (!self->stopped) {
+    int rc = 0;
+    while (!self->stopped && rc == 0) {
         free_list(&self->aside);
-        if (next_message(self, &self->message, false) != 0 ||
-            handle_message(self, &self->message) != 0)
-            break;
+        rc = next_message(self, &self->message, false);
+        if (rc == 0)
+            rc = handle_message(self, &self->message);
+        tt_spool_release(&self->message.spool);
+        tt_spool_release(&self->answer_message.spool);
     }
     return self->exit_status;
 }
@@ -470,6 +513,7 @@ static int run_nested(tt_serve_t *self)
     tt_rt_message_init(&message);
     int rc = tt_rt_parse(&message, (tt_span_t){kept.bytes.data, kept.bytes.len}, MESSAGE_LIMIT,
                          &used, &err);
+    message.spool = tt_spool_hold(self->answer_message.spool);
     rc = rc == 1 ? handle_message(self, &message) : -1;
     tt_rt_message_release(&message);
     tt_buf_release(&kept.bytes);
@@ -514,6 +558,9 @@ int tt_serve_ask(tt_serve_t *self, const char *what, const char *text, const tt_
     if (status == 0)
         status = await_answer(self, seq, interrupted);
     self->asking--;
+    tt_error_t err;
+    if (status >= 0 && tt_rt_map_spool(&self->answer_message, &err) != 0)
+        status = TT_STATUS_ERROR;
     *frames = self->answer_message.frames;
     *frame_count = self->answer_message.frame_count;
     return status;
@@ -540,7 +587,8 @@ static int say_hello(tt_serve_t *self)
     tt_pack_text(&fields, self->language->version);
     tt_pack_text(&fields, self->language->program);
     tt_pack_int(&fields, self->language->pid ? self->language->pid : getpid());
-    tt_pack_uint(&fields, self->page ? TT_FEATURE_PAGE | TT_FEATURE_REVOKE : 0);
+    tt_pack_uint(&fields,
+                 TT_FEATURE_SPOOL | (self->page ? TT_FEATURE_PAGE | TT_FEATURE_REVOKE : 0));
     int rc = write_message(self, TT_RT_HELLO, 0, &fields, 7);
     tt_buf_release(&fields);
     return rc;
@@ -584,6 +632,7 @@ void tt_serve_destroy(tt_serve_t **self_p)
         if (self->output_fd[i] >= 0)
             close(self->output_fd[i]);
     free_list(&self->aside);
+    tt_rights_release(&self->rights);
     tt_buf_release(&self->in);
     tt_rt_message_release(&self->message);
     tt_rt_message_release(&self->answer_message);

@@ -187,8 +187,7 @@ class _Decoder:
         self.at = 0
         self.buffers = buffers
         self.revive = revive
-        self.root = outer.root if outer else self
-        self.seen = 0  # values so far, counted in the root
+        self.seen = outer.seen if outer else [0]  # values so far, of all together
 
     def need(self, size):
         if size > len(self.data) - self.at:
@@ -203,8 +202,8 @@ class _Decoder:
         return struct.unpack(form, self.run(struct.calcsize(form)))[0]
 
     def take(self, depth, raw=False):
-        self.root.seen += 1
-        if self.root.seen > VALUES_LIMIT:
+        self.seen[0] += 1
+        if self.seen[0] > VALUES_LIMIT:
             raise ValueError("malformed value: too many values")
         lead = self.number("B")
         if lead < 0x80 or lead >= 0xE0:

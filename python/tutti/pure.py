@@ -4,6 +4,9 @@ It keeps no page: the host sends it one task at a time, and a SYNC after each in
 reference that the compiled runtime is compared with. One process serves once.
 """
 
+import array
+import fcntl
+import mmap
 import os
 import select
 import signal
@@ -12,16 +15,20 @@ import struct
 import sys
 import time
 
-from . import codec
+from . import codec, values
 
 MAJOR, MINOR = 1, 0
 TASK_MAX = 31
 START, STOP, BLOB, DROP, ANSWER = 32, 33, 34, 35, 36
 HELLO, RESULT, ASK, LOG = 64, 65, 66, 67
 OK, ERROR, INTERRUPTED, REFUSED = 0, 1, 2, 6
-VALUE_LIMIT = 64 << 20
-MESSAGE_LIMIT = VALUE_LIMIT + (8 << 20)
+MESSAGE_LIMIT = 72 << 20
 FRAMES_LIMIT = 1 << 20
+FEATURE_SPOOL = 4
+WHOLE_MAX = 1 << 20  # bytes of a message whose frames all stand in it
+ALIGN = 64           # where frames begin in a spool
+FDS_MAX = 16
+SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 _NO_VALUE = [None, False, None, [], None]
 
@@ -39,6 +46,39 @@ def _failed(status, kind, text):
     return status, _plain(_NO_VALUE[:4] + [found]), [], None
 
 
+def _plan(frames):
+    """(sizes as a header has them, bytes of the spool): large frames of a large message lie in it."""
+    sizes, end = [len(frame) for frame in frames], 0
+    if sum(sizes) <= WHOLE_MAX:
+        return sizes, 0
+    for index, size in enumerate(sizes):
+        if size >= codec.INLINE_LIMIT:
+            start = -(-end // ALIGN) * ALIGN
+            sizes[index], end = [start, size], start + size
+    return sizes, end
+
+
+def _spool(frames, sizes, total):
+    """A descriptor of a file in memory with the frames that lie there; it is sealed."""
+    spare = values.spare_memory()
+    if total > spare:
+        raise MemoryError("a value of %d MiB, and %d MiB of memory are free"
+                          % (total >> 20, spare >> 20))
+    fd = os.memfd_create("tutti", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        os.ftruncate(fd, total)
+        for frame, size in zip(frames, sizes):
+            offset = size[0] if type(size) is list else None
+            while offset is not None and len(frame):
+                wrote = os.pwrite(fd, frame, offset)
+                frame, offset = frame[wrote:], offset + wrote
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
 class Runtime:
     """The loop. `ask` and `forget` are what a session needs of it."""
 
@@ -46,6 +86,7 @@ class Runtime:
         self.session = None
         self.socket = None
         self.input = bytearray()
+        self.fds = []
         self.asked = 0
         self.interruptible = False
         self.stopped = False
@@ -59,7 +100,8 @@ class Runtime:
         if page_fd >= 0:
             os.close(page_fd)
         signal.signal(signal.SIGINT, self.on_interrupt)
-        self.write(HELLO, 0, [MAJOR, MINOR, "python", version, program, os.getpid(), 0])
+        self.write(HELLO, 0, [MAJOR, MINOR, "python", version, program, os.getpid(),
+                             FEATURE_SPOOL])
         try:
             while not self.stopped:
                 self.dispatch(*self.read())
@@ -82,7 +124,12 @@ class Runtime:
 
     def fill(self, size):
         while len(self.input) < size:
-            data = self.socket.recv(max(65536, size - len(self.input)))
+            data, beside, _, _ = self.socket.recvmsg(max(65536, size - len(self.input)),
+                                                     socket.CMSG_SPACE(4 * FDS_MAX))
+            for level, kind, body in beside:
+                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                    fds = array.array("i", body[:len(body) - len(body) % 4])
+                    self.fds += fds
             if not data:
                 raise EOFError
             self.input += data
@@ -100,26 +147,56 @@ class Runtime:
             raise ValueError("header of %d bytes" % size)
         header = codec.decode(self.take(size), (), _no_extension)
         kind, seq, sizes, fields = self.check(header)
-        return kind, seq, fields, [self.take(n) for n in sizes]
+        spool = self.map_spool(max((sum(n) for n in sizes if type(n) is list), default=0))
+        frames = [self.take(n) if type(n) is int else spool[n[0]:sum(n)] for n in sizes]
+        return kind, seq, fields, frames
+
+    def map_spool(self, size):
+        """The memory of the file that came with a message, which its frames keep."""
+        if size == 0:
+            return None
+        if not self.fds:
+            raise ValueError("frames in a spool, and none came")
+        fd = self.fds.pop(0)
+        try:
+            if fcntl.fcntl(fd, fcntl.F_GET_SEALS) & SEALS != SEALS:
+                raise ValueError("what came with a message is not sealed")
+            return memoryview(mmap.mmap(fd, size, mmap.MAP_PRIVATE,
+                                        mmap.PROT_READ | mmap.PROT_WRITE))
+        finally:
+            os.close(fd)
 
     def check(self, header):
         if type(header) is not list or len(header) < 3 or type(header[2]) is not list:
             raise ValueError("not [type, seq, [size ...], ...]")
         kind, seq, sizes = header[:3]
-        if any(type(n) is not int or n < 0 for n in (kind, seq, *sizes)):
+        numbers = [kind, seq]
+        for n in sizes:
+            numbers += n if type(n) is list and len(n) == 2 else [n]
+        if any(type(n) is not int or n < 0 for n in numbers):
             raise ValueError("not [type, seq, [size ...], ...]")
         if kind > 0xFFFF or seq > 0xFFFFFFFF or len(sizes) > FRAMES_LIMIT:
             raise ValueError("type, seq or number of frames out of range")
-        if sum(sizes) > MESSAGE_LIMIT:
+        if sum(n for n in sizes if type(n) is int) > MESSAGE_LIMIT:
             raise ValueError("over the limit of %d bytes" % MESSAGE_LIMIT)
         return kind, seq, sizes, header[3:]
 
     def write(self, kind, seq, fields, frames=()):
-        sizes = [memoryview(frame).nbytes for frame in frames]
+        frames = [memoryview(frame).cast("B") for frame in frames]
+        sizes, spooled = _plan(frames)
+        fd = _spool(frames, sizes, spooled) if spooled else None
         header = _plain([kind, seq, sizes, *fields])
-        self.socket.sendall(struct.pack("<I", len(header)) + header)
-        for frame in frames:
-            self.socket.sendall(frame)
+        header = struct.pack("<I", len(header)) + header
+        if fd is not None:
+            beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))]
+            try:
+                header = header[self.socket.sendmsg([header], beside):]
+            finally:
+                os.close(fd)
+        self.socket.sendall(header)
+        for frame, size in zip(frames, sizes):
+            if type(size) is int:
+                self.socket.sendall(frame)
 
     # ---- messages
 
@@ -159,9 +236,13 @@ class Runtime:
         self.flush()
         if self.session.terminal and not self.session.depth:
             self.session.terminal.give_back()
-        status, body, buffers, leave = self.limited(reply)
+        status, body, buffers, leave = reply
         run_ns = time.perf_counter_ns() - began
-        self.write(RESULT, seq, [status, run_ns, [0, 0, 0, 0]], [body, *buffers])
+        try:
+            self.write(RESULT, seq, [status, run_ns, [0, 0, 0, 0]], [body, *buffers])
+        except MemoryError as error:
+            status, body, _, _ = _failed(ERROR, "ValueTooLarge", str(error))
+            self.write(RESULT, seq, [status, run_ns, [0, 0, 0, 0]], [body])
         if leave is not None:
             self.stopped, self.status = True, leave
 
@@ -181,13 +262,6 @@ class Runtime:
         except BaseException as error:
             self.interruptible = False
             return _failed(ERROR, "InternalError", ascii(error))
-
-    def limited(self, reply):
-        total = len(reply[1]) + sum(memoryview(b).nbytes for b in reply[2])
-        if total <= VALUE_LIMIT:
-            return reply
-        return _failed(ERROR, "ValueTooLarge", "value of %d MiB is over the limit of %d MiB"
-                       % (total >> 20, VALUE_LIMIT >> 20))
 
     def flush(self):
         for stream in (sys.stdout, sys.stderr):

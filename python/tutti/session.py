@@ -28,7 +28,7 @@ WANT_VALUE, QUIET, SHELL, MAGIC, TERMINAL = 1, 2, 4, 8, 16  # flags of EXECUTE
 FUNCTIONS_LIMIT = 128  # unpickled functions that are kept
 OUT_LIMIT = 1000       # values of Out that are kept
 FRAMES_LIMIT = 1 << 20
-VALUE_LIMIT = 64 << 20
+FUNCTION_LIMIT = 64 << 20
 NAMES_TOLD = 12        # that exist, where one does not
 
 _MISSING = object()
@@ -277,17 +277,21 @@ class Session:
             raise TypeError("%s is not callable: it is of type %s"
                             % (exprs[0], type(found[0]).__name__))
         hash_, note, blob = ship.pack(found[0], values.encode)
+        if len(blob) > FUNCTION_LIMIT:
+            raise ValueError("function of %d MiB, with what it refers to: the limit is %d MiB. "
+                             "%%push large values and use them by name"
+                             % (len(blob) >> 20, FUNCTION_LIMIT >> 20))
         return self.reply(value=[hash_, note], frames=[blob])
 
     def get_items(self, found, exprs):
-        counts, frames, total = [], [], 0
+        counts, frames, total, spare = [], [], 0, values.spare_memory()
         for item in zip(*found):
             body, buffers = values.encode(list(item))
             counts.append(1 + len(buffers))
             frames.append(body)
             frames += buffers
             total += len(body) + sum(memoryview(b).nbytes for b in buffers)
-            if len(frames) > FRAMES_LIMIT - 1 or total > VALUE_LIMIT:
+            if len(frames) > FRAMES_LIMIT - 1 or total > spare:
                 raise ValueError("too many items at once: over %d, %d MiB"
                                  % (len(counts), total >> 20))
         return self.reply(value=counts, frames=frames)

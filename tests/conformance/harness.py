@@ -4,7 +4,9 @@ Descriptor 3 of the runtime is a stream socket, 4 the page, 1 and 2 pipes. Every
 deadline. The page's words are the host's side of share/page.h, by way of a few atomic operations
 that the tests compile (page words are 8 bytes; a claim is a compare-and-swap)."""
 
+import array
 import ctypes
+import fcntl
 import functools
 import mmap
 import os
@@ -31,8 +33,11 @@ EXECUTE, CALL, GET, SET, CHECK, COMPLETE, INSPECT, RESET, SYNC = range(1, 10)
 START, STOP, BLOB, DROP, ANSWER = 32, 33, 34, 35, 36
 HELLO, RESULT, ASK, LOG = 64, 65, 66, 67
 OK, ERROR, INTERRUPTED, CANCELLED, REFUSED = 0, 1, 2, 4, 6
+TAKES_SPOOLS = 4  # in HELLO's features
+SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
-SHARED = ("error", "buf", "pack", "read", "text", "value", "page", "runtime", "serve")
+SHARED = ("error", "buf", "machine", "pack", "page", "read", "rights", "runtime", "serve", "spool",
+          "text", "value")
 WARNINGS = ("-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla "
             "-Werror").split()
 
@@ -138,8 +143,9 @@ def pack(value, inline=sys.maxsize):
 
 
 class Message:
-    def __init__(self, kind, seq, fields, frames):
+    def __init__(self, kind, seq, fields, frames, spooled=()):
         self.kind, self.seq, self.fields, self.frames = kind, seq, fields, frames
+        self.spooled = list(spooled)  # of each frame: whether it came in a spool
 
     @property
     def status(self):
@@ -176,6 +182,7 @@ class Runtime:
         self.err, err = os.pipe()
         self.output = [b"", b""]
         self.buffer = bytearray()
+        self.fds = []  # that came beside the bytes
         self.seq = 0
         self.waiting = []
         self.process = self.spawn(command, theirs, out, err, env)
@@ -214,7 +221,7 @@ class Runtime:
             self.process.kill()
         self.process.wait(DEADLINE)
         self.socket.close()
-        for fd in (self.out, self.err):
+        for fd in (self.out, self.err, *self.fds):
             os.close(fd)
         if self.page:
             self.page.close()
@@ -230,6 +237,23 @@ class Runtime:
     def send(self, kind, seq, fields=(), frames=()):
         header = pack([kind, seq, [len(f) for f in frames], *fields])
         self.send_raw(struct.pack("<I", len(header)) + header + b"".join(map(bytes, frames)))
+
+    def send_spooled(self, kind, seq, frames, fields=(), seals=SEALS, size=None, fd=None):
+        """The frames from the second on lie in a spool, each at the next multiple of 64."""
+        places, at = [len(frames[0])], 0
+        spool = os.memfd_create("spool", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        for frame in frames[1:]:
+            places.append([at, len(frame)])
+            os.pwrite(spool, frame, at)
+            at += -(-len(frame) // 64) * 64
+        os.ftruncate(spool, at if size is None else size)
+        fcntl.fcntl(spool, fcntl.F_ADD_SEALS, seals)
+        header = pack([kind, seq, places, *fields])
+        data = struct.pack("<I", len(header)) + header + bytes(frames[0])
+        fds = array.array("i", [spool if fd is None else fd])
+        sent = self.socket.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+        os.close(spool)
+        self.send_raw(data[sent:])
 
     def send_raw(self, data):
         view = memoryview(data)
@@ -261,15 +285,28 @@ class Runtime:
         if len(self.buffer) < 4 + size:
             return None
         kind, seq, sizes, *fields = codec.decode(bytes(self.buffer[4:4 + size]), (), no_extension)
-        whole = 4 + size + sum(sizes)
+        whole = 4 + size + sum(length for length in sizes if type(length) is int)
         if len(self.buffer) < whole:
             return None
+        spool = self.open_spool() if any(type(place) is list for place in sizes) else None
         frames, at = [], 4 + size
-        for length in sizes:
-            frames.append(bytes(self.buffer[at:at + length]))
-            at += length
+        for place in sizes:
+            if type(place) is list:
+                frames.append(os.pread(spool, place[1], place[0]))
+                assert len(frames[-1]) == place[1]
+                continue
+            frames.append(bytes(self.buffer[at:at + place]))
+            at += place
         del self.buffer[:whole]
-        return Message(kind, seq, fields, frames)
+        if spool is not None:
+            os.close(spool)
+        return Message(kind, seq, fields, frames, [type(place) is list for place in sizes])
+
+    def open_spool(self):
+        """The descriptor that came with a message: whoever reads it can rely on it."""
+        assert self.fds, "the frames of a message lie in a spool, and none came"
+        assert fcntl.fcntl(self.fds[0], fcntl.F_GET_SEALS) & SEALS == SEALS
+        return self.fds.pop(0)
 
     def collect(self, seconds, deadline):
         sources = [self.socket, self.out, self.err]
@@ -280,7 +317,8 @@ class Runtime:
             if fd in ready and not self.read_output(i, fd):
                 self.waiting.append(fd)
         if self.socket in ready:
-            data = self.socket.recv(1 << 20)
+            data, fds, _, _ = socket.recv_fds(self.socket, 1 << 20, 8)
+            self.fds += fds
             if not data:
                 raise EOFError("the runtime ended; stderr: %r" % self.output[1])
             self.buffer += data

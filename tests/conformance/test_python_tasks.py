@@ -8,7 +8,7 @@ import pytest
 
 import harness
 from harness import (ANSWER, ASK, CHECK, COMPLETE, ERROR, EXECUTE, GET, INSPECT, INTERRUPTED, OK,
-                     REFUSED, RESET, SET, SYNC, codec, pack)
+                     REFUSED, RESET, SET, SYNC, TAKES_SPOOLS, codec, pack)
 
 
 @pytest.fixture
@@ -152,10 +152,40 @@ def test_displays_before_a_failure_come_with_it(engine):
     assert body[3] == [{"text/plain": "seen"}] and body[4]["type"] == "ZeroDivisionError"
 
 
-def test_a_value_over_the_limit_is_refused_by_name(engine):
+def test_a_big_value_comes_in_a_spool(engine):
+    assert engine.hello.fields[6] & TAKES_SPOOLS
     result = engine.execute("bytes(65 << 20)", flags=3)
-    assert (result.status, result.error["type"]) == (ERROR, "ValueTooLarge")
-    assert engine.execute("1").text == "1"
+    assert (result.status, result.spooled) == (OK, [False, True])
+    assert result.value == bytes(65 << 20)
+    result = engine.execute("[b'x' * 5000] * 300", flags=3)
+    assert result.spooled == [False] + [True] * 300 and result.value == [b"x" * 5000] * 300
+    result = engine.execute("list(range(500000))", flags=3)
+    assert result.spooled == [True] and result.value == list(range(500000))
+    result = engine.execute("b'x' * 5000", flags=3)
+    assert result.spooled == [False, False] and result.value == b"x" * 5000
+
+
+def test_big_arguments_come_in_a_spool(engine):
+    big = [bytes([number]) * ((1 << 20) + number) for number in range(5)]
+    value = codec.encode(big, None)
+    engine.execute("import os; before = len(os.listdir('/proc/self/fd'))")
+    for name in "abc":
+        engine.seq += 1
+        args = pack([name, "value", [1 + len(value[1])], None])
+        engine.send_spooled(SET, engine.seq, [args, value[0], *value[1]])
+        assert engine.result(engine.seq).status == OK
+    got = engine.execute("a == b == c == [bytes([n]) * ((1 << 20) + n) for n in range(5)]")
+    assert got.text == "True"
+    assert engine.execute("len(os.listdir('/proc/self/fd')) - before").text == "0"
+
+
+@pytest.mark.parametrize("how", [{"seals": 0}, {"size": 4096}])
+def test_a_spool_that_is_none_ends_the_runtime(engine, how):
+    """Its memory could go away under it."""
+    engine.seq += 1
+    engine.send_spooled(SET, engine.seq, [pack(["a", "value", [1], None]), bytes(1 << 21)], **how)
+    with pytest.raises(EOFError):
+        engine.message()
 
 
 def test_a_value_that_cannot_travel_is_an_error(engine):

@@ -16,7 +16,12 @@ from .harness import SLOW
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-Message = collections.namedtuple("Message", "type id fields frames")
+class Message(collections.namedtuple("Message", "type id fields frames")):
+    """One of the wire; its frames are shown shortened."""
+
+    def __repr__(self):
+        frames = [frame if len(frame) < 200 else f"{len(frame)} bytes" for frame in self.frames]
+        return f"{self.type}(id={self.id}, {self.fields}, {frames})"
 
 
 def _enum(path, prefix):

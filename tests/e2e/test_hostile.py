@@ -13,9 +13,10 @@ from .peer import (BALANCED, EXECUTE, MESSAGES, QUIET, STATES, STATUS, VALUE, Pe
                    status, unpack, value)
 
 FROM_CLIENT = {"SUBMIT", "CANCEL", "INTERRUPT", "BLOB", "DROP", "LAUNCH", "ACTION", "STATUS",
-               "STOP", "KEEP", "STORE", "LEAVE", "ADOPT", "REMOVE", "PUT", "GET", "LIST", "ABORT"}
+               "STOP", "KEEP", "STORE", "LEAVE", "ADOPT", "TAKEN", "REMOVE", "PUT", "GET", "LIST",
+               "ABORT"}
 FROM_HOST = {"RESULT", "OUTPUT", "BEAT", "ENGINE", "RETURNED", "LISTED", "FILED"}
-FROM_BOTH = {"HELLO", "BYE", "ERROR", "CHUNK", "CREDIT"}
+FROM_BOTH = {"HELLO", "BYE", "ERROR", "CHUNK", "CREDIT", "DATA", "WANT"}
 MAY = {"client": FROM_CLIENT | FROM_BOTH, "engine": FROM_HOST | FROM_BOTH}
 ROLE_TEXT = {"client": "a client", "engine": "an engine host"}
 
@@ -83,7 +84,7 @@ MALFORMED = {
     "cut short": header("SUBMIT", 7)[:-3], "something behind": header("STATUS", 7) + b"\xc0",
     "a reserved byte": b"\x92\x05\xc1", "a count beyond the end": b"\xdd\xff\xff\xff\xff\x05\x01",
     "wrong kind": pack([MESSAGES["SUBMIT"][0], 7, "one", None, b"", "", 0, 0, 0]),
-    "deep": b"\x91" * 100000, "wide": pack([5, 1] + [0] * 70000), "long": b"\xff" * 1000000,
+    "deep": b"\x91" * 100000, "wide": pack([5, 1] + [0] * 270000), "long": b"\xff" * 1000000,
     "invalid UTF-8": pack([MESSAGES["HELLO"][0], 7, 1, 0, b"", 0]) [:-9] + b"\xa2\xff\xfe",
 }
 
@@ -342,10 +343,10 @@ def test_nonsense_for_engines_is_refused_by_them(cluster, language):
 @pytest.mark.deadline(100)
 def test_a_client_that_takes_nothing_holds_up_nobody_and_costs_bounded_memory(cluster):
     cluster.start(2)
-    megabyte = pack([f"bytes({1 << 20})", "", VALUE | QUIET])
+    large = pack([f"bytes({1000 << 10})", "", VALUE | QUIET])
     with Peer(cluster, hwm=1) as peer, Peer(cluster) as other:
         for number in range(1, 1001):
-            peer.send("SUBMIT", number, megabyte, op=EXECUTE, label="big", engines=[number % 2],
+            peer.send("SUBMIT", number, large, op=EXECUTE, label="big", engines=[number % 2],
                       flags=BALANCED * (number % 3 == 0))
         def stuck():
             report = other.sync()
@@ -359,9 +360,27 @@ def test_a_client_that_takes_nothing_holds_up_nobody_and_costs_bounded_memory(cl
         # When it takes them again it gets them all.
         results = peer.results(set(range(1, 1001)), deadline=60)
         assert {status(result) for result in results.values()} == {"OK"}
-        assert {len(result.frames[0]) + sum(map(len, result.frames[3:])) >> 20
-                for result in results.values()} == {1}
+        assert {len(result.frames[0]) + sum(map(len, result.frames[3:])) >> 10
+                for result in results.values()} == {1000}
     still_works(cluster)
+
+
+@pytest.mark.deadline(100)
+def test_a_client_that_takes_no_big_values_costs_their_host_a_bounded_number(cluster):
+    """They wait where they were made; the controller has nothing of them."""
+    cluster.start(1)
+    with Peer(cluster) as peer, Peer(cluster) as other:
+        for number in range(1, 201):
+            peer.send("SUBMIT", number, pack([f"bytes({4 << 20})", "", VALUE | QUIET]), op=EXECUTE,
+                      label="big", engines=[0])
+        wait_until(lambda: not other.sync()["engines"][0]["running"], 40)
+        report = other.sync()
+        assert report["controller"]["tasks"] == 200
+        assert report["controller"]["rss_bytes"] < (60 << 20) * SLOW
+        assert report["hosts"][0]["rss_bytes"] < (60 << 20) * SLOW
+        assert len([peer.expect("DATA") for _ in range(64)]) == 64
+        peer.sync()
+        assert not [message for message in peer.kept if message.type == "DATA"]
 
 
 # ---- all of it at once, while the cluster works

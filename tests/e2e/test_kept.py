@@ -216,7 +216,7 @@ def test_an_adopter_that_dies_leaves_it_to_the_next_and_so_on(cluster):
                     seen[index] = value(message)
                 else:
                     fields = {name: field for name, field in message.fields.items()
-                              if name not in ("keep", "index")}
+                              if name not in ("keep", "index", "layout")}
                     peer.send("STORE", 0, *message.frames, keep=keep, index=index, **fields)
             peer.taken()
             peer.sync()

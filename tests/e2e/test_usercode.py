@@ -80,7 +80,7 @@ CORPUS = {
     "import sys; sys.setrecursionlimit(10**5)\ndef f(): f()\nf()": ERROR,
     "x = []\nfor _ in range(10**6): x = [x]\nrepr(x)": ERROR,
     "x = []\nfor _ in range(10**6): x = [x]\nx": OK,
-    "bytearray(1 << 62)": ERROR, "'x' * 200_000_000": ERROR, "10**100000": OK,
+    "bytearray(1 << 62)": ERROR, "'x' * 200_000_000": OK, "10**100000": OK,
     "class R:\n    def __repr__(self): return 5\nR()": OK,
     "import sys; sys.modules.clear()": OK,
     "import sys; sys.path.clear(); sys.meta_path.clear()": OK,

@@ -187,16 +187,6 @@ def test_the_result_of_an_assignment(two):
     assert got == "[42, 42] [42, 42] {1: 42, 3: 42} {} True\nTrue True True\n84 42 2 True\n"
 
 
-def test_a_value_over_64_mib_is_refused_naming_the_limit(cluster):
-    cluster.start(1)
-    outcome = cluster.lines("%px kept = 1", "big = bytes(70 << 20)", "%push big", code=1)
-    assert "64 MiB" in outcome.stderr and len(outcome.stderr.splitlines()) == 1
-    outcome = cluster.lines("big = %px bytes(70 << 20)", code=1)
-    assert "64 MiB" in outcome.stderr
-    assert cluster.ok("px", "kept") == "Out[0:1]: 1\n"
-    assert cluster.ok("px", "len(bytes(70 << 20))") == f"Out[0:1]: {70 << 20}\n"
-
-
 def test_a_value_of_64_mib_less_a_little_passes(cluster):
     cluster.start(1)
     got = cluster.lines("big = bytes(63 << 20)", "%push big", "%pull -t 0 big", "len(big)",

@@ -8,6 +8,7 @@
 
 #include "engine_private.h"
 #include "runtime.h"
+#include "values.h"
 
 #include <errno.h>
 #include <sys/resource.h>
@@ -24,6 +25,7 @@ typedef struct letter {
 struct host {
     tt_loop_t *loop;
     blob_table_t blobs;
+    values_t *values;
     bool congested;
     letter_t *letters; /* all, in order */
     engine_t *engine;
@@ -41,6 +43,11 @@ tt_loop_t *host_loop(host_t *self)
 blob_table_t *host_blobs(host_t *self)
 {
     return &self->blobs;
+}
+
+values_t *host_values(host_t *self)
+{
+    return self->values;
 }
 
 const char *host_cluster(const host_t *self)
@@ -82,6 +89,12 @@ static void fake_on_signal(void *arg, const struct signalfd_siginfo *info)
             engine_died(self->engine, status);
 }
 
+static void fake_on_settled(host_t *self)
+{
+    if (self->engine)
+        engine_pump(self->engine);
+}
+
 static inline int fake_host_begin(void)
 {
     sigset_t signals;
@@ -90,6 +103,7 @@ static inline int fake_host_begin(void)
     tt_signals_block(&signals, SIGCHLD, 0);
     memset(&host, 0, sizeof host);
     host.loop = tt_loop_new();
+    host.values = values_new(&host, fake_on_settled);
     tt_loop_add_signals(host.loop, &signals, fake_on_signal, &host);
     if (scratch_begin() != 0)
         return -1;
@@ -111,6 +125,7 @@ static inline int fake_host_end(void)
         waitpid(pid, NULL, 0);
     engine_destroy(&host.engine);
     engine_destroy(&host.engine);
+    values_destroy(&host.values);
     while (host.letters) {
         letter_t *letter = host.letters;
         host.letters = letter->next;
@@ -179,7 +194,7 @@ static inline engine_t *ready_mock_without_page(void)
     engine_t *engine = fake_engine("pageless", scratch_path("pageless"));
     engine_start(engine);
     await_state(TT_ENGINE_READY);
-    assert_int_equal(engine->features, 0);
+    assert_int_equal(engine->features, TT_FEATURE_SPOOL);
     return engine;
 }
 

@@ -9,6 +9,7 @@
 #include "controller/controller.h"
 #include "message.h"
 #include "runtime.h"
+#include "spool.h"
 
 typedef struct {
     peer_t *peer;
@@ -209,10 +210,39 @@ static inline void say_store(tt_buf_t *out, const heard_t *heard)
     say_frames(out, &heard->packet.payload);
 }
 
+/* " {4,0+2097152}": the length of a frame in its message, and offset and length of another. */
+static inline void say_layout(tt_buf_t *out, tt_span_t packed)
+{
+    tt_layout_t layout;
+    tt_error_t err;
+    assert_int_equal(tt_layout_read(&layout, packed, &err), 0);
+    for (size_t i = 0; i < layout.count; i++) {
+        tt_buf_printf(out, i ? "," : " {");
+        if (layout.places[i].offset != TT_IN_MESSAGE)
+            tt_buf_printf(out, "%d+", (int)layout.places[i].offset);
+        tt_buf_printf(out, "%d", (int)layout.places[i].len);
+    }
+    tt_buf_printf(out, layout.count ? "}" : "");
+    tt_layout_release(&layout);
+}
+
+/* " 7: 2 5/2097152 bytes" or " 7: 2 why it does not come". */
+static inline void say_data(tt_buf_t *out, const heard_t *heard)
+{
+    const tt_msg_data_t *data = &heard->message.as.data;
+    tt_buf_printf(out, " %d: %d ", (int)heard->message.id, (int)data->engine);
+    if (data->text.len > 0)
+        tt_buf_printf(out, "%.*s", (int)data->text.len, (const char *)data->text.data);
+    else
+        tt_buf_printf(out, "%d/%d", (int)data->offset, (int)data->total);
+    say_frames(out, &heard->packet.payload);
+}
+
 static inline void say_one(tt_buf_t *out, const heard_t *heard)
 {
     const tt_message_t *message = &heard->message;
     const tt_msg_result_t *result = &message->as.result;
+    const tt_msg_want_t *want = &message->as.want;
     tt_buf_printf(out, "%s", tt_message_info(message->type)->name);
     if (message->type == TT_MSG_RESULT)
         tt_buf_printf(out, " %d: %d %s%s%.*s", (int)message->id, (int)result->engine,
@@ -220,6 +250,11 @@ static inline void say_one(tt_buf_t *out, const heard_t *heard)
                       (int)result->cause.len, (const char *)result->cause.data);
     else if (message->type == TT_MSG_TASK)
         say_ids(out, message->as.task.engines);
+    else if (message->type == TT_MSG_DATA)
+        say_data(out, heard);
+    else if (message->type == TT_MSG_WANT)
+        tt_buf_printf(out, want->taken == TT_WANT_NOTHING ? " %d: %d nothing" : " %d: %d %d",
+                      (int)message->id, (int)want->engine, (int)want->taken);
     else if (message->type == TT_MSG_STORE)
         say_store(out, heard);
     else if (message->type == TT_MSG_ADOPTED)
@@ -244,6 +279,10 @@ static inline void say_one(tt_buf_t *out, const heard_t *heard)
                       (int)message->as.output.stream,
                       (int)tt_frames_span(&heard->packet.payload, 0).len,
                       (const char *)tt_frames_span(&heard->packet.payload, 0).data);
+    if (message->type == TT_MSG_TASK)
+        say_layout(out, message->as.task.layout);
+    else if (message->type == TT_MSG_RESULT)
+        say_layout(out, result->layout);
     tt_buf_printf(out, "; ");
 }
 
@@ -271,6 +310,8 @@ typedef struct {
     const uint8_t *blob;
     const char *label;
     uint64_t keep, index;
+    tt_span_t layout;
+    bool bare; /* no frames stand in the message */
 } wish_t;
 
 static inline void submit(const far_t *from, wish_t wish)
@@ -279,8 +320,10 @@ static inline void submit(const far_t *from, wish_t wish)
     tt_frames_t payload;
     tt_buf_init(&list);
     tt_frames_init(&payload);
-    tt_frames_copy(&payload, "args", 4);
-    tt_frames_copy(&payload, "buffer", 6);
+    if (!wish.bare) {
+        tt_frames_copy(&payload, "args", 4);
+        tt_frames_copy(&payload, "buffer", 6);
+    }
     tt_message_t message = tt_message(TT_MSG_SUBMIT, wish.id);
     tt_msg_submit_t *fields = &message.as.submit;
     if (wish.engines)
@@ -291,6 +334,7 @@ static inline void submit(const far_t *from, wish_t wish)
     fields->retries = wish.retries;
     fields->keep = wish.keep;
     fields->index = wish.index;
+    fields->layout = wish.layout;
     fields->label = tt_span(wish.label ? wish.label : "label");
     if (wish.blob)
         fields->blob = (tt_span_t){wish.blob, 16};

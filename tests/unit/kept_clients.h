@@ -1,5 +1,5 @@
 /* Clients that keep jobs, die, leave and adopt, and two hosts, for the unit tests of
- * controller/kept. */
+ * controller/kept and controller/values. */
 #ifndef KEPT_CLIENTS_H
 #define KEPT_CLIENTS_H
 

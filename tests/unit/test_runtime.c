@@ -1,10 +1,11 @@
 /* Unit test of share/runtime: frames of the runtime protocol. */
-#include "check.h"
+#include "scratch.h"
 
 #include "pack.h"
 #include "runtime.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 static tt_buf_t out;
 static tt_rt_message_t message;
@@ -64,7 +65,9 @@ TEST(a_header_that_is_no_header_is_refused)
 
 TEST(sizes_that_are_none_or_too_large_are_refused)
 {
-    REFUSE("\x93\x01\x01\x91\xff", "over the limit");
+    REFUSE("\x93\x01\x01\x91\xff", "not [type, seq, [size ...], ...]");
+    REFUSE("\x93\x01\x01\x91\x91\x01", "not [type, seq");
+    REFUSE("\x93\x01\x01\x92\x92\x00\x02\x92\x01\x02", "not [type, seq"); /* they overlap */
     REFUSE("\x93\x01\x01\x91\xce\x7f\xff\xff\xff", "over the limit of 1048576 bytes");
     REFUSE("\x93\x01\x01\x92\xcf\xff\xff\xff\xff\xff\xff\xff\xff\x01", "over the limit");
     REFUSE("\x93\x01\x01\x92\xce\x00\x0f\xff\xff\xce\x00\x0f\xff\xff", "over the limit");
@@ -164,6 +167,175 @@ TEST(random_headers_never_lead_outside)
     }
 }
 
+/* ---- frames in a spool */
+
+enum { SPOOLED = 200 };
+
+static const tt_span_t nothing = {NULL, 0};
+
+/* A header of three frames, of which the second lies in a spool, and the other two behind it.
+ */
+static void put_spooled(uint64_t offset, uint64_t len)
+{
+    tt_place_t places[] = {{TT_IN_MESSAGE, 3}, {offset, len}, {TT_IN_MESSAGE, 2}};
+    const tt_layout_t layout = {places, 3, offset + len};
+    out.len = 0;
+    tt_rt_pack_spooled(&out, TT_RT_CALL, 7, &layout, nothing, 0);
+    tt_buf_append(&out, "abcde", 5);
+}
+
+/* The descriptor of a file that has these bytes at 64. */
+static int spool_fd(const char *text)
+{
+    tt_spool_t *spool = tt_spool_new(SPOOLED, &err);
+    assert_int_equal(tt_spool_write(spool, 64, tt_span(text), &err), 0);
+    int fd = dup(tt_spool_fd(spool));
+    tt_spool_release(&spool);
+    return fd;
+}
+
+TEST(places_that_overlap_are_out_of_order_or_overflow_are_refused)
+{
+    const char *const why = "not [type, seq, [size ...], ...]";
+    REFUSE("\x93\x01\x01\x92\x92\x40\x02\x92\x00\x02", why); /* out of order */
+    REFUSE("\x93\x01\x01\x91\x92\xff\x02", why);             /* negative ones */
+    REFUSE("\x93\x01\x01\x91\x92\x02\xff", why);
+    REFUSE("\x93\x01\x01\x91\x93\x00\x01\x02", why); /* three */
+    REFUSE("\x93\x01\x01\x91\x92\xcf\x7f\xff\xff\xff\xff\xff\xff\xff\x01", why);
+    REFUSE("\x93\x01\x01\x91\x92\xcf\xff\xff\xff\xff\xff\xff\xff\xff\x00", why);
+    REFUSE("\x93\x01\x01\x91\x92\x01\xcf\xff\xff\xff\xff\xff\xff\xff\xff", why);
+    REFUSE("\x93\x01\x01\x92\x92\x00\x01\xce\x7f\xff\xff\xff", "over the limit of 1048576");
+}
+
+TEST(a_frame_in_a_spool_is_no_part_of_the_message)
+{
+    put_spooled(64, 6);
+    size_t whole = out.len;
+    tt_buf_append(&out, "next", 4);
+    assert_int_equal(parse(), 1);
+    assert_int_equal(used, whole);
+    assert_int_equal(message.type, TT_RT_CALL);
+    assert_int_equal(message.seq, 7);
+    assert_int_equal(message.frame_count, 3);
+    assert_memory_equal(message.frames[0].data, "abc", 3);
+    assert_null(message.frames[1].data);
+    assert_int_equal(message.frames[1].len, 0);
+    assert_memory_equal(message.frames[2].data, "de", 2);
+    assert_int_equal(message.frames[2].len, 2);
+    assert_int_equal(message.layout.bytes, 70);
+    assert_null(message.spool);
+    for (out.len = 0; out.len < whole; out.len++)
+        assert_int_equal(parse(), 0);
+}
+
+TEST(what_lies_in_a_spool_may_be_larger_than_the_limit_of_messages)
+{
+    put_spooled(64, (uint64_t)5 << 30);
+    assert_int_equal(parse(), 1);
+    assert_int_equal(used, out.len);
+    assert_true(message.layout.bytes == 64 + ((uint64_t)5 << 30));
+    put_spooled(0, INT64_MAX);
+    assert_int_equal(parse(), 1);
+    assert_int_equal(used, out.len);
+}
+
+TEST(without_places_in_a_spool_both_ways_of_packing_are_one)
+{
+    size_t sizes[] = {3, 0, 70000};
+    tt_place_t places[] = {{TT_IN_MESSAGE, 3}, {TT_IN_MESSAGE, 0}, {TT_IN_MESSAGE, 70000}};
+    const tt_layout_t layout = {places, 3, 0};
+    tt_buf_t other;
+    tt_buf_init(&other);
+    tt_rt_pack(&out, TT_RT_RESULT, 9, sizes, 3, SPAN("\x05\xc0"), 2);
+    tt_rt_pack_spooled(&other, TT_RT_RESULT, 9, &layout, SPAN("\x05\xc0"), 2);
+    assert_int_equal(other.len, out.len);
+    assert_memory_equal(other.data, out.data, out.len);
+    tt_buf_release(&other);
+}
+
+TEST(fields_stand_behind_places)
+{
+    tt_place_t places[] = {{0, 10}, {64, 0}, {TT_IN_MESSAGE, 0}};
+    const tt_layout_t layout = {places, 3, 64};
+    uint64_t number;
+    tt_rt_pack_spooled(&out, TT_RT_RESULT, UINT32_MAX, &layout, SPAN("\x05\xc0"), 2);
+    assert_int_equal(parse(), 1);
+    assert_int_equal(used, out.len);
+    assert_true(message.seq == UINT32_MAX);
+    assert_int_equal(message.layout.places[1].offset, 64);
+    assert_int_equal(tt_read_uint(&message.fields, &number), 0);
+    assert_int_equal(number, 5);
+    assert_int_equal(tt_read_nil(&message.fields), 0);
+    assert_true(tt_reader_done(&message.fields));
+}
+
+TEST(a_file_that_is_none_or_too_short_is_no_spool_of_a_message)
+{
+    int before = open_fds();
+    put_spooled(64, SPOOLED - 64 + 1);
+    assert_int_equal(parse(), 1);
+    assert_int_equal(tt_rt_open_spool(&message, -1, &err), -1);
+    assert_says(&err, "no sealed file of its size");
+    assert_int_equal(tt_rt_open_spool(&message, dup(2), &err), -1);
+    assert_says(&err, "no sealed file of its size");
+    assert_int_equal(tt_rt_open_spool(&message, spool_fd("short"), &err), -1);
+    assert_says(&err, "no sealed file of its size");
+    assert_null(message.spool);
+    assert_int_equal(open_fds(), before);
+}
+
+TEST(the_frames_of_a_spool_are_there_once_it_is_mapped)
+{
+    put_spooled(64, 6);
+    assert_int_equal(parse(), 1);
+    assert_int_equal(tt_rt_open_spool(&message, spool_fd("spooled"), &err), 0);
+    assert_non_null(message.spool);
+    assert_int_equal(message.frames[1].len, 0);
+    assert_int_equal(tt_rt_map_spool(&message, &err), 0);
+    assert_int_equal(message.frames[1].len, 6);
+    assert_memory_equal(message.frames[1].data, "spoole", 6);
+    assert_memory_equal(message.frames[0].data, "abc", 3); /* the others stay */
+    assert_memory_equal(message.frames[2].data, "de", 2);
+    assert_int_equal(tt_rt_map_spool(&message, &err), 0); /* twice is once */
+    assert_memory_equal(message.frames[1].data, "spoole", 6);
+}
+
+TEST(without_a_spool_there_is_nothing_to_map)
+{
+    put_spooled(64, 6);
+    assert_int_equal(parse(), 1);
+    assert_int_equal(tt_rt_map_spool(&message, &err), 0);
+    assert_int_equal(message.frames[1].len, 0);
+    put_spooled(0, 0); /* an empty frame at the start of none: no spool is to come */
+    assert_int_equal(parse(), 1);
+    assert_int_equal(message.layout.bytes, 0);
+    assert_int_equal(tt_rt_map_spool(&message, &err), 0);
+    assert_int_equal(message.frames[1].len, 0);
+}
+
+TEST(a_spool_is_released_with_the_next_parse_and_with_its_message)
+{
+    int before = open_fds();
+    for (int i = 0; i < 3; i++) {
+        put_spooled(64, 6);
+        assert_int_equal(parse(), 1);
+        assert_int_equal(open_fds(), before);
+        assert_int_equal(tt_rt_open_spool(&message, spool_fd("spooled"), &err), 0);
+        assert_int_equal(open_fds(), before + 1);
+    }
+    tt_spool_t *held = tt_spool_hold(message.spool);
+    tt_rt_message_release(&message);
+    assert_int_equal(open_fds(), before + 1); /* but for who holds it */
+    tt_spool_release(&held);
+    assert_int_equal(open_fds(), before);
+    put_spooled(64, 6);
+    assert_int_equal(parse(), 1);
+    assert_int_equal(tt_rt_open_spool(&message, spool_fd("spooled"), &err), 0);
+    REFUSE("\x80", "not [type, seq"); /* nonsense, too */
+    assert_null(message.spool);
+    assert_int_equal(open_fds(), before);
+}
+
 TEST(names_and_texts_come_from_the_tables)
 {
     assert_string_equal(tt_status_text(TT_STATUS_OK), "ok");
@@ -187,6 +359,15 @@ int main(void)
         EACH(a_message_can_be_parsed_into_again),
         EACH(the_total_may_reach_the_limit_but_not_pass_it),
         EACH(random_headers_never_lead_outside),
+        EACH(places_that_overlap_are_out_of_order_or_overflow_are_refused),
+        EACH(a_frame_in_a_spool_is_no_part_of_the_message),
+        EACH(what_lies_in_a_spool_may_be_larger_than_the_limit_of_messages),
+        EACH(without_places_in_a_spool_both_ways_of_packing_are_one),
+        EACH(fields_stand_behind_places),
+        EACH(a_file_that_is_none_or_too_short_is_no_spool_of_a_message),
+        EACH(the_frames_of_a_spool_are_there_once_it_is_mapped),
+        EACH(without_a_spool_there_is_nothing_to_map),
+        EACH(a_spool_is_released_with_the_next_parse_and_with_its_message),
         EACH(names_and_texts_come_from_the_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

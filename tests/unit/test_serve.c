@@ -4,6 +4,7 @@
 
 #include "language.h"
 #include "pack.h"
+#include "rights.h"
 #include "value.h"
 
 #include <errno.h>
@@ -16,6 +17,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum { HUGE_BYTES = 80 << 20 }; /* more than a message may have in all */
 
 /* ---- the toy: the first argument of EXECUTE says what to do */
 
@@ -79,7 +82,7 @@ static void on_handle(void *self, const tt_request_t *request, tt_reply_t *reply
         for (size_t i = 0; i < request->buffer_count; i++)
             tt_reply_buffer(reply, request->buffers[i], &toy);
     } else if (strcmp(what, "huge") == 0) {
-        tt_reply_buffer(reply, (tt_span_t){(uint8_t *)toy.large, TT_VALUE_LIMIT}, &toy);
+        tt_reply_buffer(reply, (tt_span_t){(uint8_t *)toy.large, HUGE_BYTES}, &toy);
     } else if (strcmp(what, "print") == 0) {
         assert_int_equal(write(toy.output, "0123456789", 10), 10);
     } else if (strcmp(what, "leave") == 0) {
@@ -143,6 +146,7 @@ static pthread_t thread;
 static bool joined;
 static tt_buf_t in;
 static size_t taken;
+static tt_rights_t rights;
 static tt_rt_message_t message;
 
 static void *serve(void *arg)
@@ -161,13 +165,15 @@ static void receive(void)
     for (;;) {
         int rc = tt_rt_parse(&message, span_of(&in), 100 << 20, &taken, &err);
         assert_int_not_equal(rc, -1);
+        if (rc == 1 && message.layout.bytes > 0)
+            assert_int_equal(tt_rt_open_spool(&message, tt_rights_take(&rights), &err), 0);
         if (rc == 1)
             return;
         struct pollfd wait = {host_fd, POLLIN, 0};
         if (poll(&wait, 1, 10000) != 1)
             fail_msg("the runtime says nothing");
         uint8_t *to = tt_buf_reserve(&in, 1 << 20);
-        ssize_t got = read(host_fd, to, 1 << 20);
+        ssize_t got = tt_rights_read(&rights, host_fd, to, 1 << 20);
         if (got <= 0)
             fail_msg("the runtime closed its socket");
         in.len += (size_t)got;
@@ -256,7 +262,7 @@ static int start(int page_fd)
 {
     int fd[2];
     toy = (toy_t){.engine = -1};
-    toy.large = tt_alloc(TT_VALUE_LIMIT);
+    toy.large = tt_alloc(HUGE_BYTES);
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) != 0)
         return -1;
     host_fd = fd[0];
@@ -294,6 +300,7 @@ static int end(void **unused)
     tt_page_unmap(&page);
     tt_buf_release(&in);
     tt_rt_message_release(&message);
+    tt_rights_release(&rights);
     free(toy.large);
     return 0;
 }
@@ -333,7 +340,7 @@ TEST(without_a_socket_there_is_no_runtime)
 
 TEST(a_malformed_header_ends_the_runtime)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     int saved = dup(2), null = open("/dev/null", O_WRONLY);
     dup2(null, 2); /* it complains there */
     send_bytes("\x01\x00\x00\x00\xc1", 5);
@@ -346,7 +353,7 @@ TEST(a_malformed_header_ends_the_runtime)
 
 TEST(a_task_without_or_with_malformed_arguments_is_refused)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     send_message(TT_RT_EXECUTE, 1, NULL, 0, NULL, 0);
     assert_int_equal(result_of(1), TT_STATUS_REFUSED);
     tt_span_t bad = SPAN("\x92\x01");
@@ -358,7 +365,7 @@ TEST(a_task_without_or_with_malformed_arguments_is_refused)
 
 TEST(an_unknown_message_is_logged_and_the_next_one_served)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     send_message(200, 4, NULL, 0, NULL, 0);
     receive();
     assert_int_equal(message.type, TT_RT_LOG);
@@ -368,14 +375,14 @@ TEST(an_unknown_message_is_logged_and_the_next_one_served)
 
 TEST(hello_tells_whether_there_is_a_page)
 {
-    expect_hello(0);
+    expect_hello(TT_FEATURE_SPOOL);
     execute(1, "echo");
     assert_int_equal(result_of(1), TT_STATUS_OK);
 }
 
 TEST(a_result_carries_repr_and_value)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     execute(7, "echo");
     assert_int_equal(result_of(7), TT_STATUS_OK);
     assert_string_equal(body(), "[\"shown\",true,[\"echo\"],[],null]");
@@ -386,7 +393,7 @@ TEST(a_result_carries_repr_and_value)
 
 TEST(a_failure_carries_its_error)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     execute(1, "fail");
     assert_int_equal(result_of(1), TT_STATUS_ERROR);
     assert_string_equal(body(), "[null,false,null,[],{\"type\":\"ToyError\",\"message\":\"it "
@@ -400,7 +407,7 @@ TEST(start_and_blobs_reach_the_language)
     tt_pack_int(&fields, 12);
     tt_pack_text(&fields, "lab");
     send_message(TT_RT_START, 0, &fields, 2, NULL, 0);
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     fields.len = 0;
     tt_pack_bin(&fields, "0123456789abcdef", 16);
     tt_span_t bytes = SPAN("code");
@@ -419,7 +426,7 @@ TEST(start_and_blobs_reach_the_language)
 
 TEST(buffers_travel_behind_the_body_and_are_let_go)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     memset(toy.large, 'L', 100000);
     tt_buf_t args;
     tt_buf_init(&args);
@@ -438,19 +445,77 @@ TEST(buffers_travel_behind_the_body_and_are_let_go)
     tt_buf_release(&args);
 }
 
-TEST(a_value_over_the_limit_fails_by_name)
+TEST(a_big_value_comes_in_a_spool)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    tt_error_t err;
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
+    memset(toy.large, 'x', HUGE_BYTES);
     execute(1, "huge");
-    assert_int_equal(result_of(1), TT_STATUS_ERROR);
-    assert_int_equal(message.frame_count, 1);
-    assert_non_null(strstr(body(), "over the limit of 64 MiB"));
+    assert_int_equal(result_of(1), TT_STATUS_OK);
+    assert_int_equal(message.frame_count, 2);
+    assert_non_null(message.frames[0].data); /* the body is small, and stands in the message */
+    assert_null(message.frames[1].data);
+    assert_int_equal(message.layout.places[1].len, HUGE_BYTES);
+    assert_int_equal(tt_rt_map_spool(&message, &err), 0);
+    assert_int_equal(message.frames[1].len, HUGE_BYTES);
+    assert_int_equal(message.frames[1].data[HUGE_BYTES - 1], 'x');
     assert_int_equal(atomic_load(&toy.let_go), 1);
+}
+
+/* The arguments, and one frame of `len` bytes that lies in a spool. */
+static void send_spooled(uint32_t seq, const char *what, size_t len, bool with_file)
+{
+    tt_error_t err;
+    tt_buf_t args, head;
+    tt_buf_init(&args);
+    tt_buf_init(&head);
+    tt_pack_array(&args, 1);
+    tt_pack_text(&args, what);
+    tt_layout_t layout;
+    tt_layout_plan(&layout, (size_t[]){args.len, len}, 2);
+    tt_rt_pack_spooled(&head, TT_RT_EXECUTE, seq, &layout, (tt_span_t){NULL, 0}, 0);
+    tt_spool_t *spool = tt_spool_new(layout.bytes, &err);
+    uint8_t *bytes = tt_alloc(len);
+    memset(bytes, 'y', len);
+    tt_span_t frames[] = {span_of(&args), {bytes, len}};
+    assert_int_equal(tt_spool_write_frames(spool, &layout, frames, &err), 0);
+    struct iovec out[] = {{head.data, head.len}, {args.data, args.len}};
+    assert_int_equal(tt_rights_write(host_fd, out, 2, with_file ? tt_spool_fd(spool) : -1),
+                     (ssize_t)(head.len + args.len));
+    tt_spool_release(&spool);
+    tt_layout_release(&layout);
+    tt_buf_release(&args);
+    tt_buf_release(&head);
+    free(bytes);
+}
+
+TEST(a_big_argument_comes_in_a_spool)
+{
+    enum { LEN = 3 << 20 };
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
+    for (uint32_t seq = 1; seq <= 3; seq++) {
+        send_spooled(seq, "buffers", LEN, true);
+        assert_int_equal(result_of(seq), TT_STATUS_OK);
+        assert_int_equal(message.frame_count, 3);
+        tt_error_t err;
+        assert_int_equal(tt_rt_map_spool(&message, &err), 0);
+        assert_int_equal(message.frames[2].len, LEN);
+        assert_int_equal(message.frames[2].data[0], 'y');
+        assert_int_equal(message.frames[2].data[LEN - 1], 'y');
+    }
+}
+
+TEST(a_spool_that_does_not_come_ends_the_runtime)
+{
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
+    send_spooled(1, "buffers", 3 << 20, false);
+    pthread_join(thread, NULL);
+    joined = true;
 }
 
 TEST(many_tasks_sent_ahead_are_answered_in_order)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     for (uint32_t seq = 1; seq <= 200; seq++)
         execute(seq, "echo");
     for (uint32_t seq = 1; seq <= 200; seq++)
@@ -472,7 +537,7 @@ static void not_started(uint32_t seq)
 
 TEST(what_was_revoked_is_answered_and_not_done)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     tt_page_revoke(page, 2, 3);
     for (uint32_t seq = 1; seq <= 4; seq++)
         execute(seq, "echo");
@@ -486,7 +551,7 @@ TEST(what_was_revoked_is_answered_and_not_done)
 
 TEST(a_message_in_pieces_is_one_message)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     tt_buf_t out;
     size_t size = 1;
     tt_buf_init(&out);
@@ -521,7 +586,7 @@ static void assert_offsets(uint64_t start, uint64_t stop)
 TEST(a_result_tells_where_its_output_starts_and_ends)
 {
     char bytes[20];
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     execute(1, "print");
     assert_int_equal(result_of(1), TT_STATUS_OK);
     assert_offsets(0, 10);
@@ -546,7 +611,7 @@ static void wait_until_entered(int seq)
 
 TEST(an_interrupt_ends_the_task_it_was_claimed_for_and_no_other)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     execute(1, "wait");
     execute(2, "echo");
     wait_until_entered(1);
@@ -559,7 +624,7 @@ TEST(an_interrupt_ends_the_task_it_was_claimed_for_and_no_other)
 
 TEST(a_stray_interrupt_before_a_task_does_not_meet_it)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     atomic_fetch_add(&toy.interrupts, 1);
     execute(1, "echo");
     assert_int_equal(result_of(1), TT_STATUS_OK);
@@ -590,7 +655,7 @@ static uint32_t asked(void)
 
 TEST(an_answer_reaches_the_task_that_asked)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     execute(1, "ask");
     uint32_t number = asked();
     answer(number + 1000, SPAN("\x01")); /* of nobody: ignored */
@@ -603,7 +668,7 @@ TEST(an_answer_reaches_the_task_that_asked)
 
 TEST(tasks_that_come_while_one_asks_are_done_at_once)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     execute(1, "ask");
     uint32_t number = asked();
     execute(2, "echo");
@@ -618,7 +683,7 @@ TEST(tasks_that_come_while_one_asks_are_done_at_once)
 
 TEST(a_task_within_a_question_may_ask_itself)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     execute(1, "ask");
     uint32_t outer = asked();
     execute(2, "ask");
@@ -636,7 +701,7 @@ TEST(a_task_within_a_question_may_ask_itself)
 
 TEST(stop_ends_the_runtime_with_status_0)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     send_message(TT_RT_STOP, 0, NULL, 0, NULL, 0);
     struct pollfd wait = {host_fd, POLLIN, 0};
     assert_int_equal(poll(&wait, 1, 10000), 1);
@@ -649,7 +714,7 @@ TEST(stop_ends_the_runtime_with_status_0)
 
 TEST(a_task_can_leave_with_a_status_after_its_result)
 {
-    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE);
+    expect_hello(TT_FEATURE_PAGE | TT_FEATURE_REVOKE | TT_FEATURE_SPOOL);
     execute(1, "leave");
     may_have_left = true;
     execute(2, "echo");
@@ -680,7 +745,9 @@ int main(void)
         EACH(a_failure_carries_its_error),
         EACH(start_and_blobs_reach_the_language),
         EACH(buffers_travel_behind_the_body_and_are_let_go),
-        EACH(a_value_over_the_limit_fails_by_name),
+        EACH(a_big_value_comes_in_a_spool),
+        EACH(a_big_argument_comes_in_a_spool),
+        EACH(a_spool_that_does_not_come_ends_the_runtime),
         EACH(many_tasks_sent_ahead_are_answered_in_order),
         EACH(what_was_revoked_is_answered_and_not_done),
         EACH(a_message_in_pieces_is_one_message),

@@ -1,0 +1,142 @@
+/* Big values on the wire. See bulk.h. */
+#include "bulk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 64 << 10 };
+
+/* ---- giving */
+
+int tt_giving_wanted(tt_giving_t *self, uint64_t taken)
+{
+    if (taken == 0)
+        tt_flow_init(&self->flow);
+    else if (tt_flow_taken(&self->flow, taken, tt_now_ns()) != 0)
+        return -1;
+    return taken == self->bytes;
+}
+
+size_t tt_giving_next(tt_giving_t *self, uint64_t *offset)
+{
+    uint64_t left = self->bytes - self->flow.sent;
+    size_t len = left < CHUNK ? (size_t)left : CHUNK;
+    if (len == 0 || tt_flow_room(&self->flow) < len)
+        return 0;
+    *offset = self->flow.sent;
+    tt_flow_sent(&self->flow, len, tt_now_ns());
+    return len;
+}
+
+/* ---- taking */
+
+int tt_taking_add(tt_taking_t *self, uint64_t offset, uint64_t total, tt_span_t bytes,
+                  tt_error_t *err)
+{
+    if (self->spool == NULL && (self->spool = tt_spool_new(total, err)) == NULL)
+        return -1;
+    if (offset != self->taken || total != tt_spool_bytes(self->spool))
+        return tt_error_set(err, "a value whose chunks do not follow each other");
+    if (tt_spool_write(self->spool, offset, bytes, err) != 0)
+        return -1;
+    self->taken += bytes.len;
+    return tt_taking_whole(self);
+}
+
+bool tt_taking_whole(const tt_taking_t *self)
+{
+    return self->spool && self->taken == tt_spool_bytes(self->spool);
+}
+
+void tt_taking_release(tt_taking_t *self)
+{
+    tt_spool_release(&self->spool);
+    self->taken = 0;
+}
+
+/* ---- frames */
+
+void tt_bulk_split(tt_frames_t *from, tt_layout_t *layout, tt_frames_t *bulk)
+{
+    size_t *lens = tt_alloc((from->count + 1) * sizeof *lens);
+    for (size_t i = 0; i < from->count; i++)
+        lens[i] = tt_frames_span(from, i).len;
+    tt_layout_plan(layout, lens, from->count);
+    free(lens);
+    if (layout->bytes == 0)
+        return;
+    tt_frames_t inlined;
+    tt_frames_init(&inlined);
+    for (size_t i = 0; i < from->count; i++)
+        tt_frames_take(layout->places[i].offset == TT_IN_MESSAGE ? &inlined : bulk,
+                       &from->items[i]);
+    tt_frames_release(from);
+    *from = inlined;
+}
+
+tt_spool_t *tt_bulk_spool(const tt_frames_t *bulk, const tt_layout_t *layout, tt_error_t *err)
+{
+    size_t index = 0;
+    tt_spool_t *spool = tt_spool_new(layout->bytes, err);
+    for (size_t i = 0; spool && i < layout->count; i++)
+        if (layout->places[i].offset != TT_IN_MESSAGE &&
+            tt_spool_write(spool, layout->places[i].offset, tt_frames_span(bulk, index++),
+                           err) != 0)
+            tt_spool_release(&spool);
+    return spool;
+}
+
+void tt_bulk_read(const tt_frames_t *bulk, const tt_layout_t *layout, uint64_t offset,
+                  size_t len, tt_frames_t *into)
+{
+    zmq_msg_t chunk;
+    size_t index = 0;
+    if (zmq_msg_init_size(&chunk, len) != 0)
+        abort();
+    uint8_t *out = zmq_msg_data(&chunk);
+    memset(out, 0, len);
+    for (size_t i = 0; i < layout->count; i++) {
+        const tt_place_t *place = &layout->places[i];
+        if (place->offset == TT_IN_MESSAGE)
+            continue;
+        const uint8_t *data = tt_frames_span(bulk, index++).data;
+        uint64_t begin = place->offset > offset ? place->offset : offset;
+        uint64_t end = place->offset + place->len;
+        if (end > offset + len)
+            end = offset + len;
+        if (begin < end)
+            memcpy(out + (begin - offset), data + (begin - place->offset), end - begin);
+    }
+    tt_frames_take(into, &chunk);
+}
+
+static void let_go(void *data, void *hint)
+{
+    tt_spool_t *spool = hint;
+    (void)data;
+    tt_spool_release(&spool);
+}
+
+int tt_bulk_join(tt_spool_t *spool, const tt_layout_t *layout, tt_frames_t *from,
+                 tt_frames_t *into, tt_error_t *err)
+{
+    size_t inlined = 0;
+    uint8_t *map = NULL;
+    int rc = 0;
+    if (layout->bytes > (spool ? tt_spool_bytes(spool) : 0))
+        rc = tt_error_set(err, "a value that has not come whole");
+    else if (layout->bytes > 0 && (map = tt_spool_map(spool, err)) == NULL)
+        rc = -1;
+    for (size_t i = 0; rc == 0 && i < layout->count; i++) {
+        const tt_place_t *place = &layout->places[i];
+        if (place->offset != TT_IN_MESSAGE && map)
+            tt_frames_lend(into, map + place->offset, (size_t)place->len, let_go,
+                           tt_spool_hold(spool));
+        else if (place->offset == TT_IN_MESSAGE && inlined < from->count)
+            tt_frames_take(into, &from->items[inlined++]);
+        else
+            tt_frames_copy(into, NULL, 0);
+    }
+    tt_frames_release(from);
+    return rc;
+}

@@ -1,0 +1,138 @@
+/* The client's part in big values: those that its work is submitted with, which it gives to
+ * whichever hosts want them, and those of results, which it takes before it tells of them. See
+ * client.h and bulk.h. */
+#include "client_private.h"
+
+#include <stdlib.h>
+
+/* ---- submitting */
+
+void tt_client_split(tt_job_t *job, tt_frames_t *payload, tt_buf_t *packed)
+{
+    tt_frames_init(&job->bulk);
+    tt_bulk_split(payload, &job->layout, &job->bulk);
+    if (job->layout.bytes > 0)
+        tt_layout_pack(&job->layout, packed);
+}
+
+static tt_end_t *find_end(tt_job_t *job, int engine)
+{
+    for (size_t i = 0; i < job->end_count; i++)
+        if (job->ends[i].engine == engine)
+            return &job->ends[i];
+    return NULL;
+}
+
+/* What one host wants of it; the engine is the one that has asked there. */
+static tt_end_t *end_of(tt_job_t *job, int engine)
+{
+    tt_end_t *found = find_end(job, engine);
+    if (found)
+        return found;
+    job->ends = tt_realloc(job->ends, (job->end_count + 1) * sizeof *job->ends);
+    tt_end_t *end = &job->ends[job->end_count++];
+    *end = (tt_end_t){.engine = engine, .giving = {.bytes = job->layout.bytes}};
+    return end;
+}
+
+static void send_data(tt_client_t *self, const tt_job_t *job, int engine, uint64_t offset,
+                      size_t len)
+{
+    tt_message_t message = tt_message(TT_MSG_DATA, job->id);
+    tt_frames_t frames;
+    message.as.data.engine = engine;
+    message.as.data.offset = offset;
+    message.as.data.total = job->layout.bytes;
+    tt_frames_init(&frames);
+    tt_bulk_read(&job->bulk, &job->layout, offset, len, &frames);
+    tt_outbox_send(self->outbox, &message, &frames);
+}
+
+void tt_client_on_want(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+{
+    const tt_msg_want_t *want = &message->as.want;
+    tt_job_t *job = tt_map_get(&self->jobs, message->id);
+    uint64_t offset;
+    (void)packet;
+    if (job == NULL || job->layout.bytes == 0)
+        return;
+    tt_end_t *end = end_of(job, (int)want->engine);
+    if (tt_giving_wanted(&end->giving, want->taken) != 0)
+        return;
+    for (size_t len; (len = tt_giving_next(&end->giving, &offset)) > 0;)
+        send_data(self, job, end->engine, offset, len);
+}
+
+/* ---- results */
+
+static void send_want(tt_client_t *self, const tt_job_t *job, int engine, uint64_t taken)
+{
+    tt_message_t message = tt_message(TT_MSG_WANT, job->id);
+    message.as.want.engine = engine;
+    message.as.want.taken = taken;
+    tt_outbox_send(self->outbox, &message, NULL);
+}
+
+/* Nothing at offset 0 announces a value: it may have been begun before, by an engine that was
+ * lost. While it leaves a client takes none: they wait for the next one. */
+void tt_client_on_data(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+{
+    const tt_msg_data_t *data = &message->as.data;
+    tt_job_t *job = tt_map_get(&self->jobs, message->id);
+    tt_span_t bytes = tt_frames_span(&packet->payload, 0);
+    if (job == NULL || self->leaving)
+        return;
+    tt_end_t *end = end_of(job, (int)data->engine);
+    if (end->taking.spool == NULL && data->offset > 0)
+        return; /* of what has failed, or was meant for whoever had this job before */
+    if (data->offset == 0)
+        tt_taking_release(&end->taking);
+    end->failed = tt_taking_add(&end->taking, data->offset, data->total, bytes, &end->why) < 0;
+    if (end->failed)
+        tt_taking_release(&end->taking);
+    send_want(self, job, end->engine, end->failed ? TT_WANT_NOTHING : end->taking.taken);
+}
+
+static int join(tt_end_t *end, tt_span_t packed, tt_frames_t *payload, tt_error_t *err)
+{
+    tt_layout_t layout;
+    tt_frames_t all;
+    tt_frames_init(&all);
+    if (tt_layout_read(&layout, packed, err) != 0)
+        return -1;
+    int rc = layout.bytes > 0 && !(end && tt_taking_whole(&end->taking))
+                 ? tt_error_set(err, "a value that has not come whole")
+                 : tt_bulk_join(end ? end->taking.spool : NULL, &layout, payload, &all, err);
+    tt_layout_release(&layout);
+    if (rc == 0)
+        *payload = all;
+    return rc;
+}
+
+void tt_client_join(tt_job_t *job, const tt_msg_result_t *got, tt_frames_t *payload,
+                    tt_result_t *result)
+{
+    tt_end_t *end = find_end(job, result->engine);
+    tt_error_t err;
+    const char *why = end && end->failed ? end->why.text : NULL;
+    if (why == NULL && got->layout.len > 0 && join(end, got->layout, payload, &err) != 0)
+        why = err.text;
+    if (why && result->status != TT_STATUS_LOST && result->status != TT_STATUS_UNKNOWN) {
+        result->status = TT_STATUS_REFUSED;
+        tt_text_copy(tt_span(why), result->cause, sizeof result->cause);
+        tt_frames_release(payload);
+    }
+    if (end == NULL)
+        return;
+    tt_taking_release(&end->taking);
+    end->failed = false;
+}
+
+void tt_client_release_bulk(tt_job_t *job)
+{
+    for (size_t i = 0; i < job->end_count; i++)
+        tt_taking_release(&job->ends[i].taking);
+    free(job->ends);
+    tt_frames_release(&job->bulk);
+    tt_layout_release(&job->layout);
+}
