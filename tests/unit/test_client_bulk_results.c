@@ -127,7 +127,7 @@ static void assert_cause(int engine, const char *part)
     assert_comes(loop, told[engine].count == 1);
     if (*part ? strstr(told[engine].cause, part) == NULL : *told[engine].cause != 0)
         fail_msg("the cause is \"%s\"", told[engine].cause);
-    if (*part)
+    if (*part && told[engine].status != TT_STATUS_UNKNOWN)
         assert_int_equal(told[engine].status, TT_STATUS_REFUSED);
 }
 

@@ -459,6 +459,8 @@ TEST(a_big_value_comes_in_a_spool)
     assert_int_equal(tt_rt_map_spool(&message, &err), 0);
     assert_int_equal(message.frames[1].len, HUGE_BYTES);
     assert_int_equal(message.frames[1].data[HUGE_BYTES - 1], 'x');
+    execute(2, "echo"); /* by then it has let go of what it lent */
+    assert_int_equal(result_of(2), TT_STATUS_OK);
     assert_int_equal(atomic_load(&toy.let_go), 1);
 }
 
