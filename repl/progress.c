@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BAR_CELLS = 16, PARTS_MAX = 6 };
+enum { BAR_CELLS = 16, PARTS_MAX = 7 };
 
 static const double spacing_s = 0.25, window_s = 5, longest_s = 100 * 3600;
 
@@ -156,17 +156,27 @@ static void add_rate(row_t *self)
         tt_buf_printf(add(self, 5, false), "%.0f/min", rate * 60);
 }
 
-static void add_left(row_t *self)
+/* How long `left` more take at this rate. */
+static void add_left(row_t *self, double left, double rate)
 {
-    const progress_t *progress = self->progress;
-    if (progress->done >= progress->total || !(progress->rate > 0))
-        return;
-    double left = (double)(progress->total - progress->done) / progress->rate;
-    if (!(left < longest_s - 1))
+    double seconds = rate > 0 ? left / rate : 0;
+    if (!(seconds > 0 && seconds < longest_s - 1))
         return;
     tt_buf_t *text = add(self, 2, false);
-    write_seconds(text, left > (double)(long)left ? left + 1 : left);
+    write_seconds(text, seconds > (double)(long)seconds ? seconds + 1 : seconds);
     tt_buf_printf(text, " left");
+}
+
+static void add_bytes(row_t *self)
+{
+    const progress_t *progress = self->progress;
+    if (progress->bytes >= progress->bytes_total)
+        return;
+    tt_buf_printf(add(self, 1, false), "%.0f/%.0f MB", (double)progress->bytes / 1e6,
+                  (double)progress->bytes_total / 1e6);
+    if (progress->bytes_rate > 0)
+        tt_buf_printf(add(self, 4, false), "%.1f MB/s", progress->bytes_rate / 1e6);
+    add_left(self, (double)(progress->bytes_total - progress->bytes), progress->bytes_rate);
 }
 
 static void add_failed(row_t *self)
@@ -181,7 +191,8 @@ void progress_items(tt_buf_t *out, const progress_t *progress)
     tt_buf_printf(add(&row, 0, false), "%zu/%zu", progress->done, progress->total);
     add_bar(&row);
     add_rate(&row);
-    add_left(&row);
+    if (progress->done < progress->total)
+        add_left(&row, (double)(progress->total - progress->done), progress->rate);
     add_failed(&row);
     finish(&row, out);
 }
@@ -192,6 +203,7 @@ void progress_engines(tt_buf_t *out, const progress_t *progress, const fold_memb
     row_t row = {.progress = progress};
     tt_buf_printf(add(&row, 0, false), "%zu/%zu engines", progress->done, progress->total);
     write_seconds(add(&row, 3, false), progress->elapsed_s);
+    add_bytes(&row);
     if (count) {
         tt_buf_t *text = add(&row, 2, false);
         tt_buf_printf(text, "waiting for ");

@@ -2,6 +2,7 @@
  *
  *     212/500 ████████░░░░░░░░ 42 % · 119/s · 2 s left
  *     3/4 engines · 12 s · waiting for 1
+ *     0/2 engines · 12 s · 140/2147 MB · 11.6 MB/s · 173 s left
  *
  * It has no newline, no colour and never more than the columns it is given: what matters least
  * is left out first. */
@@ -32,7 +33,9 @@ typedef struct {
     size_t done, total; /* parts that have ended, the failed ones as well */
     size_t failed;
     double elapsed_s;
-    double rate; /* a second; 0: unknown */
+    double rate;                 /* a second; 0: unknown */
+    uint64_t bytes, bytes_total; /* of big values that move; 0: none do */
+    double bytes_rate;           /* a second; 0: unknown */
     size_t columns;
     bool ascii; /* the locale is not UTF-8 */
 } progress_t;
@@ -40,7 +43,8 @@ typedef struct {
 /* Appends the line of a map: a bar, a rate, what is left and what failed. */
 void progress_items(tt_buf_t *out, const progress_t *progress);
 
-/* Appends the line of a job whose parts are engines. `missing` are those that have not
+/* Appends the line of a job whose parts are engines, with the values that move if there are any
+ * on their way. `missing` are those that have not
  * answered, in order of id, named as labels are. */
 void progress_engines(tt_buf_t *out, const progress_t *progress, const fold_member_t *missing,
                       size_t count, const label_style_t *style);

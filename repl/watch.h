@@ -11,7 +11,7 @@ typedef struct {
     job_t *job;
     bool windows, progress; /* wanted here */
     bool hinted;            /* how to go on without it has been told */
-    progress_rate_t rate;
+    progress_rate_t rate, bytes_rate;
     int64_t shown_ms; /* when the progress was last shown */
 } watch_t;
 

@@ -87,6 +87,9 @@ typedef struct {
 tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_frames_t *payload);
 uint64_t tt_job_id(const tt_job_t *self);
 size_t tt_job_left(const tt_job_t *self);
+/* How many bytes of its big values have moved so far, and of how many: what it came with, to
+ * each host that wants it, and what comes of results now. `total` 0: nothing does. */
+void tt_job_moved(const tt_job_t *self, uint64_t *done, uint64_t *total);
 /* Whether this engine has yet to answer (never for a balanced one). */
 bool tt_job_waits_for(const tt_job_t *self, int engine);
 

@@ -128,6 +128,17 @@ void tt_client_join(tt_job_t *job, const tt_msg_result_t *got, tt_frames_t *payl
     end->failed = false;
 }
 
+void tt_job_moved(const tt_job_t *self, uint64_t *done, uint64_t *total)
+{
+    *done = *total = 0;
+    for (size_t i = 0; i < self->end_count; i++) {
+        const tt_end_t *end = &self->ends[i];
+        *done += end->giving.flow.taken + end->taking.taken;
+        *total += end->giving.bytes;
+        *total += end->taking.spool ? tt_spool_bytes(end->taking.spool) : 0;
+    }
+}
+
 void tt_client_release_bulk(tt_job_t *job)
 {
     for (size_t i = 0; i < job->end_count; i++)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* ---- layouts */
@@ -93,7 +93,7 @@ int tt_layout_read(tt_layout_t *self, tt_span_t any, tt_error_t *err)
     return tt_layout_take(self, &reader, err);
 }
 
-/* ---- spools */
+/* ---- spools: by calls that an old libc has, since the Python extension loads everywhere */
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
 
@@ -121,7 +121,7 @@ tt_spool_t *tt_spool_new(uint64_t bytes, tt_error_t *err)
         return tt_error_null(err, "a value of %llu MiB, and %llu MiB of memory are free",
                              (unsigned long long)(bytes >> 20),
                              (unsigned long long)(spare >> 20));
-    int fd = memfd_create("tutti", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = (int)syscall(SYS_memfd_create, "tutti", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd >= 0 && ftruncate(fd, (off_t)bytes) == 0)
         return new_spool(fd, bytes);
     tt_error_set(err, "no memory for a value of %llu MiB: %s",
@@ -133,10 +133,9 @@ tt_spool_t *tt_spool_new(uint64_t bytes, tt_error_t *err)
 
 tt_spool_t *tt_spool_of(int fd, uint64_t bytes, tt_error_t *err)
 {
-    struct stat found;
     int seals = fcntl(fd, F_GET_SEALS);
-    if (seals >= 0 && (seals & SEALS) == SEALS && fstat(fd, &found) == 0 &&
-        (uint64_t)found.st_size >= bytes)
+    off_t size = seals < 0 ? -1 : lseek(fd, 0, SEEK_END);
+    if (size >= 0 && (seals & SEALS) == SEALS && (uint64_t)size >= bytes)
         return new_spool(fd, bytes);
     if (fd >= 0)
         close(fd);

@@ -221,6 +221,28 @@ TEST(what_is_wanted_without_sense_is_not_sent)
     assert_one_frame(&host);
 }
 
+static void assert_moved(const tt_job_t *job, uint64_t bytes, uint64_t total)
+{
+    uint64_t moved[2];
+    tt_job_moved(job, &moved[0], &moved[1]);
+    assert_int_equal(moved[0], bytes);
+    assert_int_equal(moved[1], total);
+}
+
+TEST(a_job_tells_how_much_of_its_value_has_moved_to_the_hosts_that_want_it)
+{
+    uint64_t id = submit_big(2 * MIB);
+    const tt_job_t *job = submitted;
+    assert_moved(job, 0, 0);
+    ask(id, 0, 0);
+    settle();
+    assert_moved(job, 0, 2 * MIB);
+    ask(id, 0, CHUNK);
+    ask(id, 3, 0);
+    settle();
+    assert_moved(job, CHUNK, 4 * MIB);
+}
+
 TEST(a_job_that_has_ended_gives_nothing)
 {
     uint64_t id = submit_big(2 * MIB);
@@ -268,6 +290,7 @@ int main(void)
         EACH(who_wants_it_from_the_beginning_gets_it_anew),
         EACH(no_more_is_sent_than_the_host_gives_credit_for),
         EACH(what_is_wanted_without_sense_is_not_sent),
+        EACH(a_job_tells_how_much_of_its_value_has_moved_to_the_hosts_that_want_it),
         EACH(a_job_that_has_ended_gives_nothing),
         EACH(too_many_frames_are_refused_and_not_sent),
     };

@@ -213,6 +213,28 @@ TEST(time_and_counts_that_go_back_change_nothing)
 
 #define ON(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+TEST(values_that_move_are_told_in_bytes_and_give_way_before_the_engines)
+{
+    const progress_t slow = {.total = 2,
+                             .elapsed_s = 12,
+                             .bytes = 140100000,
+                             .bytes_total = 2147483648,
+                             .bytes_rate = 11.6e6,
+                             .columns = 80};
+    progress_t progress = slow;
+    assert_string_equal(engines(progress, NULL, 0, false),
+                        "0/2 engines · 12 s · 140/2147 MB · 11.6 MB/s · 2 min 54 s left");
+    progress.columns = 40;
+    assert_string_equal(engines(progress, NULL, 0, false), "0/2 engines · 140/2147 MB");
+    progress = slow;
+    progress.bytes_rate = 0;
+    assert_string_equal(engines(progress, NULL, 0, false), "0/2 engines · 12 s · 140/2147 MB");
+    progress.bytes = progress.bytes_total; /* that is over: what is waited for is its task */
+    assert_string_equal(engines(progress, NULL, 0, false), "0/2 engines · 12 s");
+    progress.bytes++;
+    assert_string_equal(engines(progress, NULL, 0, false), "0/2 engines · 12 s");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +248,7 @@ int main(void)
         ON(a_narrow_terminal_loses_what_matters_least_first),
         ON(a_job_of_engines_names_whom_it_waits_for),
         ON(many_missing_engines_are_counted_and_a_narrow_terminal_is_kept),
+        ON(values_that_move_are_told_in_bytes_and_give_way_before_the_engines),
         ON(a_rate_is_unknown_until_something_has_ended),
         ON(even_work_has_its_even_rate),
         ON(the_rate_is_that_of_the_last_seconds),
