@@ -74,6 +74,9 @@ void values_data(controller_t *self, peer_t *peer, tt_message_t *message, tt_fra
     if (part == NULL)
         return;
     part->gives = true;
+    /* A host of ours sends no more than the client wants; one elsewhere may be none of ours. */
+    if (peer->far && part->task->client && tt_outbox_full(part->task->client->outbox))
+        return;
     if (part->task->client)
         pass(part, false, message, payload);
     else if (part->task->keep == NULL)

@@ -100,6 +100,10 @@ void values_data(values_t *self, const tt_message_t *message, tt_frames_t *paylo
         settle(self, incoming, tt_text_copy(data->text, why, sizeof why));
         return;
     }
+    if (incoming->taking.spool == NULL && data->offset > 0)
+        return; /* of what had been asked for before */
+    if (data->offset == 0)
+        tt_taking_release(&incoming->taking);
     int rc = data->total == incoming->layout.bytes
                  ? tt_taking_add(&incoming->taking, data->offset, data->total,
                                  tt_frames_span(payload, 0), &err)

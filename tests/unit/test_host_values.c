@@ -276,7 +276,9 @@ TEST(a_value_that_is_not_what_was_said_refuses_its_task)
     give(1, 0, 1000, layout.bytes + 1);
     assert_cause_is(await_result(1, TT_STATUS_REFUSED), "not as large as was said");
     submit_big(2);
-    give(2, 1000, 1000, layout.bytes);
+    give(2, 1000, 1000, layout.bytes); /* of what came before it began anew: passed over */
+    give(2, 0, 1000, layout.bytes);
+    give(2, 3000, 1000, layout.bytes);
     assert_cause_is(await_result(2, TT_STATUS_REFUSED), "do not follow each other");
     tt_layout_t vast;
     tt_layout_plan(&vast, (size_t[]){args.len, (size_t)1 << 50}, 2);

@@ -122,6 +122,27 @@ TEST(what_belongs_to_no_task_or_engine_of_its_sender_is_dropped)
     assert_heard(host, "DATA 1: 0 0/2097152 bytes; ");
 }
 
+TEST(a_far_host_that_sends_more_than_its_client_takes_is_not_passed_on)
+{
+    static uint8_t large[2 << 20];
+    tt_message_t message = tt_message(TT_MSG_WHO, 0);
+    tt_frames_t payload;
+    two_hosts();
+    submit(&client, BIG(5, 0));
+    fill(&client);
+    data_at(&host, 1, 0, 0, "here it is");
+    tt_frames_init(&payload);
+    tt_frames_copy(&payload, large, sizeof large);
+    tt_outbox_send(client.peer->outbox, &message, &payload);
+    size_t before = tt_outbox_bytes(client.peer->outbox);
+    data_at(&host, 1, 0, 0, "one of ours knows what it does");
+    assert_true(tt_outbox_bytes(client.peer->outbox) > before);
+    before = tt_outbox_bytes(client.peer->outbox);
+    host.peer->far = true;
+    data_at(&host, 1, 0, 0, "another");
+    assert_int_equal(tt_outbox_bytes(client.peer->outbox), before);
+}
+
 static void say_all(uint64_t id, uint64_t client_id, int engine)
 {
     want(&host, id, engine, 0);
@@ -514,6 +535,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EACH(a_submit_brings_arguments_or_says_where_they_are),
         EACH(what_belongs_to_no_task_or_engine_of_its_sender_is_dropped),
+        EACH(a_far_host_that_sends_more_than_its_client_takes_is_not_passed_on),
         EACH(a_part_that_was_not_sent_or_has_ended_has_no_value_on_its_way),
         EACH(a_balanced_task_that_waits_has_no_engine_to_ask_for),
         EACH(a_task_has_the_layout_that_it_was_submitted_with),
