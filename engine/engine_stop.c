@@ -2,6 +2,8 @@
  * See engine.h; the task word is told in share/page.h. */
 #include "engine_private.h"
 
+#include "values.h"
+
 #include <errno.h>
 #include <signal.h>
 
@@ -177,6 +179,8 @@ void engine_cancel(engine_t *self, uint64_t id)
         engine_answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
     else if ((part = part_queue_find(&self->sent, id)))
         engine_stop_part(self, part, BY_PERSON);
+    else
+        values_cancel(host_values(self->host), id, self->id);
     engine_pump(self);
 }
 

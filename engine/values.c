@@ -4,6 +4,7 @@
 #include "bulk.h"
 #include "machine.h"
 #include "pack.h"
+#include "runtime.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,6 +187,7 @@ static void send_rest(values_t *self, given_t **at, bool taken)
         result->layout = (tt_span_t){given->layout.data, given->layout.len};
     } else {
         tt_frames_release(&given->frames);
+        result->status = TT_STATUS_INTERRUPTED;
         result->cause = tt_span("its value was not taken");
     }
     bool full = values_full(self);
@@ -193,6 +195,13 @@ static void send_rest(values_t *self, given_t **at, bool taken)
     free_given(self, at);
     if (full)
         self->on_settled(self->host);
+}
+
+void values_cancel(values_t *self, uint64_t id, int engine)
+{
+    given_t **at = find_given(self, id, engine);
+    if (*at)
+        send_rest(self, at, false);
 }
 
 void values_want(values_t *self, const tt_message_t *message)

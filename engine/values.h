@@ -30,6 +30,9 @@ void values_give(values_t *self, const tt_message_t *result, tt_frames_t *frames
 /* Whether so much of it waits to be taken that engines should make no more. */
 bool values_full(const values_t *self);
 
+/* A result that waits to be taken ends without its value, if there is one of this task. */
+void values_cancel(values_t *self, uint64_t id, int engine);
+
 void values_data(values_t *self, const tt_message_t *message, tt_frames_t *payload);
 void values_want(values_t *self, const tt_message_t *message);
 

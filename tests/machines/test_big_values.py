@@ -84,3 +84,16 @@ def test_a_link_that_drops_in_the_middle(cluster, slow):
     cluster.wait_state("ready", deadline=30)
     got = cluster.lines("big = bytes(8 << 20)", "%push big", "%px len(big)", timeout=60).stdout
     assert got == f"Out[0-1:3]: {8 << 20}\n"
+
+
+@pytest.mark.deadline(90)
+def test_a_pull_that_is_interrupted_ends_at_once(cluster, slow):
+    _, link = slow
+    cluster.ok("px", "-t", "0", f"big = bytes({SIZE})")
+    before = link.count()[1]
+    pull = cluster.popen("-c", "b = %px -t 0 big")
+    wait_until(lambda: link.count()[1] > before + 3_000_000)
+    pull.popen.send_signal(signal.SIGINT)
+    outcome = pull.wait(20)
+    assert "[0] interrupted" in outcome.stderr and "its value was not taken" in outcome.stderr, outcome
+    assert cluster.ok("px", "-t", "0", "len(big)") == f"Out[0:1]: {SIZE}\n"

@@ -380,7 +380,28 @@ TEST(a_result_that_nobody_takes_ends_without_its_value)
     assert_int_equal(letter->message.id, 1);
     assert_int_equal(letter->frames.count, 0);
     assert_int_equal(letter->message.as.result.layout.len, 0);
+    assert_int_equal(letter->message.as.result.status, TT_STATUS_INTERRUPTED);
     assert_span(letter->message.as.result.cause, "its value was not taken");
+}
+
+TEST(a_task_that_is_cancelled_while_its_value_is_taken_ends_without_it)
+{
+    size_t len;
+    ready_mock();
+    submit_big(1);
+    give_all(1);
+    announced(1);
+    want(1, 0);
+    assert_int_equal(data_of(1, &len), 0);
+    engine_cancel(host.engine, 2); /* another */
+    assert_null(take_letter(TT_MSG_RESULT));
+    engine_cancel(host.engine, 1);
+    letter_t *letter = await_letter(TT_MSG_RESULT);
+    assert_int_equal(letter->message.as.result.status, TT_STATUS_INTERRUPTED);
+    assert_span(letter->message.as.result.cause, "its value was not taken");
+    want(1, len);
+    submit(3, "value 3");
+    await_result(3, TT_STATUS_OK);
 }
 
 TEST(what_is_wanted_of_nothing_or_makes_no_sense_does_nothing)
@@ -433,6 +454,7 @@ int main(void)
         EACH(a_runtime_that_takes_no_files_gets_what_fits_into_a_message),
         EACH(a_result_is_given_anew_to_whoever_begins_anew),
         EACH(a_result_that_nobody_takes_ends_without_its_value),
+        EACH(a_task_that_is_cancelled_while_its_value_is_taken_ends_without_it),
         EACH(what_is_wanted_of_nothing_or_makes_no_sense_does_nothing),
         EACH(with_its_controller_all_that_waits_is_gone),
     };
