@@ -8,49 +8,41 @@
 
 /* ---- words, as a shell has them: quotes and backslashes */
 
-static size_t unquote(char *out, const char *at, const char *end)
+static void add_word(words_list_t *list, tt_buf_t *word)
 {
-    size_t len = 0;
+    list->items = tt_realloc(list->items, (list->count + 1) * sizeof *list->items);
+    list->items[list->count++] = tt_strndup((const char *)word->data, word->len);
+    word->len = 0;
+}
+
+/* What the rest of the line of that magic is in words. Returns 0; or the status of a complaint:
+ * a quote is open. The list is to be released either way. */
+static int split(session_t *session, const char *magic, const char *at, words_list_t *list)
+{
+    tt_buf_t word;
+    bool inside = false; /* a word, which may be empty */
     char quote = 0;
-    for (; at < end; at++) {
-        if (quote == 0 && (*at == '\'' || *at == '"'))
-            quote = *at;
-        else if (quote && *at == quote)
-            quote = 0;
-        else if (*at == '\\' && quote != '\'' && at + 1 < end)
-            out[len++] = *++at;
-        else
-            out[len++] = *at;
-    }
-    out[len] = 0;
-    return len;
-}
-
-static const char *word_end(const char *at)
-{
-    for (char quote = 0; *at && (quote || strchr(" \t\n", *at) == NULL); at++) {
-        if (quote == 0 && (*at == '\'' || *at == '"'))
-            quote = *at;
-        else if (quote && *at == quote)
-            quote = 0;
-        else if (*at == '\\' && quote != '\'' && at[1])
+    tt_buf_init(&word);
+    *list = (words_list_t){NULL, 0};
+    for (; *at; at++) {
+        bool blank = quote == 0 && strchr(" \t\n", *at);
+        if (blank && inside)
+            add_word(list, &word);
+        inside = !blank;
+        if (blank)
+            continue;
+        if (quote ? *at == quote : *at == '\'' || *at == '"') {
+            quote = quote ? 0 : *at;
+            continue;
+        }
+        if (*at == '\\' && quote != '\'' && at[1])
             at++;
+        tt_buf_append(&word, at, 1);
     }
-    return at;
-}
-
-static words_list_t split(const char *text)
-{
-    words_list_t list = {NULL, 0};
-    for (const char *at = text; *(at += strspn(at, " \t\n"));) {
-        const char *end = word_end(at);
-        char *word = tt_alloc((size_t)(end - at) + 1);
-        unquote(word, at, end);
-        list.items = tt_realloc(list.items, (list.count + 1) * sizeof *list.items);
-        list.items[list.count++] = word;
-        at = end;
-    }
-    return list;
+    if (inside)
+        add_word(list, &word);
+    tt_buf_release(&word);
+    return quote ? session_complain(session, magic, 2, "the quote %c is not closed", quote) : 0;
 }
 
 /* ---- machines: those of the targets, each once */
@@ -112,7 +104,8 @@ static char *take_to(words_list_t *words)
 
 int magic_upload(session_t *session, const magic_call_t *call)
 {
-    words_list_t words = split(call->rest);
+    words_list_t words;
+    int status = split(session, "%upload", call->rest, &words);
     char *to = take_to(&words);
     const char *told = words_value(&call->words, "to");
     transfer_wish_t wish = {.up = true,
@@ -121,7 +114,8 @@ int magic_upload(session_t *session, const magic_call_t *call)
                             .directory = to     ? to
                                          : told ? told
                                                 : ""};
-    int status = words.count > 0
+    if (status == 0)
+        status = words.count > 0
                      ? run(session, call, &wish)
                      : session_complain(session, "%upload", 2, "it takes files or folders");
     free(to);
@@ -144,15 +138,17 @@ static char *take_directory(words_list_t *words)
 
 int magic_download(session_t *session, const magic_call_t *call)
 {
-    words_list_t words = split(call->rest);
+    words_list_t words;
+    int status = split(session, "%download", call->rest, &words);
     char *to = take_directory(&words);
     transfer_wish_t wish = {
         .words = words.items, .word_count = words.count, .directory = to ? to : ""};
-    int status =
-        words.count > 0
-            ? run(session, call, &wish)
-            : session_complain(session, "%download", 2,
-                               "it takes names or patterns of files there, as in 'out/*.csv'");
+    if (status == 0)
+        status = words.count > 0
+                     ? run(session, call, &wish)
+                     : session_complain(
+                           session, "%download", 2,
+                           "it takes names or patterns of files there, as in 'out/*.csv'");
     free(to);
     words_list_release(&words);
     return status;

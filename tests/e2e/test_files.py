@@ -26,6 +26,8 @@ def test_wrong_use_is_told(cluster):
     for line, text in [("%upload", "%upload: it takes files or folders"),
                        ("%download", "%download: it takes names or patterns of files there, as "
                                      "in 'out/*.csv'"),
+                       ("%upload it's", "%upload: the quote ' is not closed"),
+                       ("%download 'out/*", "%download: the quote ' is not closed"),
                        ("%upload -t 7 x", "no engine 7: there is 0"),
                        ("%upload none", "cannot read 'none': No such file or directory")]:
         outcome = cluster.lines(line, code=None)
