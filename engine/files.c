@@ -1,10 +1,10 @@
 /* Files, up and down. See files.h. */
 #include "files.h"
 
-#include "digest.h"
 #include "flow.h"
 #include "host.h"
 #include "pack.h"
+#include "part.h"
 #include "path.h"
 
 #include <errno.h>
@@ -24,12 +24,13 @@ typedef struct transfer {
     struct transfer *next;
     uint64_t id;
     bool up; /* it comes to us */
-    int fd;
+    int fd;  /* it goes; -1 */
     uint64_t size, at;
     unsigned mode;
-    tt_digest_t *digest;
-    uint8_t wanted[TT_DIGEST_LEN];       /* of what comes */
-    char path[PATH_MAX], part[PATH_MAX]; /* part: its name until it is whole */
+    tt_digest_t *digest;           /* of what has gone */
+    uint8_t wanted[TT_DIGEST_LEN]; /* of what comes */
+    tt_part_t part;
+    char path[PATH_MAX];
     tt_flow_t flow;
 } transfer_t;
 
@@ -82,8 +83,7 @@ static void end(transfer_t **at)
     *at = transfer->next;
     if (transfer->fd >= 0)
         close(transfer->fd);
-    if (transfer->part[0])
-        unlink(transfer->part);
+    tt_part_drop(&transfer->part);
     tt_digest_destroy(&transfer->digest);
     free(transfer);
 }
@@ -101,6 +101,7 @@ static transfer_t *add(files_t *self, uint64_t id, bool up)
     transfer->id = id;
     transfer->up = up;
     transfer->fd = -1;
+    tt_part_init(&transfer->part);
     transfer->next = self->transfers;
     tt_flow_init(&transfer->flow);
     self->transfers = transfer;
@@ -158,43 +159,20 @@ static bool is_same(const transfer_t *transfer)
     return same;
 }
 
-static int open_part(transfer_t *transfer)
-{
-    int len =
-        snprintf(transfer->part, sizeof transfer->part, "%s.tutti-XXXXXX", transfer->path);
-    if (len >= (int)sizeof transfer->part) {
-        transfer->part[0] = 0;
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    transfer->fd = mkostemp(transfer->part, O_CLOEXEC);
-    if (transfer->fd >= 0)
-        return 0;
-    transfer->part[0] = 0;
-    return -1;
-}
-
 static void finish_put(files_t *self, transfer_t *transfer)
 {
-    uint8_t digest[TT_DIGEST_LEN];
-    mode_t mask = umask(0);
-    umask(mask);
-    tt_digest_finish(&transfer->digest, digest);
-    if (memcmp(digest, transfer->wanted, sizeof digest) != 0) {
+    tt_span_t wanted = {transfer->wanted, sizeof transfer->wanted};
+    if (tt_part_finish(&transfer->part, wanted, transfer->mode, transfer->path) == 0) {
+        make_absolute(transfer->path);
+        answer(self, transfer->id, TT_FILE_DONE, transfer, transfer->wanted, "");
+        end(place_of(self, transfer->id));
+    } else if (errno == EBADMSG) {
         answer(self, transfer->id, TT_FILE_FAILED, transfer, NULL,
                "what came is not what was sent");
         end(place_of(self, transfer->id));
-        return;
-    }
-    if (fchmod(transfer->fd, transfer->mode & ~mask & 0777) != 0 ||
-        rename(transfer->part, transfer->path) != 0) {
+    } else {
         fail(self, transfer, "write");
-        return;
     }
-    transfer->part[0] = 0;
-    make_absolute(transfer->path);
-    answer(self, transfer->id, TT_FILE_DONE, transfer, digest, "");
-    end(place_of(self, transfer->id));
 }
 
 void files_put(files_t *self, const tt_message_t *message)
@@ -222,11 +200,10 @@ void files_put(files_t *self, const tt_message_t *message)
         end(place_of(self, transfer->id));
         return;
     }
-    if (tt_path_make_parents(transfer->path) != 0 || open_part(transfer) != 0) {
+    if (tt_part_open(&transfer->part, transfer->path) != 0) {
         fail(self, transfer, "write");
         return;
     }
-    transfer->digest = tt_digest_new();
     answer(self, transfer->id, TT_FILE_BEGUN, transfer, NULL, "");
     if (transfer->size == 0)
         finish_put(self, transfer);
@@ -235,40 +212,24 @@ void files_put(files_t *self, const tt_message_t *message)
 static void tell_taken(const files_t *self, const transfer_t *transfer)
 {
     tt_message_t message = tt_message(TT_MSG_CREDIT, transfer->id);
-    message.as.credit.taken = transfer->at;
+    message.as.credit.taken = transfer->part.len;
     host_send(self->host, &message, NULL);
-}
-
-static int write_all(int fd, tt_span_t bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t put = write(fd, bytes.data, bytes.len);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put <= 0)
-            return -1;
-        bytes.data += put;
-        bytes.len -= (size_t)put;
-    }
-    return 0;
 }
 
 void files_chunk(files_t *self, const tt_message_t *message, tt_frames_t *payload)
 {
     transfer_t *transfer = *place_of(self, message->id);
     tt_span_t bytes = tt_frames_span(payload, 0);
-    if (transfer == NULL || !transfer->up || transfer->digest == NULL)
+    if (transfer == NULL || !transfer->up)
         return;
     errno = EPROTO;
-    if (message->as.chunk.offset != transfer->at || bytes.len > TT_CHUNK_MAX ||
-        bytes.len > transfer->size - transfer->at || write_all(transfer->fd, bytes) != 0) {
+    if (bytes.len > TT_CHUNK_MAX || bytes.len > transfer->size - transfer->part.len ||
+        tt_part_add(&transfer->part, message->as.chunk.offset, bytes) != 0) {
         fail(self, transfer, "write");
         return;
     }
-    tt_digest_add(transfer->digest, bytes.data, bytes.len);
-    transfer->at += bytes.len;
     tell_taken(self, transfer);
-    if (transfer->at == transfer->size)
+    if (transfer->part.len == transfer->size)
         finish_put(self, transfer);
 }
 

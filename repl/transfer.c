@@ -2,8 +2,8 @@
  * file to file by the answers of its host (engine/files.c). */
 #include "transfer.h"
 
-#include "digest.h"
 #include "flow.h"
+#include "part.h"
 #include "path.h"
 #include "screen.h"
 #include "target.h"
@@ -46,11 +46,10 @@ typedef struct errand {
     size_t asked;         /* down: patterns that were listed */
     uint64_t id;          /* of the exchange under way; 0 */
     bool offered;         /* down: it was told the digest of what is here */
-    int fd;
+    int fd;               /* up; -1 */
     uint64_t offset;
     tt_flow_t flow;
-    tt_digest_t *digest;
-    char part[PATH_MAX];
+    tt_part_t part; /* down */
     size_t moved, same, failed;
     uint64_t bytes; /* of all that was moved */
     char *last;     /* where the last one is */
@@ -178,10 +177,7 @@ static void close_file(errand_t *self)
     if (self->fd >= 0)
         close(self->fd);
     self->fd = -1;
-    tt_digest_destroy(&self->digest);
-    if (self->part[0])
-        unlink(self->part);
-    self->part[0] = 0;
+    tt_part_drop(&self->part);
 }
 
 /* The present file is over; the next one follows. */
@@ -304,59 +300,28 @@ static void write_chunk(errand_t *self, const tt_message_t *message, tt_frames_t
 {
     tt_span_t bytes = tt_frames_span(payload, 0);
     tt_message_t credit = tt_message(TT_MSG_CREDIT, self->id);
-    errno = EPROTO;
-    if (self->fd < 0 || message->as.chunk.offset != self->offset ||
-        write(self->fd, bytes.data, bytes.len) != (ssize_t)bytes.len) {
+    if (tt_part_add(&self->part, message->as.chunk.offset, bytes) != 0) {
         complain_here(self, "write", present(self)->here);
         give_up(self);
         go_on(self, false);
         return;
     }
-    tt_digest_add(self->digest, bytes.data, bytes.len);
-    self->offset += bytes.len;
     self->run->passed += bytes.len;
-    credit.as.credit.taken = self->offset;
+    credit.as.credit.taken = self->part.len;
     tt_client_go_on(self->run->session->client, &credit, NULL);
-}
-
-static int open_part(errand_t *self, const char *path)
-{
-    errno = EPROTO;
-    if (self->digest)
-        return -1; /* it has begun already */
-    int len = snprintf(self->part, sizeof self->part, "%s.tutti-XXXXXX", path);
-    if (tt_path_make_parents(path) == 0 && len < (int)sizeof self->part)
-        self->fd = mkostemp(self->part, O_CLOEXEC);
-    if (self->fd < 0)
-        self->part[0] = 0;
-    self->digest = tt_digest_new();
-    return self->fd < 0 ? -1 : 0;
 }
 
 /* Whole, and what was sent: it gets its name. */
 static bool finish_down(errand_t *self, const tt_msg_filed_t *filed)
 {
-    uint8_t digest[TT_DIGEST_LEN];
     const item_t *item = present(self);
-    mode_t mask = umask(0);
-    umask(mask);
-    if (self->fd < 0) {
+    if (tt_part_finish(&self->part, filed->hash, item->mode, item->here) == 0)
+        return true;
+    if (errno == EBADMSG)
         complain(self, "what came is not what was sent");
-        return false;
-    }
-    tt_digest_finish(&self->digest, digest);
-    if (filed->hash.len != sizeof digest ||
-        memcmp(digest, filed->hash.data, sizeof digest) != 0) {
-        complain(self, "what came is not what was sent");
-        return false;
-    }
-    if (fchmod(self->fd, item->mode & ~mask & 0777) != 0 ||
-        rename(self->part, item->here) != 0) {
+    else
         complain_here(self, "write", item->here);
-        return false;
-    }
-    self->part[0] = 0;
-    return true;
+    return false;
 }
 
 static void on_downloaded(void *arg, const tt_message_t *message, tt_frames_t *payload);
@@ -393,7 +358,7 @@ static void on_filed(errand_t *self, const tt_msg_filed_t *filed)
     case TT_FILE_BEGUN:
         if (up) {
             send_chunks(self);
-        } else if (open_part(self, item->here) != 0) {
+        } else if (tt_part_open(&self->part, item->here) != 0) {
             complain_here(self, "write", item->here);
             give_up(self);
             go_on(self, false);
@@ -658,6 +623,7 @@ static void begin(run_t *self)
         errand->run = self;
         errand->host = self->wish->hosts[i];
         errand->fd = -1;
+        tt_part_init(&errand->part);
         errand->items = self->wish->up ? &self->items : &errand->own;
     }
     for (size_t i = 0; i < count; i++)
