@@ -72,15 +72,20 @@ int session_complain(session_t *self, const char *what, int status, const char *
 
 /* ---- targets */
 
-/* The engines that can be meant; the caller's to free. */
-static tt_target_engine_t *choice_of(const session_t *self, size_t *count)
+static bool is_absent(const tt_engine_t *engine)
+{
+    return engine->state == TT_ENGINE_LOST || engine->state == TT_ENGINE_FAILED;
+}
+
+/* The engines that can be meant, or all that there have been; the caller's to free. */
+static tt_target_engine_t *choice_of(const session_t *self, bool absent, size_t *count)
 {
     size_t known;
     const tt_engine_t *engines = tt_client_engines(self->client, &known);
     tt_target_engine_t *choice = tt_alloc((known + 1) * sizeof *choice);
     *count = 0;
     for (size_t i = 0; i < known; i++)
-        if (engines[i].state != TT_ENGINE_LOST && engines[i].state != TT_ENGINE_FAILED)
+        if (absent || !is_absent(&engines[i]))
             choice[(*count)++] =
                 (tt_target_engine_t){engines[i].id, engines[i].host, engines[i].language, NULL};
     return choice;
@@ -90,13 +95,55 @@ static int choose(const session_t *self, const char *set, const char *exclude, i
                   size_t *count, tt_error_t *err)
 {
     size_t live;
-    tt_target_engine_t *choice = choice_of(self, &live);
+    tt_target_engine_t *choice = choice_of(self, false, &live);
     if (set == NULL && exclude == NULL)
         exclude = self->exclude;
     int rc =
         tt_target_select(set ? set : self->targets, exclude, choice, live, ids, count, err);
     free(choice);
     return rc;
+}
+
+/* Of these, those that are not there now, and why the first of them is not. */
+static void tell_absent(const session_t *self, const int *ids, size_t count, tt_error_t *err)
+{
+    size_t known, found = 0;
+    const tt_engine_t *engines = tt_client_engines(self->client, &known), *first = NULL;
+    int *absent = tt_alloc((count + 1) * sizeof *absent);
+    for (size_t i = 0, at = 0; i < count; i++) {
+        while (at < known && engines[at].id < ids[i])
+            at++;
+        if (at == known || engines[at].id != ids[i] || !is_absent(&engines[at]))
+            continue;
+        first = first ? first : &engines[at];
+        absent[found++] = ids[i];
+    }
+    tt_buf_t names;
+    tt_buf_init(&names);
+    tt_target_format(&names, absent, found);
+    if (first)
+        tt_error_set(err, "engine%s %.200s %s %s%s%s", found == 1 ? "" : "s",
+                     tt_buf_text(&names), found == 1 ? "is" : "are",
+                     tt_engine_state_text(first->state), *first->text ? ": " : "", first->text);
+    tt_buf_release(&names);
+    free(absent);
+}
+
+/* What is meant may be known and only not there: then that is what is wrong. */
+static void look_absent(const session_t *self, const char *set, const char *exclude,
+                        tt_error_t *err)
+{
+    size_t all, count;
+    int *ids;
+    tt_error_t other;
+    tt_target_engine_t *choice = choice_of(self, true, &all);
+    if (tt_target_select(set, exclude, choice, all, &ids, &count, &other) == 0) {
+        tell_absent(self, ids, count, err);
+        free(ids);
+    } else {
+        *err = other;
+    }
+    free(choice);
 }
 
 int session_find_targets(const session_t *self, const char *set, int **ids, size_t *count)
@@ -112,6 +159,8 @@ int session_targets(session_t *self, const char *set, const char *exclude, int *
     int rc = choose(self, set, exclude, ids, count, &err);
     if (set == NULL)
         set = self->targets;
+    if (rc != 0)
+        look_absent(self, set, exclude, &err);
     if (scalar)
         *scalar = set[strspn(set, "-0123456789")] == 0 && set[strspn(set, "-")] != 0 &&
                   strchr(set + 1, '-') == NULL;

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 
 import pytest
@@ -252,3 +253,15 @@ def test_many_starts_at_once_make_one_cluster(cluster):
     assert any("is up" in outcome.stdout for outcome in outcomes), outcomes
     assert cluster.ok("px", "1") == "Out[0:1]: 1\n"
     assert len(cluster.json("list", "--json")) == 1
+
+
+def test_targets_that_are_known_and_not_there_are_told_with_the_reason(cluster):
+    cluster.start(2)
+    os.kill(cluster.host_pid(), signal.SIGKILL)
+    cluster.wait_state("lost")
+    for targets, told in ("1", "engine 1 is lost"), ("0-1", "engines 0-1 are lost"):
+        outcome = cluster.run("px", "-t", targets, "1")
+        assert outcome.code == 2
+        assert re.fullmatch(rf"(tutti: )?{told}: engine host '.*' \(pid \d+\) was killed by SIGKILL\n",
+                            outcome.stderr), outcome
+    assert cluster.run("px", "-t", "0,7", "1").stderr.endswith("no engine 7: there are 0-1\n")

@@ -120,10 +120,15 @@ TEST(engines_that_are_lost_or_failed_are_no_targets)
     assert_comes(loop, tt_client_engines(session.client, &count)[2].state == TT_ENGINE_FAILED);
     assert_string_equal(targets("all", NULL), "0");
     assert_string_equal(targets("1", NULL), "wrong");
+    assert_part(said_err, "engine 1 is lost: eaten\n");
+    assert_string_equal(targets("1,2", NULL), "wrong");
+    assert_part(said_err, "engines 1-2 are lost: eaten\n");
+    assert_string_equal(targets("2,7", NULL), "wrong");
+    assert_part(said_err, "no engine 7: there are 0-2\n");
     fake_engine(&fake, 0, TT_ENGINE_LOST, "");
     assert_comes(loop, tt_client_engines(session.client, &count)[0].state == TT_ENGINE_LOST);
     assert_string_equal(targets("all", NULL), "wrong");
-    assert_part(said_err, "no engines");
+    assert_part(said_err, "engines 0-2 are lost\n");
 }
 
 TEST(an_engine_that_a_signal_has_stopped_is_still_meant)
