@@ -26,7 +26,8 @@ enum {
 /* Bytes from this length on travel as a frame of their own. */
 enum { TT_INLINE_LIMIT = 4096 };
 
-/* The largest value, all buffers together, until chunks exist. */
+/* The most that stands in one message, all frames together: of a value without a spool, of a
+ * function, of what a command of the shell has written. */
 #define TT_VALUE_LIMIT ((size_t)64 << 20)
 
 /* "data" above is a bin or a TT_EXT_BUFFER. Packs bytes inline. */
