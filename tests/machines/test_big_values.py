@@ -1,10 +1,12 @@
 """Big values over a slow link: they pass whole, hold nobody up, and nobody on the way holds them."""
 
+import re
 import signal
 
 import pytest
 
 from e2e.harness import wait_until
+from e2e.terminal import ENTER, Prompt
 from e2e.test_big_values import grown
 
 from .test_add import add
@@ -97,3 +99,20 @@ def test_a_pull_that_is_interrupted_ends_at_once(cluster, slow):
     outcome = pull.wait(20)
     assert "[0] interrupted" in outcome.stderr and "its value was not taken" in outcome.stderr, outcome
     assert cluster.ok("px", "-t", "0", "len(big)") == f"Out[0:1]: {SIZE}\n"
+
+
+@pytest.mark.deadline(90)
+def test_a_push_shows_its_way_and_ends_at_a_ctrl_c(cluster, slow):
+    def shows(pattern):
+        return lambda: any(re.search(pattern, line) for line in prompt.text())
+
+    with Prompt(cluster, columns=100) as prompt:
+        prompt.run(f"big = bytes({SIZE})")
+        prompt.send("%push -t 0 big" + ENTER)
+        prompt.wait(shows(r"^0/1 engines · \d+ s · \d+/67 MB · \d+\.\d MB/s · \d+ s left · "
+                          "waiting for 0$"))
+        prompt.send("\x03")
+        prompt.wait_prompt(3)
+        assert shows("cancelled before it started")(), prompt.text()
+        assert prompt.run("%px 'big' in globals()")[-1] == "Out[0-1:3]: False"
+        prompt.leave()
