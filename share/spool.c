@@ -102,8 +102,11 @@ struct tt_spool {
     atomic_uint refs;
     int fd;
     uint64_t bytes;
+    uint64_t promised; /* of them, not yet written: memory that is still to be taken */
     uint8_t *map;
 };
+
+static _Atomic uint64_t promised; /* to all spools of this process */
 
 static tt_spool_t *new_spool(int fd, uint64_t bytes)
 {
@@ -116,14 +119,19 @@ static tt_spool_t *new_spool(int fd, uint64_t bytes)
 
 tt_spool_t *tt_spool_new(uint64_t bytes, tt_error_t *err)
 {
-    uint64_t spare = tt_machine_spare_memory();
+    uint64_t spare = tt_machine_spare_memory(), others = promised;
+    spare = spare > others ? spare - others : 0;
     if (bytes > spare)
         return tt_error_null(err, "a value of %llu MiB, and %llu MiB of memory are free",
                              (unsigned long long)(bytes >> 20),
                              (unsigned long long)(spare >> 20));
     int fd = (int)syscall(SYS_memfd_create, "tutti", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd >= 0 && ftruncate(fd, (off_t)bytes) == 0)
-        return new_spool(fd, bytes);
+    if (fd >= 0 && ftruncate(fd, (off_t)bytes) == 0) {
+        tt_spool_t *self = new_spool(fd, bytes);
+        self->promised = bytes;
+        promised += bytes;
+        return self;
+    }
     tt_error_set(err, "no memory for a value of %llu MiB: %s",
                  (unsigned long long)(bytes >> 20), strerror(errno));
     if (fd >= 0)
@@ -142,6 +150,13 @@ tt_spool_t *tt_spool_of(int fd, uint64_t bytes, tt_error_t *err)
     return tt_error_null(err, "what came with a message is no sealed file of its size");
 }
 
+static void keep_promise(tt_spool_t *self, uint64_t bytes)
+{
+    bytes = bytes < self->promised ? bytes : self->promised;
+    self->promised -= bytes;
+    promised -= bytes;
+}
+
 tt_spool_t *tt_spool_hold(tt_spool_t *self)
 {
     if (self)
@@ -155,6 +170,7 @@ void tt_spool_release(tt_spool_t **self_p)
     *self_p = NULL;
     if (self == NULL || atomic_fetch_sub(&self->refs, 1) > 1)
         return;
+    keep_promise(self, self->promised);
     if (self->map)
         munmap(self->map, self->bytes);
     close(self->fd);
@@ -183,6 +199,7 @@ int tt_spool_write(tt_spool_t *self, uint64_t offset, tt_span_t bytes, tt_error_
             continue;
         if (wrote <= 0)
             return tt_error_set(err, "no memory for a value: %s", strerror(errno));
+        keep_promise(self, (uint64_t)wrote);
         bytes.data += wrote;
         bytes.len -= (size_t)wrote;
         offset += (uint64_t)wrote;

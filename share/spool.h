@@ -47,7 +47,7 @@ void tt_layout_release(tt_layout_t *self);
 typedef struct tt_spool tt_spool_t;
 
 /* An empty one for so many bytes, held once. NULL with the reason when this machine has not as
- * much memory to spare. */
+ * much memory to spare, beside what was promised to others of this process. */
 tt_spool_t *tt_spool_new(uint64_t bytes, tt_error_t *err);
 /* One that another process has made: `fd` becomes its own, also when this fails. It must hold
  * `bytes`, and be sealed so that it keeps them. */

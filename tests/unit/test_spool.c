@@ -3,6 +3,7 @@
 #include "scratch.h"
 
 #include "pack.h"
+#include "machine.h"
 #include "spool.h"
 #include "value.h"
 
@@ -355,6 +356,25 @@ TEST(more_than_the_machine_has_is_refused)
     }
 }
 
+TEST(memory_that_was_promised_to_one_is_not_promised_to_another)
+{
+    tt_error_t wrong;
+    uint64_t most = tt_machine_spare_memory() / 5 * 3;
+    tt_spool_t *first = tt_spool_new(most, &wrong);
+    assert_non_null(first);
+    assert_null(tt_spool_new(most, &wrong));
+    assert_says(&wrong, "of memory are free");
+    assert_int_equal(tt_spool_write(first, 0, SPAN("what is written is no promise"), &wrong),
+                     0);
+    tt_spool_t *small = tt_spool_new(4096, &wrong);
+    assert_non_null(small);
+    tt_spool_release(&small);
+    tt_spool_release(&first);
+    first = tt_spool_new(most, &wrong);
+    assert_non_null(first);
+    tt_spool_release(&first);
+}
+
 TEST(writing_beyond_the_end_is_refused_and_changes_nothing)
 {
     const struct {
@@ -597,6 +617,7 @@ int main(void)
         EACH(a_reader_stands_behind_the_layout_that_was_taken),
         EACH(random_bytes_never_become_places_that_overlap),
         EACH(more_than_the_machine_has_is_refused),
+        EACH(memory_that_was_promised_to_one_is_not_promised_to_another),
         EACH(writing_beyond_the_end_is_refused_and_changes_nothing),
         EACH(what_is_written_is_read_and_mapped_and_the_rest_is_zero),
         EACH(a_spool_of_no_bytes_takes_none),
