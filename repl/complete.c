@@ -479,8 +479,9 @@ static const struct {
     {"push", of_local},      {"time", of_local},        {"timeit", of_local},
     {"targets", of_targets}, {"interrupt", of_targets}, {"restart", of_targets},
     {"kill", of_targets},    {"result", of_jobs},       {"wait", of_jobs},
-    {"cancel", of_jobs},     {"pxresult", of_jobs},     {"run", of_files},
-    {"cd", of_files},        {"sh", of_files},          {"help", of_magics},
+    {"cancel", of_jobs},     {"timing", of_jobs},       {"pxresult", of_jobs},
+    {"run", of_files},       {"cd", of_files},          {"sh", of_files},
+    {"help", of_magics},
 };
 
 /* The option whose value is being typed, or NULL; and where the rest begins, when all options

@@ -372,3 +372,30 @@ timing_t job_timing(const job_t *self)
     timing.serial_s = (double)serial / 1e9;
     return timing;
 }
+
+/* What no engine has ended has no times. */
+static bool was_run(const job_part_t *part)
+{
+    return part->done &&
+           (part->status == TT_STATUS_OK || part->status == TT_STATUS_ERROR ||
+            part->status == TT_STATUS_INTERRUPTED || part->status == TT_STATUS_TIMEOUT);
+}
+
+timing_split_t job_split(const job_t *self)
+{
+    timing_split_t split = {0};
+    for (size_t i = 0; i < self->part_count; i++) {
+        const job_part_t *part = &self->parts[i];
+        if (!was_run(part))
+            continue;
+        int64_t there = part->queue_ns + part->wait_ns + part->run_ns;
+        timing_spread_add(&split.queued, split.parts, (double)part->queue_ns / 1e9);
+        timing_spread_add(&split.waited, split.parts, (double)part->wait_ns / 1e9);
+        timing_spread_add(&split.ran, split.parts, (double)part->run_ns / 1e9);
+        split.parts++;
+        if (part->sent_ns)
+            timing_spread_add(&split.moved, split.moved_parts++,
+                              (double)(part->done_ns - part->sent_ns - there) / 1e9);
+    }
+    return split;
+}

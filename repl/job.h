@@ -20,6 +20,7 @@ typedef struct {
     size_t shown[2];    /* bytes of its stdout and stderr that were shown while it ran, before
                            the present `stream` */
     uint64_t dropped_bytes;
+    int64_t sent_ns; /* 0: not by this session */
     int64_t queue_ns, wait_ns, run_ns, done_ns;
 } job_part_t;
 
@@ -110,6 +111,8 @@ size_t job_failed(const job_t *self);
 fold_member_t *job_missing(const job_t *self, size_t *count);
 
 /* How it went so far, and how long it took. */
+/* Where the time went of the parts that have ended so far. */
+timing_split_t job_split(const job_t *self);
 timing_t job_timing(const job_t *self);
 
 #endif

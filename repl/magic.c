@@ -132,6 +132,8 @@ const magic_t magics[] = {
      GRAMMAR_KNOWN, NO_OPTIONS, magic_pxresult},
     {"wait", "[--timeout S] [N ...]", "waits for jobs in the background", "%wait 5", "Jobs",
      GRAMMAR_KNOWN, OPTIONS(wait_options), magic_wait},
+    {"timing", "[N ...]", "tells where the time of jobs went", "%timing 5", "Jobs",
+     GRAMMAR_KNOWN, NO_OPTIONS, magic_timing},
     {"cancel", "N [N ...]", "ends jobs: what waits never starts, what runs is interrupted",
      "%cancel 5", "Jobs", GRAMMAR_KNOWN, NO_OPTIONS, magic_cancel},
 

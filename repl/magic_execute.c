@@ -278,6 +278,8 @@ job_t *magic_submit(session_t *session, const magic_targets_t *targets,
                           .timeout_ms = task->timeout_ms,
                           .handlers = &job_px_handlers,
                           .arg = job};
+    for (size_t i = 0; i < job->part_count; i++)
+        job->parts[i].sent_ns = tt_now_ns();
     job->client_jobs[0] = tt_client_submit(session->client, &submit, &frames);
     return job;
 }

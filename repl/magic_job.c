@@ -1,4 +1,4 @@
-/* Jobs of the session: %jobs, %result, %pxresult, %wait, %cancel. */
+/* Jobs of the session: %jobs, %result, %pxresult, %wait, %timing, %cancel. */
 #include "magic.h"
 #include "option.h"
 
@@ -147,6 +147,44 @@ int magic_wait(session_t *session, const magic_call_t *call)
         status = status ? status : ended;
     }
     return status;
+}
+
+static void show_timing(const job_t *job)
+{
+    timing_t timing = job_timing(job);
+    timing_split_t split = job_split(job);
+    tt_buf_t text;
+    tt_buf_init(&text);
+    if (job->done) {
+        timing_done(&text, job->number, &timing);
+    } else {
+        tt_buf_printf(&text, "[%d] running %zu/%zu · ", job->number,
+                      job->part_count - job->left, job->part_count);
+        timing_duration(&text, timing.elapsed_s);
+    }
+    tt_buf_printf(&text, " · serial ");
+    timing_duration(&text, timing.serial_s);
+    tt_buf_printf(&text, "\n");
+    timing_table(&text, &split);
+    printf("%s", tt_buf_text(&text));
+    fflush(stdout);
+    tt_buf_release(&text);
+}
+
+int magic_timing(session_t *session, const magic_call_t *call)
+{
+    const char *at = call->rest + strspn(call->rest, ", \t\n");
+    if (!all_known(session, "%timing", at))
+        return 2;
+    do {
+        const job_t *job = find(session, "%timing", at);
+        if (job == NULL)
+            return 2;
+        show_timing(job);
+        at += strcspn(at, ", \t\n");
+        at += strspn(at, ", \t\n");
+    } while (*at);
+    return 0;
 }
 
 int magic_cancel(session_t *session, const magic_call_t *call)

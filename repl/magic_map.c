@@ -163,6 +163,7 @@ static void submit_item(job_t *job, feeder_t *feeder, size_t index)
         submit.engines = dealt_to(feeder, index, job->part_count);
         submit.engine_count = 1;
     }
+    job->parts[index].sent_ns = tt_now_ns();
     job->client_jobs[index] = tt_client_submit(feeder->session->client, &submit, &frames);
 }
 

@@ -24,6 +24,59 @@ void timing_duration(tt_buf_t *out, double seconds)
         tt_buf_printf(out, "%ld h %02ld min", whole / 3600, whole % 3600 / 60);
 }
 
+/* The same, where parts of a second matter. */
+static void write_fine(tt_buf_t *out, double seconds)
+{
+    seconds = sane(seconds);
+    if (seconds < 0.9995)
+        tt_buf_printf(out, "%.1f ms", seconds * 1e3);
+    else
+        timing_duration(out, seconds);
+}
+
+static void write_cell(tt_buf_t *out, double seconds)
+{
+    tt_buf_t text;
+    tt_buf_init(&text);
+    write_fine(&text, seconds);
+    tt_buf_printf(out, "%12s", tt_buf_text(&text));
+    tt_buf_release(&text);
+}
+
+static void write_row(tt_buf_t *out, const char *name, const timing_spread_t *spread,
+                      size_t parts, const char *where)
+{
+    if (parts == 0)
+        return;
+    tt_buf_printf(out, "%-10s", name);
+    write_cell(out, spread->least_s);
+    write_cell(out, spread->sum_s / (double)parts);
+    write_cell(out, spread->most_s);
+    tt_buf_printf(out, "   %s\n", where);
+}
+
+void timing_spread_add(timing_spread_t *self, size_t before, double seconds)
+{
+    seconds = sane(seconds);
+    self->sum_s += seconds;
+    if (before == 0 || seconds < self->least_s)
+        self->least_s = seconds;
+    if (seconds > self->most_s)
+        self->most_s = seconds;
+}
+
+void timing_table(tt_buf_t *out, const timing_split_t *split)
+{
+    if (split->parts == 0)
+        return;
+    tt_buf_printf(out, "%-10s%12s%12s%12s\n", "", "least", "mean", "most");
+    write_row(out, "queued", &split->queued, split->parts, "at the controller, for an engine");
+    write_row(out, "waited", &split->waited, split->parts,
+              "at its host, behind others or for a value");
+    write_row(out, "ran", &split->ran, split->parts, "in user code");
+    write_row(out, "moved", &split->moved, split->moved_parts, "there and back");
+}
+
 static void write_items(tt_buf_t *out, const timing_t *timing)
 {
     tt_buf_printf(out, "%zu item%s · ", timing->items, timing->items == 1 ? "" : "s");

@@ -15,6 +15,26 @@ typedef struct {
     size_t failed, stopped, unstarted; /* of the items; the rest is well */
 } timing_t;
 
+/* Where the time of a job's parts went, of those that an engine has ended. */
+typedef struct {
+    double least_s, sum_s, most_s;
+} timing_spread_t;
+
+typedef struct {
+    size_t parts;
+    timing_spread_t queued; /* at the controller */
+    timing_spread_t waited; /* at the engine's host */
+    timing_spread_t ran;    /* in user code */
+    timing_spread_t moved;  /* the rest: there and back */
+    size_t moved_parts;     /* of how many that is known */
+} timing_split_t;
+
+/* Counts one more. */
+void timing_spread_add(timing_spread_t *self, size_t before, double seconds);
+
+/* Appends the split as a table, a row each with least, mean and most. */
+void timing_table(tt_buf_t *out, const timing_split_t *split);
+
 /* Appends a duration: `0.21 s`, `5.0 s`, `500 s`, `16 min 40 s`, `2 h 05 min`. What is negative
  * or no number counts as 0. */
 void timing_duration(tt_buf_t *out, double seconds);

@@ -1,6 +1,8 @@
 """What stands behind %px, and how it is done: IPython's magics here and there, %autopx, %pxconfig,
 %pxresult, %targets --failed, %map --direct."""
 
+import re
+
 import pytest
 
 WRONG_USE = 2
@@ -124,6 +126,29 @@ def test_results_of_several_jobs_and_of_the_last_px(cluster):
     assert got.splitlines() == ["Out[0:1]: 'a'", "Out[0:1]: 'a'", "Out[2]: 'b'", "Out[2]: 'b'",
                                 "Out[0:1]: 'a'"]
     assert cluster.lines("%px 1", "%result 1 9", code=2).stderr.startswith("%result: no job '9'")
+
+
+def test_where_the_time_of_a_job_went(cluster):
+    cluster.start(2)
+    lines = cluster.lines("%px import time; time.sleep(0.3)", "y = %map (lambda n: n) range(20)",
+                          "big = bytes(3 << 20)", "%push big", "%timing 1 2 4", "%timing").stdout
+    jobs = re.split(r"^(?=\[\d\] done)", lines, flags=re.M)[1:]
+    assert [job[:3] for job in jobs] == ["[1]", "[2]", "[4]", "[4]"]
+    assert re.match(r"\[2\] done · 20 items · \d", jobs[1])
+    for job in jobs:
+        rows = [line.split()[0] for line in job.splitlines()[1:]]
+        assert rows == ["least", "queued", "waited", "ran", "moved"], job
+    least, = re.findall(r"^ran +(\d+\.\d) ms", jobs[0], re.M)
+    assert 300 <= float(least)
+
+
+def test_the_time_of_a_job_that_runs_or_that_nobody_did(cluster):
+    cluster.start(1, "--lang", "mock")
+    got = cluster.lines("%px sleep 600 &", "%px value 5 &", "%cancel 2", "%timing 1 2", "%cancel 1",
+                        code=None).stdout
+    first, second = got.splitlines()[:2]
+    assert re.fullmatch(r"\[1\] running 0/1 · \d\.\d+ s · serial 0\.00 s", first)
+    assert re.match(r"\[2\] (running|stopped) .*serial 0\.00 s", second)
 
 
 def test_the_engines_that_failed_are_the_targets_when_told(cluster):

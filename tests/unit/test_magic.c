@@ -261,6 +261,8 @@ TEST(jobs_of_which_there_are_none_are_not_found)
     assert_wrong("%cancel", "%cancel: takes numbers of jobs; %jobs lists them");
     assert_wrong("%cancel 7", "%cancel: no job '7'; %jobs lists them");
     assert_wrong("%wait 7", "%wait: no job '7'; %jobs lists them");
+    assert_wrong("%timing", "%timing: there is no job yet");
+    assert_wrong("%timing 7", "%timing: no job '7'; %jobs lists them");
     assert_wrong("%wait --timeout x", "%wait: --timeout takes seconds, not 'x'");
     assert_int_equal(run("%wait"), 0);
 }

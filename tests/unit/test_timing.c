@@ -96,13 +96,48 @@ static void test_items(void **state)
                "[6] 0 done, 2 failed · 0.00 s");
 }
 
+static void check_table(const timing_split_t *split, const char *want)
+{
+    tt_buf_t out;
+    tt_buf_init(&out);
+    timing_table(&out, split);
+    assert_string_equal(tt_buf_text(&out), want);
+    tt_buf_release(&out);
+}
+
+static void test_table(void **state)
+{
+    static const double ran[] = {0.25, 3, NAN, 0.0004};
+    timing_split_t split = {0};
+    (void)state;
+    check_table(&split, "");
+    for (size_t i = 0; i < 4; i++) {
+        timing_spread_add(&split.ran, split.parts, ran[i]);
+        timing_spread_add(&split.queued, split.parts, 0.5);
+        timing_spread_add(&split.waited, split.parts, i < 2 ? 7500 : 0.9996);
+        split.parts++;
+    }
+    check_table(&split, "                 least        mean        most\n"
+                        "queued        500.0 ms    500.0 ms    500.0 ms   "
+                        "at the controller, for an engine\n"
+                        "waited           1.0 s  1 h 02 min  2 h 05 min   "
+                        "at its host, behind others or for a value\n"
+                        "ran             0.0 ms    812.6 ms       3.0 s   in user code\n");
+    timing_spread_add(&split.moved, split.moved_parts++, 0.002);
+    tt_buf_t out;
+    tt_buf_init(&out);
+    timing_table(&out, &split);
+    assert_non_null(
+        strstr(tt_buf_text(&out), "moved           2.0 ms      2.0 ms      2.0 ms"));
+    tt_buf_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_duration),
-        cmocka_unit_test(test_line),
-        cmocka_unit_test(test_engines),
-        cmocka_unit_test(test_items),
+        cmocka_unit_test(test_duration), cmocka_unit_test(test_line),
+        cmocka_unit_test(test_engines),  cmocka_unit_test(test_items),
+        cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
