@@ -77,6 +77,10 @@ static const words_option_t save_options[] = {
     {'a', "append", false, "add to it"},
 };
 
+static const words_option_t history_options[] = {
+    {'n', "numbers", false, "with the numbers of the prompt"},
+};
+
 static const words_option_t wait_options[] = {
     {0, "timeout", true, "wait no longer than so many seconds"},
 };
@@ -139,6 +143,8 @@ const magic_t magics[] = {
 
     {"save", "[-f] [-a] FILE [N-M ...]", "writes what was typed to a file for tutti run",
      "%save lesson.tutti 1-9", "Jobs", GRAMMAR_KNOWN, OPTIONS(save_options), magic_save},
+    {"history", "[-n] [N-M ...]", "shows what was typed", "%history -n 1-9", "Jobs",
+     GRAMMAR_KNOWN, OPTIONS(history_options), magic_history},
     {"interrupt", "[SET]", "interrupts whatever runs on engines", "%interrupt 0", "Engines",
      GRAMMAR_KNOWN, NO_OPTIONS, magic_interrupt},
     {"restart", "[SET]", "starts engines again, with empty namespaces", "%restart 0", "Engines",

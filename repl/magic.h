@@ -61,6 +61,7 @@ int magic_status(session_t *session, const magic_call_t *call);
 int magic_upload(session_t *session, const magic_call_t *call);
 int magic_download(session_t *session, const magic_call_t *call);
 int magic_save(session_t *session, const magic_call_t *call);
+int magic_history(session_t *session, const magic_call_t *call);
 int magic_kill(session_t *session, const magic_call_t *call);
 int magic_why(session_t *session, const magic_call_t *call);
 int magic_help(session_t *session, const magic_call_t *call);

@@ -1,4 +1,4 @@
-/* %save: what was typed, as a file that `tutti run` runs. */
+/* What was typed: %save writes it to a file that `tutti run` runs, %history shows it. */
 #include "magic.h"
 
 #include <errno.h>
@@ -49,12 +49,19 @@ static bool are_ranges(const char *text)
     return true;
 }
 
-/* An entry as a file has it: a cell ends at a line `%%`. */
-static void add_entry(tt_buf_t *out, const entry_t *entry)
+/* Without blanks at its end. */
+static size_t length(const entry_t *entry)
 {
     size_t len = strlen(entry->text);
     while (len > 0 && strchr(" \t\n", entry->text[len - 1]))
         len--;
+    return len;
+}
+
+/* An entry as a file has it: a cell ends at a line `%%`. */
+static void add_entry(tt_buf_t *out, const entry_t *entry)
+{
+    size_t len = length(entry);
     tt_buf_append(out, entry->text, len);
     tt_buf_printf(out, "%s", strncmp(entry->text, "%%", 2) == 0 ? "\n%%\n" : "\n");
 }
@@ -113,4 +120,37 @@ int magic_save(session_t *session, const magic_call_t *call)
     tt_buf_release(&text);
     free(path);
     return status;
+}
+
+/* With the number before its first line, and as many blanks before the others. */
+static void show_numbered(const entry_t *entry)
+{
+    char number[16];
+    int width = snprintf(number, sizeof number, "%4d: ", entry->number);
+    const char *end = entry->text + length(entry);
+    for (const char *at = entry->text, *next; at < end; at = next) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        next = newline ? newline + 1 : end + 1;
+        printf("%*s%.*s\n", width, at == entry->text ? number : "", (int)(next - 1 - at), at);
+    }
+}
+
+int magic_history(session_t *session, const magic_call_t *call)
+{
+    const char *ranges = call->rest + strspn(call->rest, " \t\n");
+    bool numbers = words_has(&call->words, "numbers");
+    if (!are_ranges(ranges))
+        return session_complain(session, "%history", 2,
+                                "takes numbers, as in %%history 1-4,7, not '%s'", ranges);
+    for (size_t i = 0; i < session->typed_count; i++) {
+        const entry_t *entry = &session->typed[i];
+        if (!is_wanted(ranges, entry->number))
+            continue;
+        if (numbers)
+            show_numbered(entry);
+        else
+            printf("%.*s\n", (int)length(entry), entry->text);
+    }
+    fflush(stdout);
+    return 0;
 }

@@ -325,6 +325,8 @@ def test_session_9_help_and_saving(cluster):
         assert got[0] == "join(a, *p)", got
         prompt.run("%save lesson.tutti")
         assert "%px import os.path\n" in cluster.file("lesson.tutti").read_text()
+        assert prompt.run("%history -n 1-2") == ["   1: %px import os.path", "   2: %px os.path.join?"]
+        assert prompt.run("%timing 1")[0].startswith("[1] done · ")
 
 
 # ---- 10: in a script

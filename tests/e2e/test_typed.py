@@ -47,6 +47,8 @@ def test_cells_may_hold_such_lines_too(cluster):
     ("%targets --failed", "%targets: there is no job yet"),
     ("%map --direct --lb len 'a'", "%map: takes --direct or --lb, not both"),
     ("%map --direct --retries 1 len 'a'", "%map: --retries is for items that any engine may do"),
+    ("%history x", "%history: takes numbers, as in %history 1-4,7, not 'x'"),
+    ("%history 3-1", "%history: takes numbers"),
     ("%time 1 &", "%time runs here, not in the background"),
 ])
 def test_what_makes_no_sense_is_wrong_use(cluster, line, message):
@@ -126,6 +128,15 @@ def test_results_of_several_jobs_and_of_the_last_px(cluster):
     assert got.splitlines() == ["Out[0:1]: 'a'", "Out[0:1]: 'a'", "Out[2]: 'b'", "Out[2]: 'b'",
                                 "Out[0:1]: 'a'"]
     assert cluster.lines("%px 1", "%result 1 9", code=2).stderr.startswith("%result: no job '9'")
+
+
+def test_what_was_typed_is_shown(cluster):
+    cluster.start(1, "--lang", "mock")
+    got = cluster.script("x = 3\n\ndef f():\n    return x\n\n%px value 5\n%history 1\n"
+                         "%history -n 1-2\n").stdout
+    assert got == ("Out[0:2]: 5\nx = 3\n\ndef f():\n    return x\n"
+                   "   1: x = 3\n      \n      def f():\n          return x\n   2: %px value 5\n")
+    assert cluster.lines("%history").stdout == "%history\n"
 
 
 def test_where_the_time_of_a_job_went(cluster):
