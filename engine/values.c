@@ -82,7 +82,7 @@ static incoming_t *find_wanted(const values_t *self, uint64_t id, int64_t engine
 
 static void settle(values_t *self, incoming_t *incoming, const char *failure)
 {
-    snprintf(incoming->failure, sizeof incoming->failure, "%s", failure);
+    snprintf(incoming->failure, sizeof incoming->failure, "%.199s", failure);
     if (*failure)
         tt_taking_release(&incoming->taking);
     incoming_unlink(incoming);
