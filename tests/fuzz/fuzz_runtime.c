@@ -1,5 +1,5 @@
-/* libFuzzer target: the runtime protocol's frames. What parses must lie inside the bytes, and
- * when more is asked for, fewer bytes must ask for no less. */
+/* libFuzzer target: the runtime protocol's frames. What parses must lie inside the bytes, or at
+ * its place in a spool, and when more is asked for, fewer bytes must ask for no less. */
 #include "runtime.h"
 
 #include <stdlib.h>
@@ -10,11 +10,23 @@ enum { MAX_BYTES = 1 << 16 };
 
 static void check_message(const tt_rt_message_t *message, const uint8_t *data, size_t used)
 {
+    uint64_t end = 0;
+    if (message->frame_count != message->layout.count)
+        abort();
     for (size_t i = 0; i < message->frame_count; i++) {
         tt_span_t frame = message->frames[i];
-        if (frame.data < data || frame.len > used || frame.data + frame.len > data + used)
+        tt_place_t place = message->layout.places[i];
+        if (place.offset != TT_IN_MESSAGE) {
+            if (frame.data || place.offset < end || place.offset + place.len < place.offset)
+                abort();
+            end = place.offset + place.len;
+        } else if (frame.data < data || frame.len != place.len || frame.len > used ||
+                   frame.data + frame.len > data + used) {
             abort();
+        }
     }
+    if (end != message->layout.bytes)
+        abort();
     tt_reader_t fields = message->fields;
     while (!tt_reader_done(&fields))
         if (tt_skip(&fields) == -1)
