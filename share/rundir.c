@@ -191,6 +191,8 @@ int tt_rundir_open(const char *name, tt_rundir_t *out, tt_error_t *err)
 
 /* ---- the lock */
 
+enum { DYING_TRIES = 200 }; /* of 5 ms: what a process that was killed may take to end */
+
 static pid_t read_pid(int fd)
 {
     char text[32];
@@ -235,13 +237,34 @@ int tt_rundir_lock(const tt_rundir_t *self, tt_error_t *err)
     return -1;
 }
 
+static bool is_held(int fd)
+{
+    return flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+/* Whether the process has ended and its threads are about to: they let go of its lock. */
+static bool is_dying(pid_t pid)
+{
+    char path[64], state = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *in = fopen(path, "re");
+    bool told = in && fscanf(in, "%*d (%*[^)]) %c", &state) == 1;
+    if (in)
+        fclose(in);
+    return told && (state == 'Z' || state == 'X');
+}
+
 int tt_rundir_holder(const tt_rundir_t *self, pid_t *pid)
 {
     *pid = 0;
     int fd = open(self->lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return 0;
-    int held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    bool held = is_held(fd);
+    for (int tries = 0; held && is_dying(read_pid(fd)) && tries < DYING_TRIES; tries++) {
+        nanosleep(&(struct timespec){0, 5000000}, NULL);
+        held = is_held(fd);
+    }
     if (held)
         *pid = read_pid(fd);
     close(fd);

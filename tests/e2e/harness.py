@@ -58,12 +58,14 @@ def wait_until(condition, deadline=10, what=None):
 
 
 def alive(pid):
-    """Whether a process runs; a zombie does not."""
+    """Whether a process runs; a zombie does not, but one of whose threads some have yet to end: they
+    hold its files, so also its locks."""
     try:
         stat = pathlib.Path(f"/proc/{pid}/stat").read_bytes()
+        threads = len(os.listdir(f"/proc/{pid}/task"))
     except OSError:
         return False
-    return stat.rpartition(b") ")[2][:1] not in (b"Z", b"X")
+    return stat.rpartition(b") ")[2][:1] not in (b"Z", b"X") or threads > 1
 
 
 def processes_with(setting):

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -259,6 +260,51 @@ TEST(a_killed_holder_holds_nothing_whatever_the_file_says)
     close(ready[1]);
 }
 
+static void *end_soon(void *arg)
+{
+    usleep(100000);
+    _exit(0);
+    return arg;
+}
+
+static char state_of(pid_t pid)
+{
+    char path[64], state = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *in = fopen(path, "re");
+    if (in && fscanf(in, "%*d (%*[^)]) %c", &state) != 1)
+        state = 0;
+    if (in)
+        fclose(in);
+    return state;
+}
+
+/* As of a controller that is killed, and whose first thread ends before libzmq's. */
+TEST(a_holder_whose_threads_are_still_ending_is_waited_for)
+{
+    int ready[2];
+    char byte;
+    pid_t pid;
+    assert_int_equal(tt_rundir_prepare("x", &dir, &err), 0);
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        pthread_t thread;
+        if (tt_rundir_lock(&dir, NULL) >= 0 && write(ready[1], "x", 1) == 1 &&
+            pthread_create(&thread, NULL, end_soon, NULL) == 0)
+            pthread_exit(NULL); /* a zombie that holds the lock */
+        _exit(1);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    while (state_of(child) != 'Z') /* the alarm ends it */
+        usleep(1000);
+    assert_int_equal(tt_rundir_holder(&dir, &pid), 0);
+    assert_int_equal(pid, 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 TEST(a_lock_file_with_nonsense_has_no_pid)
 {
     pid_t pid;
@@ -392,11 +438,13 @@ int main(void)
         EACH(nobody_holds_a_lock_that_was_not_taken),
         EACH(a_lock_names_its_holder_until_it_is_closed),
         EACH(a_killed_holder_holds_nothing_whatever_the_file_says),
+        EACH(a_holder_whose_threads_are_still_ending_is_waited_for),
         EACH(a_lock_file_with_nonsense_has_no_pid),
         EACH(a_lock_that_is_a_link_is_not_followed),
         EACH(asking_for_the_holder_never_makes_a_lock_fail),
         EACH(clusters_are_listed_by_name_and_nothing_else_is),
         EACH(hosts_that_were_noted_are_found_while_they_live),
     };
+    alarm(30);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
