@@ -2,7 +2,7 @@
  *
  *     212/500 ████████░░░░░░░░ 42 % · 119/s · 2 s left
  *     3/4 engines · 12 s · waiting for 1
- *     0/2 engines · 12 s · 140/2147 MB · 11.6 MB/s · 173 s left
+ *     0/2 engines · 12 s · 140/2147 MB · 11.6 MB/s · 2 min 54 s left
  *
  * It has no newline, no colour and never more than the columns it is given: what matters least
  * is left out first. */
