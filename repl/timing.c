@@ -70,9 +70,8 @@ void timing_table(tt_buf_t *out, const timing_split_t *split)
     if (split->parts == 0)
         return;
     tt_buf_printf(out, "%-10s%12s%12s%12s\n", "", "least", "mean", "most");
-    write_row(out, "queued", &split->queued, split->parts, "at the controller, for an engine");
-    write_row(out, "waited", &split->waited, split->parts,
-              "at its host, behind others or for a value");
+    write_row(out, "queued", &split->queued, split->parts, "at the controller");
+    write_row(out, "waited", &split->waited, split->parts, "at its host");
     write_row(out, "ran", &split->ran, split->parts, "in user code");
     write_row(out, "moved", &split->moved, split->moved_parts, "there and back");
 }
