@@ -272,9 +272,11 @@ static void on_ready(void *arg, int fd, uint32_t events)
     enter(self);
     for (int i = 0; i < READS_PER_TURN && (events & ~(uint32_t)EPOLLOUT); i++) {
         int rc = read_some(self);
-        if (rc > 0 && parse(self, &err) == 0)
-            continue;
-        if (rc != 0 && !self->doomed)
+        bool maybe_more = self->in.len == self->in.cap;
+        if (rc > 0 && parse(self, &err) == 0) {
+            if (maybe_more)
+                continue;
+        } else if (rc != 0 && !self->doomed)
             end(self, rc < 0 ? NULL : err.text);
         break;
     }

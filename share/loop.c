@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { BURST = 64, EVENTS = 64 };
+enum { BURST = 64, EVENTS = 64, SOCKETS = 8 };
 
 #define NEVER INT64_MAX
 
@@ -48,7 +48,7 @@ struct tt_loop {
     timer_entry_t *timers; /* binary heap by time, then id */
     size_t timer_count, timer_cap;
     uint64_t timer_id;
-    zmq_watch_t sockets[8];
+    zmq_watch_t sockets[SOCKETS];
     int signal_fd;
     tt_signal_fn *on_signal;
     void *signal_arg;
@@ -240,7 +240,7 @@ static void on_zmq_fd(void *arg, int fd, uint32_t events)
 
 void tt_loop_add_zmq(tt_loop_t *self, void *socket, tt_zmq_fn *fn, void *arg)
 {
-    for (size_t i = 0; i < sizeof self->sockets / sizeof *self->sockets; i++) {
+    for (size_t i = 0; i < SOCKETS; i++) {
         zmq_watch_t *watch = &self->sockets[i];
         if (watch->socket)
             continue;
@@ -255,7 +255,7 @@ void tt_loop_add_zmq(tt_loop_t *self, void *socket, tt_zmq_fn *fn, void *arg)
 
 void tt_loop_remove_zmq(tt_loop_t *self, void *socket)
 {
-    for (size_t i = 0; i < sizeof self->sockets / sizeof *self->sockets; i++) {
+    for (size_t i = 0; i < SOCKETS; i++) {
         zmq_watch_t *watch = &self->sockets[i];
         if (watch->socket != socket)
             continue;
@@ -264,22 +264,29 @@ void tt_loop_remove_zmq(tt_loop_t *self, void *socket)
     }
 }
 
-/* Serves each socket a bounded burst. Returns whether any was served: then all are asked once
- * more before waiting, since a handler's send on a socket may have taken the edge of its
- * descriptor. */
+/* Calls the handler while there is something to read, for a bounded burst: how often. */
+static int serve(tt_loop_t *self, const zmq_watch_t *watch)
+{
+    int served = 0;
+    while (watch->socket && !self->stopped && served < BURST && readable(watch->socket)) {
+        watch->fn(watch->arg, watch->socket);
+        served++;
+    }
+    return served;
+}
+
+/* Asks all sockets until each has had nothing since the last handler ran: a handler's send on a
+ * socket may have taken the edge of its descriptor. Returns false when some may have more. */
 static bool run_sockets(tt_loop_t *self)
 {
-    bool any = false;
-    for (size_t i = 0; i < sizeof self->sockets / sizeof *self->sockets; i++) {
-        zmq_watch_t *watch = &self->sockets[i];
-        int served = 0;
-        while (watch->socket && !self->stopped && served < BURST && readable(watch->socket)) {
-            watch->fn(watch->arg, watch->socket);
-            served++;
-        }
-        any |= served > 0;
+    size_t quiet = 0;
+    bool full = false;
+    for (size_t asked = 0; quiet < SOCKETS && asked < (full ? SOCKETS : 2 * SOCKETS); asked++) {
+        int served = serve(self, &self->sockets[asked % SOCKETS]);
+        full |= served == BURST;
+        quiet = served == 0 ? quiet + 1 : 1;
     }
-    return any;
+    return !full && quiet == SOCKETS;
 }
 
 /* ---- signals */
@@ -348,7 +355,7 @@ static int wait_ms(const tt_loop_t *self, bool busy, int64_t deadline_ms)
 static void turn(tt_loop_t *self, int64_t deadline_ms, const bool *done)
 {
     struct epoll_event events[EVENTS];
-    bool busy = run_sockets(self);
+    bool busy = !run_sockets(self);
     if (self->stopped || (done && *done))
         return;
     int count = epoll_wait(self->epoll_fd, events, EVENTS, wait_ms(self, busy, deadline_ms));

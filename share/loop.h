@@ -37,8 +37,8 @@ typedef void tt_timer_fn(void *arg);
 uint64_t tt_loop_add_timer(tt_loop_t *self, int64_t delay_ms, tt_timer_fn *fn, void *arg);
 void tt_loop_cancel_timer(tt_loop_t *self, uint64_t id);
 
-/* Calls `fn` while the ZeroMQ socket has something to read, at most 64 times a turn. `fn` must
- * read (without waiting) at least one message each time. */
+/* Calls `fn` while the ZeroMQ socket has something to read, at most 64 times in a row. `fn`
+ * must read (without waiting) at least one message each time. */
 typedef void tt_zmq_fn(void *arg, void *socket);
 void tt_loop_add_zmq(tt_loop_t *self, void *socket, tt_zmq_fn *fn, void *arg);
 void tt_loop_remove_zmq(tt_loop_t *self, void *socket);

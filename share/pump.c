@@ -39,7 +39,8 @@ static void read_some(way_t *self, int fd)
     while (!self->closed && !self->vain && self->len < TT_PUMP_HOLD) {
         size_t at = (self->head + self->len) % TT_PUMP_HOLD;
         size_t room = TT_PUMP_HOLD - self->len, run = TT_PUMP_HOLD - at;
-        ssize_t got = read(fd, self->ring + at, room < run ? room : run);
+        size_t wanted = room < run ? room : run;
+        ssize_t got = read(fd, self->ring + at, wanted);
         if (got > 0 && self->check &&
             !self->check(self->check_arg, (tt_span_t){self->ring + at, (size_t)got})) {
             self->closed = true;
@@ -47,6 +48,8 @@ static void read_some(way_t *self, int fd)
         } else if (got > 0) {
             self->len += (size_t)got;
             self->heard_ms = tt_now_ms();
+            if ((size_t)got < wanted && !self->last)
+                return; /* that was all, mostly: it goes on its way first */
         } else if (got == 0 || self->last || (errno != EAGAIN && errno != EINTR)) {
             self->closed = true;
             self->error = self->last ? self->last : got == 0 ? 0 : errno;
@@ -132,10 +135,10 @@ static void carry(tt_pump_t *self, int i)
 static void on_ready(void *arg, int fd, uint32_t events)
 {
     tt_pump_t *self = arg;
-    (void)fd;
     (void)events;
-    carry(self, 0);
-    carry(self, 1);
+    for (int i = 0; i < 2; i++)
+        if (fd == self->ends[i].in || self->ways[i].len > 0)
+            carry(self, i);
     for (int i = 0; i < 2; i++) {
         if (self->ways[i].closed && self->ways[i].len == 0) {
             finish(self, i, self->ways[i].error);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,6 +163,14 @@ static int write_message(tt_serve_t *self, unsigned type, uint32_t seq, tt_buf_t
     return rc;
 }
 
+/* Waits until there is something to read: 1, or -1 as poll. Whoever waits in recvmsg is woken
+ * for nothing each time that the other end has read. */
+static int await(int fd)
+{
+    struct pollfd wanted = {.fd = fd, .events = POLLIN};
+    return poll(&wanted, 1, -1);
+}
+
 /* Reads until `need` bytes stand in `in` behind what is taken. With `drain`, an interrupt that
  * arrives ends the wait with -2; without, it is drained and the wait goes on. */
 static int fill(tt_serve_t *self, size_t need, bool drain)
@@ -172,8 +181,10 @@ static int fill(tt_serve_t *self, size_t need, bool drain)
             room = 65536;
         tt_buf_reserve(&self->in, room);
         self->language->idle(self->self, true);
-        ssize_t got =
-            tt_rights_read(&self->rights, self->socket_fd, self->in.data + self->in.len, room);
+        ssize_t got = await(self->socket_fd);
+        if (got > 0)
+            got = tt_rights_read(&self->rights, self->socket_fd, self->in.data + self->in.len,
+                                 room);
         int error = errno;
         self->language->idle(self->self, false);
         if (got > 0) {

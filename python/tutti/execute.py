@@ -11,6 +11,7 @@ import os
 import tokenize
 
 SOURCES_LIMIT = 1000  # cells whose lines are kept for tracebacks
+NO_FILES = ("<", "In [")  # what the names of cells begin with
 
 _AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
@@ -32,7 +33,7 @@ class Runner:
 
     def remember(self, code, file):
         """Lets tracebacks show the lines of `code`; a real file speaks for itself."""
-        if not file.startswith("<") and os.path.isfile(file):
+        if not file.startswith(NO_FILES) and os.path.isfile(file):
             return
         if file not in linecache.cache:
             self.files.append(file)
@@ -55,10 +56,10 @@ class Runner:
         tree = compile(code, file, "exec", ast.PyCF_ONLY_AST | _AWAIT | self.flags,
                        dont_inherit=True)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        body = self.compile(tree, file, "exec")
+        body = tree.body and self.compile(tree, file, "exec")
         tail = last and self.compile(ast.Expression(last.value), file, "eval")
         shown = tail is not None and not _ends_with_semicolon(code)
-        if tree.body:
+        if body:
             self.evaluate(body, scope)
         return shown, self.evaluate(tail, scope) if tail else None
 

@@ -145,13 +145,11 @@ class Session:
         stays the array that the prompt reads."""
         has_value = value is not _MISSING
         parts = [text, has_value, value if has_value else None, list(pictures), error]
-        packed = None
-        with contextlib.suppress(RecursionError):
-            packed = values.encode_flat(parts)
-        if packed is None:
+        try:
+            body, buffers = values.encode_flat(parts)
+        except RecursionError:
             parts[2] = too_deep(value)
-            packed = values.encode_flat(parts)
-        body, buffers = packed
+            body, buffers = values.encode_flat(parts)
         return status, body, [*buffers, *frames], leave
 
     def failure(self, error):

@@ -33,7 +33,7 @@ static void die(const char *what)
 /* EXECUTE of nothing. */
 static void pack_nothing(tt_frames_t *frames)
 {
-    static const char name[] = "bench";
+    static const char name[] = "In [1]";
     tt_buf_t args;
     tt_buf_init(&args);
     tt_frames_init(frames);
