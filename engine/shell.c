@@ -91,15 +91,27 @@ static shell_given_t *read_groups(shell_task_t *task, size_t groups)
     return given;
 }
 
-/* The values of several groups, as one array. */
-static int assign_groups(shell_given_t *given, size_t groups, const char *name,
+/* Goes into an array: how many values it has. What is no array is one value. */
+static size_t open_array(shell_given_t *given)
+{
+    tt_reader_t ahead = given->at;
+    size_t count;
+    if (tt_read_array(&ahead, &count) != 0)
+        return 1;
+    given->at = ahead;
+    return count;
+}
+
+/* The values of several groups, as one array; `joined`: the values of their arrays. */
+static int assign_groups(shell_given_t *given, size_t groups, const char *name, bool joined,
                          tt_buf_t *script, tt_error_t *err)
 {
     shell_value_list_t list;
     shell_value_list_begin(&list, name, script);
     for (size_t i = 0; i < groups; i++)
-        if (shell_value_list_add(&list, &given[i], err) != 0)
-            return -1;
+        for (size_t left = joined ? open_array(&given[i]) : 1; left > 0; left--)
+            if (shell_value_list_add(&list, &given[i], err) != 0)
+                return -1;
     shell_value_list_end(&list);
     return 0;
 }
@@ -126,9 +138,9 @@ static void set(shell_t *self, shell_task_t *task)
     tt_error_t err;
     if (read_name(task, name, sizeof name, kind, sizeof kind, &groups) != 0)
         return;
-    bool one = strcmp(kind, "value") == 0;
-    if (!one && strcmp(kind, "list") != 0 && strcmp(kind, "result") != 0) {
-        shell_refuse(task, "the shell knows SET of value, list and result only");
+    bool one = strcmp(kind, "value") == 0, joined = strcmp(kind, "joined") == 0;
+    if (!one && !joined && strcmp(kind, "list") != 0 && strcmp(kind, "result") != 0) {
+        shell_refuse(task, "the shell knows SET of value, list, result and joined only");
         return;
     }
     if (shell_name_check(name, &err) != 0) {
@@ -142,7 +154,7 @@ static void set(shell_t *self, shell_task_t *task)
     tt_buf_init(&script);
     int rc = one && groups != 1 ? tt_error_set(&err, "%zu values for one variable", groups)
              : one              ? shell_value_assign(given, name, &script, &err)
-                                : assign_groups(given, groups, name, &script, &err);
+                                : assign_groups(given, groups, name, joined, &script, &err);
     if (rc == 0)
         assign(self, task, name, &script);
     else

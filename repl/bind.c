@@ -141,7 +141,8 @@ int session_bind_handle(session_t *self, job_t *job)
 static int assign(session_t *self, job_t *job, const char *name)
 {
     bool scalar = job->scalar && job->part_count == 1 && job->parts[0].status == TT_STATUS_OK;
-    return set(self, job, name, scalar ? "value" : "result", true);
+    const char *kind = job->joined && job_failed(job) == 0 ? "joined" : "result";
+    return set(self, job, name, scalar && !job->joined ? "value" : kind, true);
 }
 
 int session_bind_job(session_t *self, job_t *job)

@@ -38,6 +38,7 @@ void job_destroy(job_t **self_p)
     free(self->parts);
     free(self->client_jobs);
     free(self->engines);
+    free(self->name);
     free(self->source);
     free(self);
     *self_p = NULL;
@@ -174,8 +175,8 @@ void job_take_result(job_t *self, uint32_t index, tt_result_t *result)
 /* Whether somebody works on the part: of a px all are one submission. */
 static bool is_under_way(const job_t *self, size_t index)
 {
-    const tt_job_t *job = self->client_jobs[self->map ? index : 0];
-    return job && (self->map || tt_job_waits_for(job, self->parts[index].engine));
+    const tt_job_t *job = self->client_jobs[self->each ? index : 0];
+    return job && (self->each || tt_job_waits_for(job, self->parts[index].engine));
 }
 
 void job_end_orphans(job_t *self)

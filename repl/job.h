@@ -27,7 +27,10 @@ typedef struct {
 typedef struct job {
     int number;   /* its In number */
     char *source; /* what was typed */
+    char *name;   /* of --name; NULL: none */
     bool map;     /* parts are items of a map */
+    bool each;    /* parts are submitted one by one, as those of a map are */
+    bool joined;  /* its values are bound end to end */
     bool px;      /* code of %px or %sh */
     bool scalar;  /* one integer target: its value is no list */
     bool one;     /* each value stands in an array of one */
@@ -41,10 +44,10 @@ typedef struct job {
     size_t engine_count;
     job_part_t *parts;
     size_t part_count, left;
-    size_t submitted; /* map: items handed to the client so far */
+    size_t submitted; /* of `each`: handed to the client so far */
     int64_t started_ns, ended_ns;
     bool done;
-    tt_job_t **client_jobs;     /* under way, by part for a map; [0] for px */
+    tt_job_t **client_jobs;     /* under way, by part when they are `each`; else [0] */
     void (*feed)(struct job *); /* map: submits more items as results come; else NULL */
     void *feeder;               /* its state, owned by whoever set feed */
     void (*finished)(struct job *, void *arg);

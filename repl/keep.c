@@ -166,7 +166,7 @@ job_t *keep_read(tt_span_t bytes)
     char *text = tt_strndup((const char *)meta.source.data, meta.source.len);
     job_t *job = job_new((int)meta.number, text, (size_t)meta.parts);
     free(text);
-    job->map = meta.map;
+    job->map = job->each = meta.map;
     job->scalar = meta.scalar;
     job->submitted = (size_t)meta.parts;
     job->started_ns -= age_ns(meta.began);
@@ -204,7 +204,7 @@ static void on_task(void *arg, const tt_adopted_t *task, tt_job_t *client_job,
     job_t *job = find(arg, task->keep);
     if (job == NULL || task->index >= job->part_count)
         return;
-    job->client_jobs[job->map ? task->index : 0] = client_job;
+    job->client_jobs[job->each ? task->index : 0] = client_job;
     if (!job->map) {
         *handlers = &job_px_handlers;
         *job_arg = job;

@@ -28,17 +28,28 @@
         'b', "block", false, "wait for it"                                                     \
     }
 
+#define OUT                                                                                    \
+    {                                                                                          \
+        'o', "out", true, "the name that the values go to"                                     \
+    }
+#define NAME                                                                                   \
+    {                                                                                          \
+        0, "name", true, "what the job is called"                                              \
+    }
+
 static const words_option_t px_options[] = {
     TARGETS,
     EXCLUDE,
     TIMEOUT,
     NOBLOCK,
     BLOCK,
-    {'o', "out", true, "the name that the values go to"},
+    OUT,
+    NAME,
     {0, "local", false, "run it here as well"},
     {0, "verbose", false, "tell on which engines it runs"},
 };
-static const words_option_t sh_options[] = {TARGETS, EXCLUDE, TIMEOUT, NOBLOCK, BLOCK};
+static const words_option_t sh_options[] = {TARGETS, EXCLUDE, TIMEOUT, NOBLOCK,
+                                            BLOCK,   OUT,     NAME};
 
 static const words_option_t map_options[] = {
     TARGETS,
@@ -46,12 +57,28 @@ static const words_option_t map_options[] = {
     TIMEOUT,
     NOBLOCK,
     BLOCK,
+    OUT,
+    NAME,
     {0, "retries", true, "try failed items so often again"},
     {0, "direct", false, "deal the items out beforehand, in order"},
     {0, "lb", false, "whichever engine is free does it (so it is)"},
 };
 
-static const words_option_t value_options[] = {TARGETS, EXCLUDE};
+static const words_option_t pull_options[] = {TARGETS, EXCLUDE, NOBLOCK, OUT, NAME};
+
+static const words_option_t gather_options[] = {TARGETS, EXCLUDE, OUT, NAME};
+
+static const words_option_t scatter_options[] = {
+    TARGETS,
+    EXCLUDE,
+    NOBLOCK,
+    NAME,
+    {0, "flatten", false, "where a part has one value, the value itself"},
+};
+
+static const words_option_t push_options[] = {TARGETS, EXCLUDE, NOBLOCK, NAME};
+
+static const words_option_t download_options[] = {TARGETS, EXCLUDE};
 
 static const words_option_t upload_options[] = {
     TARGETS, EXCLUDE, {0, "to", true, "the folder there (where engines start)"}};
@@ -100,10 +127,10 @@ const magic_t magics[] = {
     {"map", "[-t SET] [--retries N] FUNC ITEMS [ITEMS ...]",
      "calls a function for each item, on whichever engine is free",
      "y = %map (lambda x: x**2) range(32)", "Most used", CODE, OPTIONS(map_options), magic_map},
-    {"push", "[-t SET] NAME [NAME ...]", "sends values of yours to the engines", "%push x y",
-     "Most used", VALUE, OPTIONS(value_options), magic_push},
-    {"pull", "[-t SET] NAME [NAME ...]", "brings values of the engines here",
-     "a, b = %pull x y", "Most used", VALUE, OPTIONS(value_options), magic_pull},
+    {"push", "[-t SET] NAME[=EXPR] ...", "sends values of yours to the engines",
+     "%push x y=2*x", "Most used", VALUE, OPTIONS(push_options), magic_push},
+    {"pull", "[-t SET] NAME ... | EXPR as NAME", "brings values of the engines here",
+     "%pull x.mean() as means", "Most used", VALUE, OPTIONS(pull_options), magic_pull},
     {"targets", "[-x SET] [SET]", "shows or sets which engines are meant from here on",
      "%targets 0-3", "Most used", GRAMMAR_KNOWN, OPTIONS(targets_options), magic_targets},
     {"jobs", "", "lists the jobs of this session", "%jobs", "Most used", GRAMMAR_KNOWN,
@@ -116,14 +143,19 @@ const magic_t magics[] = {
     {"sh", "[-t SET] [--noblock] COMMAND",
      "runs a command of the shell on engines of any language", "%sh df -h /data | tail -1",
      "On the engines", CODE | GRAMMAR_CELL, OPTIONS(sh_options), magic_sh},
+    {"scatter", "[-t SET] [--flatten] SEQ as NAME",
+     "deals a sequence out: to each engine a part", "%scatter range(32) as x", "On the engines",
+     VALUE, OPTIONS(scatter_options), magic_scatter},
+    {"gather", "[-t SET] NAME [as NAME]", "brings the parts here, joined in order",
+     "%gather x as xs", "On the engines", VALUE, OPTIONS(gather_options), magic_gather},
     {"upload", "[-t SET] [--to DIR] FILE ...",
      "brings files and folders to the engines' machines, once to each",
      "%upload fit.py data/ --to work", "On the engines", GRAMMAR_KNOWN, OPTIONS(upload_options),
      magic_upload},
     {"download", "[-t SET] GLOB ... [DIR]",
      "brings files from there; of several machines, a folder each",
-     "%download 'out/*.csv' results/", "On the engines", GRAMMAR_KNOWN, OPTIONS(value_options),
-     magic_download},
+     "%download 'out/*.csv' results/", "On the engines", GRAMMAR_KNOWN,
+     OPTIONS(download_options), magic_download},
     {"autopx", "", "plain lines go to the engines, until it is said again", "%autopx",
      "On the engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_autopx},
     {"pxconfig", "[-t SET] [--noblock] [--timeout S]", "shows or sets what holds for every %px",

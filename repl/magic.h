@@ -45,6 +45,8 @@ int magic_px(session_t *session, const magic_call_t *call);
 int magic_sh(session_t *session, const magic_call_t *call);
 int magic_map(session_t *session, const magic_call_t *call);
 int magic_push(session_t *session, const magic_call_t *call);
+int magic_scatter(session_t *session, const magic_call_t *call);
+int magic_gather(session_t *session, const magic_call_t *call);
 int magic_pull(session_t *session, const magic_call_t *call);
 int magic_targets(session_t *session, const magic_call_t *call);
 int magic_autopx(session_t *session, const magic_call_t *call);

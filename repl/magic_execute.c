@@ -220,6 +220,8 @@ static void tell_running(const job_t *job)
 int magic_start_job(session_t *session, const magic_call_t *call, job_t *job)
 {
     take_names(job, call->statement);
+    const char *name = words_value(&call->words, "name");
+    job->name = name ? tt_strdup(name) : NULL;
     job->background |= call->statement->background || words_has(&call->words, "noblock");
     session_add_job(session, job);
     if (job->background) {

@@ -18,8 +18,9 @@ int magic_jobs(session_t *session, const magic_call_t *call)
                             : job_failed(job) ? "failed"
                             : job->cancelled  ? "cancelled"
                                               : "done";
-        printf("[%d] %-9s %zu/%zu  %-8s %.*s\n", job->number, state,
+        printf("[%d] %-9s %zu/%zu  %-8s %s%s%.*s\n", job->number, state,
                job->part_count - job->left, job->part_count, tt_buf_text(&time),
+               job->name ? job->name : "", job->name ? ": " : "",
                (int)strcspn(job->source, "\n"), job->source);
         tt_buf_release(&time);
     }
@@ -27,8 +28,18 @@ int magic_jobs(session_t *session, const magic_call_t *call)
     return 0;
 }
 
-/* The job that the number at the start of the text names; without one, the latest. NULL after a
- * message. */
+/* The latest that has this name. */
+static job_t *find_name(const session_t *session, const char *name, size_t len)
+{
+    job_t *found = NULL;
+    for (job_t *job = session->jobs; job; job = job->next)
+        if (job->name && strncmp(job->name, name, len) == 0 && job->name[len] == 0)
+            found = job;
+    return found;
+}
+
+/* The job that the number or name at the start of the text means; without one, the latest. NULL
+ * after a message. */
 static job_t *find(session_t *session, const char *magic, const char *text)
 {
     text += strspn(text, " \t\n");
@@ -43,8 +54,8 @@ static job_t *find(session_t *session, const char *magic, const char *text)
             session_complain(session, magic, 2, "there is no job yet");
         return job;
     }
-    if (end == text + len)
-        job = session_find_job(session, (int)number);
+    job = end == text + len ? session_find_job(session, (int)number)
+                            : find_name(session, text, len);
     if (job == NULL)
         session_complain(session, magic, 2, "no job '%.*s'; %%jobs lists them", (int)len, text);
     return job;

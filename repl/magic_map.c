@@ -1,23 +1,20 @@
 /* %map: a function of the local engine is called for each item, by whichever engine is free.
  * The function travels once; items are handed over a bounded number at a time. */
+#include "given.h"
 #include "keep.h"
 #include "magic.h"
 #include "pack.h"
-#include "screen.h"
-#include "text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTSTANDING_MAX = 4096, HASH = 16 };
+enum { OUTSTANDING_MAX = 4096 };
 
 typedef struct {
     session_t *session;
-    local_result_t items; /* frames: body, then the items' */
-    size_t *first;        /* the first frame of each item */
-    size_t *frames;       /* how many frames it has */
-    uint8_t hash[HASH];
+    given_items_t items;
+    uint8_t hash[GIVEN_HASH];
     int *engines; /* NULL: any */
     size_t engine_count;
     bool direct; /* each item has its engine beforehand */
@@ -25,96 +22,6 @@ typedef struct {
     uint64_t timeout_ms;
     size_t outstanding;
 } feeder_t;
-
-/* ---- what the local engine gives */
-
-static int get(session_t *session, char **exprs, size_t count, const char *how,
-               local_result_t *result, answer_t *answer)
-{
-    tt_buf_t args;
-    tt_error_t err;
-    tt_buf_init(&args);
-    tt_pack_array(&args, 2);
-    tt_pack_array(&args, count);
-    for (size_t i = 0; i < count; i++)
-        tt_pack_text(&args, exprs[i]);
-    tt_pack_text(&args, how);
-    int status = session_local_call(session, TT_RT_GET, &args, NULL, result);
-    tt_buf_release(&args);
-    if (status != 0)
-        return status;
-    answer_init(answer);
-    if (answer_read(answer, tt_frames_span(&result->frames, 0), &err) == 0 &&
-        answer->value.data)
-        return 0;
-    local_result_release(result);
-    return session_complain(session, "%map", 1, "the local engine gave no value");
-}
-
-/* What a person should know of what travels: names and sizes. */
-static void tell_note(tt_span_t note)
-{
-    tt_buf_t line;
-    tt_buf_init(&line);
-    tt_text_escape(&line, (const char *)note.data, note.len);
-    screen_note("%s\n", tt_buf_text(&line));
-    tt_buf_release(&line);
-}
-
-/* The function: its hash, and its bytes to the cluster unless it has them. */
-static int ship_function(session_t *session, char *expr, uint8_t hash[HASH])
-{
-    local_result_t result;
-    answer_t answer;
-    int status = get(session, &expr, 1, "function", &result, &answer);
-    if (status != 0)
-        return status;
-    tt_reader_t reader = tt_reader(answer.value);
-    size_t count;
-    tt_span_t bytes = {NULL, 0}, note;
-    if (tt_read_array(&reader, &count) == 0)
-        tt_read_bin(&reader, &bytes);
-    if (tt_read_str(&reader, &note) == 0 && note.len > 0)
-        tell_note(note);
-    if (bytes.len == HASH && result.frames.count == 2) {
-        tt_frames_t frames;
-        memcpy(hash, bytes.data, HASH);
-        tt_frames_init(&frames);
-        tt_frames_share(&frames, &result.frames.items[1]);
-        tt_client_blob(session->client, hash, &frames);
-    } else {
-        status = session_complain(session, "%map", 1, "the local engine gave no function");
-    }
-    local_result_release(&result);
-    return status;
-}
-
-/* The items: where each one's frames are. Returns how many in `count`. */
-static int read_items(session_t *session, char **exprs, size_t expr_count, feeder_t *feeder,
-                      size_t *count)
-{
-    answer_t answer;
-    int status = get(session, exprs, expr_count, "items", &feeder->items, &answer);
-    if (status != 0)
-        return status;
-    tt_reader_t reader = tt_reader(answer.value);
-    size_t next = 1;
-    *count = 0;
-    if (tt_read_array(&reader, count) != 0)
-        *count = 0;
-    feeder->first = tt_alloc((*count + 1) * sizeof *feeder->first);
-    feeder->frames = tt_alloc((*count + 1) * sizeof *feeder->frames);
-    for (size_t i = 0; i < *count; i++) {
-        uint64_t frames = 0;
-        tt_read_uint(&reader, &frames);
-        if (frames == 0 || next + frames > feeder->items.frames.count)
-            return session_complain(session, "%map", 1, "the local engine gave broken items");
-        feeder->first[i] = next;
-        feeder->frames[i] = (size_t)frames;
-        next += (size_t)frames;
-    }
-    return 0;
-}
 
 /* ---- handing items over */
 
@@ -132,17 +39,17 @@ static const int *dealt_to(const feeder_t *feeder, size_t index, size_t count)
 static void submit_item(job_t *job, feeder_t *feeder, size_t index)
 {
     tt_buf_t args;
-    tt_frames_t frames;
-    zmq_msg_t *items = feeder->items.frames.items + feeder->first[index];
+    tt_frames_t frames, buffers;
     tt_buf_init(&args);
     tt_frames_init(&frames);
+    tt_frames_init(&buffers);
     tt_pack_array(&args, 3);
-    tt_pack_bin(&args, feeder->hash, HASH);
-    tt_pack_raw(&args, (tt_span_t){zmq_msg_data(&items[0]), zmq_msg_size(&items[0])});
+    tt_pack_bin(&args, feeder->hash, GIVEN_HASH);
+    tt_pack_raw(&args, given_item(&feeder->items, index, &buffers));
     tt_pack_nil(&args);
     tt_frames_take_buf(&frames, &args);
-    for (size_t i = 1; i < feeder->frames[index]; i++)
-        tt_frames_share(&frames, &items[i]);
+    tt_frames_share_all(&frames, &buffers);
+    tt_frames_release(&buffers);
     tt_buf_release(&args);
     job_item_t *item = tt_alloc(sizeof *item);
     *item = (job_item_t){job, index};
@@ -182,9 +89,7 @@ static void feed(job_t *job)
 static void release_feeder(job_t *job)
 {
     feeder_t *feeder = job->feeder;
-    local_result_release(&feeder->items);
-    free(feeder->first);
-    free(feeder->frames);
+    given_items_release(&feeder->items);
     free(feeder->engines);
     free(feeder);
     job->feeder = NULL;
@@ -248,7 +153,7 @@ static int read_retries(session_t *session, const magic_call_t *call, unsigned *
 }
 
 static int prepare(session_t *session, const magic_call_t *call, const words_list_t *words,
-                   feeder_t *feeder, size_t *count)
+                   feeder_t *feeder)
 {
     int status = magic_timeout(session, call, &feeder->timeout_ms);
     if (status == 0)
@@ -256,11 +161,12 @@ static int prepare(session_t *session, const magic_call_t *call, const words_lis
     if (status == 0)
         status = read_retries(session, call, &feeder->retries);
     if (status == 0)
-        status = ship_function(session, words->items[0], feeder->hash);
+        status = given_function(session, "%map", words->items[0], feeder->hash);
     if (status == 0)
         status = choose_engines(session, call, feeder);
     if (status == 0)
-        status = read_items(session, words->items + 1, words->count - 1, feeder, count);
+        status =
+            given_items(session, "%map", words->items + 1, words->count - 1, &feeder->items);
     return status;
 }
 
@@ -268,7 +174,6 @@ int magic_map(session_t *session, const magic_call_t *call)
 {
     words_list_t words;
     tt_error_t err;
-    size_t count = 0;
     if (words_split(&words, call->rest, &err) != 0)
         return session_complain(session, "%map", 2, "%s", err.text);
     if (words.count < 2) {
@@ -279,10 +184,10 @@ int magic_map(session_t *session, const magic_call_t *call)
     }
     feeder_t *feeder = tt_alloc(sizeof *feeder);
     feeder->session = session;
-    int status = prepare(session, call, &words, feeder, &count);
+    int status = prepare(session, call, &words, feeder);
     words_list_release(&words);
-    job_t *job = job_new(session->number, call->text, count);
-    job->map = true;
+    job_t *job = job_new(session->number, call->text, feeder->items.count);
+    job->map = job->each = true;
     job->feeder = feeder;
     if (status != 0) {
         release_feeder(job);
@@ -293,7 +198,7 @@ int magic_map(session_t *session, const magic_call_t *call)
     job->feed = feed;
     job->finished = on_finished;
     feed(job);
-    if (count == 0)
+    if (job->part_count == 0)
         job_stop_feeding(job, "");
     return magic_start_job(session, call, job);
 }

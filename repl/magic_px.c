@@ -173,25 +173,13 @@ static const char *code_of(session_t *session, const magic_call_t *call, const c
     return code;
 }
 
-/* --out NAME is `NAME =` in front. */
 int magic_px(session_t *session, const magic_call_t *call)
 {
     const char *code = code_of(session, call, "code, as in %px import os; os.getpid()");
-    const char *out = words_value(&call->words, "out");
-    char *names[] = {(char *)(uintptr_t)out};
-    statement_t statement = *call->statement;
-    magic_call_t named = *call;
     uint64_t unused;
     if (code == NULL || magic_timeout(session, call, &unused) != 0)
         return 2;
-    if (out == NULL)
-        return run(session, call, code);
-    if (statement.name_count > 0)
-        return session_complain(session, "%px", 2, "takes NAME = or --out NAME, not both");
-    statement.names = names;
-    statement.name_count = 1;
-    named.statement = &statement;
-    return run(session, &named, code);
+    return run(session, call, code);
 }
 
 int magic_px_typed(session_t *session, const char *text)

@@ -6,6 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* `--out NAME` is `NAME =` in front. */
+static int run_options(session_t *self, magic_call_t *call, const char *shown)
+{
+    statement_t named = *call->statement;
+    const char *out = words_value(&call->words, "out");
+    char *names[] = {(char *)(uintptr_t)out};
+    if (out == NULL)
+        return call->magic->run(self, call);
+    if (named.name_count > 0)
+        return session_complain(self, shown, 2, "takes NAME = or --out NAME, not both");
+    named.names = names;
+    named.name_count = 1;
+    call->statement = &named;
+    return call->magic->run(self, call);
+}
+
 static int run_magic(session_t *self, const statement_t *statement, const char *text)
 {
     const magic_t *magic = magic_find_for(self, statement->magic);
@@ -35,7 +51,7 @@ static int run_magic(session_t *self, const statement_t *statement, const char *
                       &err) != 0)
         return session_complain(self, NULL, 2, "%s", err.text);
     call.rest = call.words.rest;
-    int status = magic->run(self, &call);
+    int status = run_options(self, &call, shown);
     words_release(&call.words);
     return status;
 }

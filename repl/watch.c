@@ -48,7 +48,7 @@ static void show_progress(watch_t *self, double elapsed_s)
                            .rate = progress_rate(&self->rate, elapsed_s),
                            .columns = terminal_columns() - 1,
                            .ascii = !progress_utf8()};
-    if (!job->map && job->client_jobs[0]) {
+    if (!job->each && job->client_jobs[0]) {
         tt_job_moved(job->client_jobs[0], &progress.bytes, &progress.bytes_total);
         progress_rate_add(&self->bytes_rate, elapsed_s, (size_t)progress.bytes);
         progress.bytes_rate = progress_rate(&self->bytes_rate, elapsed_s);

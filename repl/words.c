@@ -262,12 +262,17 @@ static const char *skip_piece(const char *at, tt_buf_t *open, tt_error_t *err)
     return end ? end : tt_error_null(err, "the quote before %.40s is never closed", at + 1);
 }
 
-/* Behind the word at `at`, or NULL with the reason. */
-static const char *skip_word(const char *at, tt_error_t *err)
+static bool is_comma(char c)
+{
+    return c == ',';
+}
+
+/* Behind the word at `at`, which reaches to what `ends` one, or NULL with the reason. */
+static const char *skip_word(const char *at, bool (*ends)(char), tt_error_t *err)
 {
     tt_buf_t open;
     tt_buf_init(&open);
-    while (at && *at && (open.len || !is_blank(*at)))
+    while (at && *at && (open.len || !ends(*at)))
         at = skip_piece(at, &open, err);
     if (at && open.len)
         at = tt_error_null(err, "'%c' is missing at the end", open.data[open.len - 1]);
@@ -280,17 +285,22 @@ static bool is_lambda(const char *word)
     return strncmp(word, "lambda", 6) == 0 && (word[6] == 0 || word[6] == ':');
 }
 
+static void add_item(words_list_t *self, const char *at, const char *end)
+{
+    self->items = tt_realloc(self->items, (self->count + 1) * sizeof *self->items);
+    self->items[self->count++] = tt_strndup(at, (size_t)(end - at));
+}
+
 int words_split(words_list_t *self, const char *text, tt_error_t *err)
 {
     *self = (words_list_t){NULL, 0};
     for (const char *at = skip_blanks(text); *at; at = skip_blanks(at)) {
-        const char *end = skip_word(at, err);
+        const char *end = skip_word(at, is_blank, err);
         if (end == NULL) {
             words_list_release(self);
             return -1;
         }
-        self->items = tt_realloc(self->items, (self->count + 1) * sizeof *self->items);
-        self->items[self->count++] = tt_strndup(at, (size_t)(end - at));
+        add_item(self, at, end);
         if (is_lambda(self->items[self->count - 1])) {
             words_list_release(self);
             return tt_error_set(err, "a lambda needs brackets around it: "
@@ -299,6 +309,68 @@ int words_split(words_list_t *self, const char *text, tt_error_t *err)
         at = end;
     }
     return 0;
+}
+
+int words_items(words_list_t *self, const char *text, tt_error_t *err)
+{
+    *self = (words_list_t){NULL, 0};
+    for (const char *at = skip_blanks(text); *at; at = skip_blanks(at)) {
+        const char *end = skip_word(at, is_comma, err);
+        if (end == NULL) {
+            words_list_release(self);
+            return -1;
+        }
+        const char *last = end;
+        while (last > at && is_blank(last[-1]))
+            last--;
+        if (last > at)
+            add_item(self, at, last);
+        at = *end ? end + 1 : end;
+    }
+    return 0;
+}
+
+static bool is_name_part(char c)
+{
+    return is_letter(c) || (c >= '0' && c <= '9') || c == '_' || (unsigned char)c >= 0x80;
+}
+
+size_t words_name(const char *text)
+{
+    size_t len = 0;
+    if (*text >= '0' && *text <= '9')
+        return 0;
+    while (is_name_part(text[len]) ||
+           (len > 0 && text[len] == '.' && is_name_part(text[len + 1])))
+        len++;
+    return len;
+}
+
+size_t words_assigned(const char *text)
+{
+    size_t len = words_name(text);
+    const char *sign = len ? skip_blanks(text + len) : "";
+    return sign[0] == '=' && sign[1] != '=' ? len : 0;
+}
+
+char *words_as(char *text)
+{
+    size_t end = strlen(text), start;
+    while (end > 0 && is_blank(text[end - 1]))
+        end--;
+    for (start = end; start > 0 && !is_blank(text[start - 1]);)
+        start--;
+    size_t as = start;
+    while (as > 0 && is_blank(text[as - 1]))
+        as--;
+    if (end == start || words_name(text + start) != end - start || as < 3 ||
+        strncmp(text + as - 2, "as", 2) != 0 || !is_blank(text[as - 3]))
+        return NULL;
+    text[end] = 0;
+    for (as -= 2; as > 0 && is_blank(text[as - 1]);)
+        as--;
+    text[as] = 0;
+    return text + start;
 }
 
 void words_list_release(words_list_t *self)

@@ -54,6 +54,21 @@ typedef struct {
  * quote, a lambda that needs brackets), then there is nothing to release. */
 int words_split(words_list_t *self, const char *text, tt_error_t *err);
 
+/* Splits at commas outside brackets and quotes, blanks around them apart: `a b, c=(1, 2)`. The
+ * same results. */
+int words_items(words_list_t *self, const char *text, tt_error_t *err);
+
+/* Cuts ` as NAME` off the end of the text and returns NAME, which points into it; NULL when it
+ * does not end so. */
+char *words_as(char *text);
+
+/* The length of NAME, which may be dotted, at the start of `NAME=...`; 0 when the text is
+ * nothing of the kind (`a==b`). */
+size_t words_assigned(const char *text);
+
+/* The length of the name, which may be dotted, at the start of the text. */
+size_t words_name(const char *text);
+
 /* Frees the words; harmless when called twice. */
 void words_list_release(words_list_t *self);
 

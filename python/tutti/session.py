@@ -16,7 +16,7 @@ import sys
 import types
 import weakref
 
-from . import assist, cells, displays, errors, magics, shell, ship, values
+from . import assist, cells, displays, errors, magics, parts, shell, ship, values
 from .execute import Runner
 from .result import TIMEOUT, Handle, RemoteError, Result
 from .terminal import end_stepping, set_breakpoint
@@ -144,12 +144,12 @@ class Session:
         """`too_deep(value)` stands for a value that nests too deeply, or holds itself: the body
         stays the array that the prompt reads."""
         has_value = value is not _MISSING
-        parts = [text, has_value, value if has_value else None, list(pictures), error]
+        answer = [text, has_value, value if has_value else None, list(pictures), error]
         try:
-            body, buffers = values.encode_flat(parts)
+            body, buffers = values.encode_flat(answer)
         except RecursionError:
-            parts[2] = too_deep(value)
-            body, buffers = values.encode_flat(parts)
+            answer[2] = too_deep(value)
+            body, buffers = values.encode_flat(answer)
         return status, body, [*buffers, *frames], leave
 
     def failure(self, error):
@@ -327,6 +327,9 @@ class Session:
     def set_result(self, name, found, meta):
         self.bind(name, Result(found, meta))
 
+    def set_joined(self, name, found, meta):
+        self.bind(name, parts.join(found))
+
     def set_handle(self, name, found, meta):
         handle = Handle(meta, self.wait_for)
         self.handles[handle.job] = handle
@@ -337,8 +340,8 @@ class Session:
         if handle is not None:
             handle.resolve(found, meta)
 
-    setters = {"value": set_value, "list": set_list, "result": set_result, "handle": set_handle,
-               "resolve": set_resolve}
+    setters = {"value": set_value, "list": set_list, "result": set_result,
+               "joined": set_joined, "handle": set_handle, "resolve": set_resolve}
 
     def bind(self, name, value):
         """Assigns as `name = value` does: a name, an attribute, an item, or several by commas."""
@@ -358,11 +361,11 @@ class Session:
         elif isinstance(target, ast.Subscript):
             self.evaluate_tree(target.value)[_index(self, target)] = value
         elif isinstance(target, (ast.Tuple, ast.List)) and not _starred(target):
-            parts = list(value)
-            if len(parts) != len(target.elts):
-                raise ValueError("%d values for %d names" % (len(parts), len(target.elts)))
-            for inner, part in zip(target.elts, parts):
-                self.bind_target(inner, part)
+            members = list(value)
+            if len(members) != len(target.elts):
+                raise ValueError("%d values for %d names" % (len(members), len(target.elts)))
+            for inner, member in zip(target.elts, members):
+                self.bind_target(inner, member)
         else:
             raise SyntaxError("cannot assign to this target")
 

@@ -1,8 +1,10 @@
 /* Options of a magic's line, and the words of %map. */
+#include "buf.h"
 #include "words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -159,12 +161,71 @@ static void test_split(void **state)
     check_split("lambdas x", 2, (const char *[]){"lambdas", "x"});
 }
 
+static void check_items(const char *text, size_t count, const char **expected)
+{
+    words_list_t list;
+    tt_error_t err;
+    assert_int_equal(words_items(&list, text, &err), 0);
+    assert_int_equal(list.count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(list.items[i], expected[i]);
+    words_list_release(&list);
+}
+
+static void test_items(void **state)
+{
+    (void)state;
+    words_list_t list;
+    tt_error_t err;
+    check_items(" , ", 0, NULL);
+    check_items("a b, c=(1, 2) ,'x,y'", 3, (const char *[]){"a b", "c=(1, 2)", "'x,y'"});
+    assert_int_equal(words_items(&list, "a, (b", &err), -1);
+    assert_string_equal(err.text, "')' is missing at the end");
+}
+
+static void check_as(const char *text, const char *expr, const char *name)
+{
+    char *copy = tt_strdup(text), *found = words_as(copy);
+    assert_string_equal(copy, expr);
+    if (name)
+        assert_string_equal(found, name);
+    else
+        assert_null(found);
+    free(copy);
+}
+
+static void test_as(void **state)
+{
+    (void)state;
+    check_as("x.mean() as m", "x.mean()", "m");
+    check_as("x  as\tm.n ", "x", "m.n");
+    check_as("d['a as b']", "d['a as b']", NULL);
+    check_as("as m", "as m", NULL);
+    check_as("x as", "x as", NULL);
+    check_as("bias m", "bias m", NULL);
+    check_as("", "", NULL);
+}
+
+static void test_assigned(void **state)
+{
+    (void)state;
+    assert_int_equal(words_assigned("x=1"), 1);
+    assert_int_equal(words_assigned("a.b = 1"), 3);
+    assert_int_equal(words_assigned("x==1"), 0);
+    assert_int_equal(words_assigned("x[0]=1"), 0);
+    assert_int_equal(words_assigned("1=x"), 0);
+    assert_int_equal(words_assigned("x"), 0);
+    assert_int_equal(words_assigned(""), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad),       cmocka_unit_test(test_values),
         cmocka_unit_test(test_many),      cmocka_unit_test(test_rest),
         cmocka_unit_test(test_split_bad), cmocka_unit_test(test_split),
+        cmocka_unit_test(test_items),     cmocka_unit_test(test_as),
+        cmocka_unit_test(test_assigned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

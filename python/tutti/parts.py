@@ -1,0 +1,45 @@
+"""Sequences in parts: for %scatter, and back together for %gather."""
+
+import itertools
+import sys
+
+
+def bounds(length, count):
+    """[(start, end), ...] of `count` parts of a sequence, in order; the first ones are longer by
+    one where they cannot be equal."""
+    least, longer = divmod(length, count)
+    ends = list(itertools.accumulate(least + (i < longer) for i in range(count)))
+    return list(zip([0, *ends], ends))
+
+
+def partition(sequence, count, flatten=False):
+    """The sequence as a list of `count` parts: slices of it, of arrays along their first axis. What
+    cannot be sliced (an iterator, a set, a dict) becomes lists. `flatten`: a part of one value is
+    that value."""
+    if isinstance(sequence, range):
+        sequence = list(sequence)
+    try:
+        length = len(sequence)
+        parts = [sequence[start:end] for start, end in bounds(length, count)]
+    except (TypeError, KeyError):
+        sequence = list(sequence)
+        parts = [sequence[start:end] for start, end in bounds(len(sequence), count)]
+    return [part[0] if flatten and len(part) == 1 else part for part in parts]
+
+
+def join(parts):
+    """The parts one behind the other: arrays as one array, text as one text, anything else that
+    has items as a list; values that have none are items themselves."""
+    numpy = sys.modules.get("numpy")
+    if numpy and parts and all(isinstance(p, numpy.ndarray) and p.ndim for p in parts):
+        return numpy.concatenate(parts)
+    if parts and all(type(p) in (str, bytes, bytearray, tuple) for p in parts) and len(
+            {type(p) for p in parts}) == 1:
+        return sum(parts[1:], parts[0]) if type(parts[0]) is tuple else parts[0][:0].join(parts)
+    joined = []
+    for part in parts:
+        if hasattr(part, "__iter__") and not isinstance(part, (str, bytes, dict)):
+            joined.extend(part)
+        else:
+            joined.append(part)
+    return joined
