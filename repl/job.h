@@ -8,6 +8,19 @@
 #include "stream.h"
 #include "timing.h"
 
+/* How what comes of a job is shown. */
+typedef struct {
+    bool apart; /* the answer of each engine by itself, not folded */
+    bool diff;  /* how the answers differ */
+    enum {
+        STREAM_AFTER, /* output comes in windows when the job has run for a second */
+        STREAM_AT_ONCE,
+        STREAM_AT_END
+    } stream;
+    bool has_progress_after;
+    double progress_after_s; /* then: instead of the session's */
+} job_view_t;
+
 /* One engine's, or one item's, part. */
 typedef struct {
     int engine; /* -1: not assigned yet */
@@ -35,6 +48,7 @@ typedef struct job {
     bool scalar;  /* one integer target: its value is no list */
     bool one;     /* each value stands in an array of one */
     bool background;
+    job_view_t view;
     stream_t *stream; /* owned; NULL: its output is shown when it is done */
     bool shown;       /* its answers have been shown */
     bool cancelled;

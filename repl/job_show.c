@@ -1,6 +1,7 @@
 /* A job's end as the session tells it: answers, what was bound, times. See session.h. */
 #include "session.h"
 
+#include "difference.h"
 #include "keep.h"
 #include "pack.h"
 #include "render.h"
@@ -38,6 +39,7 @@ void session_style(const session_t *self, const job_t *job, render_style_t *styl
     *style = (render_style_t){
         .label = {job->number, job->part_count, session_one_each(self), job->map},
         .engines = job->map ? known : job->engine_count,
+        .apart = job->view.apart,
         .colour = self->colour,
         .terminal = screen_is_terminal()};
 }
@@ -118,11 +120,25 @@ static size_t drop_cancelled(const job_t *job, answer_t *answers, size_t count)
     return kept;
 }
 
+/* How the answers differ. Returns how many are failures. */
+static size_t show_difference(const answer_t *answers, size_t count,
+                              const render_style_t *style, tt_buf_t *out)
+{
+    size_t failed = 0;
+    difference_t *difference = difference_new(answers, count);
+    difference_show(difference, style, out);
+    difference_destroy(&difference);
+    for (size_t i = 0; i < count; i++)
+        failed += render_failed(&answers[i]);
+    return failed;
+}
+
 static size_t show(session_t *self, const job_t *job)
 {
     render_style_t style;
     size_t count, failed = 0;
-    job_answer_t *full = job_answers(job, job->shown ? JOB_WHOLE : JOB_REST, &count);
+    bool whole = job->shown || job->view.diff;
+    job_answer_t *full = job_answers(job, whole ? JOB_WHOLE : JOB_REST, &count);
     answer_t *answers = tt_alloc((count + 1) * sizeof *answers);
     tt_buf_t out, err;
     tt_buf_init(&out);
@@ -135,6 +151,8 @@ static size_t show(session_t *self, const job_t *job)
             report_json(&out, &answers[i]);
             failed += render_failed(&answers[i]);
         }
+    } else if (job->view.diff) {
+        failed = show_difference(answers, count, &style, &out);
     } else {
         size_t told = drop_cancelled(job, answers, count);
         char *hint = add_hints(self, answers, told);
@@ -144,6 +162,26 @@ static size_t show(session_t *self, const job_t *job)
     screen_write(1, (tt_span_t){out.data, out.len});
     screen_write(2, (tt_span_t){err.data, err.len});
     tt_buf_release(&out);
+    tt_buf_release(&err);
+    free(answers);
+    job_answers_release(&full, count);
+    return failed;
+}
+
+size_t session_job_text(const session_t *self, const job_t *job, tt_buf_t *out)
+{
+    render_style_t style;
+    size_t count;
+    job_answer_t *full = job_answers(job, JOB_WHOLE, &count);
+    answer_t *answers = tt_alloc((count + 1) * sizeof *answers);
+    tt_buf_t err;
+    tt_buf_init(&err);
+    session_style(self, job, &style);
+    style.colour = style.terminal = false;
+    for (size_t i = 0; i < count; i++)
+        answers[i] = full[i].answer;
+    size_t failed = render_job(answers, count, &style, out, &err);
+    tt_buf_append(out, err.data, err.len);
     tt_buf_release(&err);
     free(answers);
     job_answers_release(&full, count);

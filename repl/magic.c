@@ -45,11 +45,20 @@ static const words_option_t px_options[] = {
     BLOCK,
     OUT,
     NAME,
+    {0, "stream", false, "show output as it comes, at once"},
+    {0, "no-stream", false, "show output at the end only"},
+    {0, "fold", false, "show equal answers once (so it is)"},
+    {0, "no-fold", false, "show the answer of each engine by itself"},
+    {0, "progress-after", true, "seconds until progress is shown; -1: never"},
     {0, "local", false, "run it here as well"},
     {0, "verbose", false, "tell on which engines it runs"},
+    {0, "group-outputs", true, "engine: as --no-fold; type, order: as --fold"},
+    {0, "signal-on-interrupt", true, "accepted: it is SIGINT"},
 };
 static const words_option_t sh_options[] = {TARGETS, EXCLUDE, TIMEOUT, NOBLOCK,
                                             BLOCK,   OUT,     NAME};
+
+static const words_option_t diff_options[] = {TARGETS, EXCLUDE, TIMEOUT};
 
 static const words_option_t map_options[] = {
     TARGETS,
@@ -86,6 +95,8 @@ static const words_option_t upload_options[] = {
 static const words_option_t targets_options[] = {
     EXCLUDE,
     {0, "failed", false, "those that failed in the last job"},
+    {0, "odd", false, "those that answered otherwise than most"},
+    {0, "answered", true, "those whose answer had this text"},
 };
 
 static const words_option_t pxconfig_options[] = {
@@ -97,6 +108,10 @@ static const words_option_t pxconfig_options[] = {
     {0, "noverbose", false, "do not"},
     {0, "timeout", true, "interrupt it after so many seconds; 0: never"},
     {0, "progress-after", true, "seconds until progress is shown; -1: never"},
+    {0, "stream", false, "show output as it comes, at once"},
+    {0, "no-stream", false, "show output at the end only"},
+    {0, "fold", false, "show equal answers once"},
+    {0, "no-fold", false, "show the answer of each engine by itself"},
 };
 
 static const words_option_t save_options[] = {
@@ -156,14 +171,18 @@ const magic_t magics[] = {
      "brings files from there; of several machines, a folder each",
      "%download 'out/*.csv' results/", "On the engines", GRAMMAR_KNOWN,
      OPTIONS(download_options), magic_download},
+    {"diff", "[-t SET] [CODE]",
+     "tells how the engines' answers differ, or those of the last job", "%diff !pip freeze",
+     "On the engines", CODE | GRAMMAR_CELL, OPTIONS(diff_options), magic_diff},
     {"autopx", "", "plain lines go to the engines, until it is said again", "%autopx",
      "On the engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_autopx},
     {"pxconfig", "[-t SET] [--noblock] [--timeout S]", "shows or sets what holds for every %px",
      "%pxconfig --targets 1 --noblock", "On the engines", GRAMMAR_KNOWN,
      OPTIONS(pxconfig_options), magic_pxconfig},
 
-    {"result", "[N ...]", "shows the answers of jobs again, waiting for them", "%result 5",
-     "Jobs", GRAMMAR_KNOWN, NO_OPTIONS, magic_result},
+    {"result", "[N ...] [> FILE] [| COMMAND]",
+     "shows the answers of jobs again, whole, or passes them on", "%result 5 | less", "Jobs",
+     GRAMMAR_KNOWN, NO_OPTIONS, magic_result},
     {"pxresult", "[N ...]", "the same, of the last %px if no job is named", "%pxresult", "Jobs",
      GRAMMAR_KNOWN, NO_OPTIONS, magic_pxresult},
     {"wait", "[--timeout S] [N ...]", "waits for jobs in the background", "%wait 5", "Jobs",

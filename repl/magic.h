@@ -42,6 +42,7 @@ unsigned magic_about_shell(const char *name);
 
 /* The functions behind the rows. */
 int magic_px(session_t *session, const magic_call_t *call);
+int magic_diff(session_t *session, const magic_call_t *call);
 int magic_sh(session_t *session, const magic_call_t *call);
 int magic_map(session_t *session, const magic_call_t *call);
 int magic_push(session_t *session, const magic_call_t *call);
@@ -120,11 +121,17 @@ int magic_start_job(session_t *session, const magic_call_t *call, job_t *job);
 /* Reads --timeout as milliseconds (0: none). Returns 0, or 2 after a message. */
 int magic_timeout(session_t *session, const magic_call_t *call, uint64_t *timeout_ms);
 
+/* Reads seconds, or -1 for never. Returns 0, or 2 after a message. */
+int magic_seconds(session_t *session, const char *option, const char *text, double *seconds);
+/* Applies options that say how answers are shown. Returns 0, or 2 after a message. */
+int magic_view(session_t *session, const words_t *words, job_view_t *view);
+
 /* Code for engines. */
 typedef struct {
     const char *code;
     unsigned flags;          /* TT_EXECUTE_SHELL, _MAGIC */
     bool px;                 /* what %pxconfig has set holds */
+    bool diff;               /* how the answers differ is shown */
     const statement_t *here; /* is run here as well, meanwhile; NULL: nothing is */
 } magic_code_t;
 

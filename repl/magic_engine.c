@@ -1,4 +1,4 @@
-/* Engines: %targets, %interrupt, %restart, %status, %why. */
+/* Engines: %interrupt, %restart, %status, %why. */
 #include "magic.h"
 #include "pack.h"
 #include "render.h"
@@ -11,108 +11,6 @@
 #include <string.h>
 
 enum { REQUEST_MS = 10000, RESTART_MS = 30000 };
-
-static int by_number(const void *a, const void *b)
-{
-    int left = *(const int *)a, right = *(const int *)b;
-    return (left > right) - (left < right);
-}
-
-/* Returns how many are left. */
-static size_t sort_unique(int *ids, size_t count)
-{
-    size_t kept = 0;
-    qsort(ids, count, sizeof *ids, by_number);
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || ids[i] != ids[kept - 1])
-            ids[kept++] = ids[i];
-    return kept;
-}
-
-/* As a target set: their numbers, or their hosts' names where those are how engines are called.
- */
-static void name_engines(const session_t *session, const int *ids, size_t count, tt_buf_t *out)
-{
-    size_t known, found = 0;
-    bool by_host = session_one_each(session);
-    const tt_engine_t *engines = tt_client_engines(session->client, &known);
-    const char **names = tt_alloc((count + 1) * sizeof *names);
-    for (size_t i = 0, at = 0; i < count && by_host; i++) {
-        while (at < known && engines[at].id != ids[i])
-            at++;
-        if (at < known)
-            names[found++] = engines[at].host;
-    }
-    if (found == count)
-        tt_target_nodes(out, names, found);
-    else
-        tt_target_format(out, ids, count);
-    free(names);
-}
-
-/* The engines of the last job that failed, as a target set; the caller's to free. NULL after a
- * message. */
-static char *failed_set(session_t *session)
-{
-    const job_t *last = session->jobs;
-    size_t count, failed = 0;
-    while (last && last->next)
-        last = last->next;
-    if (last == NULL || !last->done)
-        return session_complain(session, "%targets", 2, "%s",
-                                last ? "the last job still runs" : "there is no job yet"),
-               NULL;
-    job_answer_t *answers = job_answers(last, JOB_WHOLE, &count);
-    int *ids = tt_alloc((count + 1) * sizeof *ids);
-    for (size_t i = 0; i < count; i++)
-        if (render_failed(&answers[i].answer) && answers[i].answer.engine >= 0)
-            ids[failed++] = answers[i].answer.engine;
-    job_answers_release(&answers, count);
-    failed = sort_unique(ids, failed);
-    tt_buf_t set;
-    tt_buf_init(&set);
-    name_engines(session, ids, failed, &set);
-    free(ids);
-    if (failed > 0)
-        return tt_buf_text(&set), (char *)set.data;
-    tt_buf_release(&set);
-    return session_complain(session, "%targets", 2, "nothing failed in job %d", last->number),
-           NULL;
-}
-
-static int set_failed(session_t *session, const char *rest, const char *exclude)
-{
-    if (*rest)
-        return session_complain(session, "%targets", 2, "takes --failed or a set, not both");
-    char *set = failed_set(session);
-    int status = set ? magic_set_targets(session, set, exclude) : 2;
-    free(set);
-    return status;
-}
-
-int magic_targets(session_t *session, const magic_call_t *call)
-{
-    const char *exclude = words_value(&call->words, "exclude");
-    const char *rest = call->rest + strspn(call->rest, " \t\n");
-    size_t len = strlen(rest);
-    while (len > 0 && strchr(" \t\n", rest[len - 1]))
-        len--;
-    if (words_has(&call->words, "failed"))
-        return set_failed(session, rest, exclude);
-    if (len > 0 || exclude) {
-        char *set = len > 0 ? tt_strndup(rest, len) : tt_strdup("all");
-        int status = magic_set_targets(session, set, exclude);
-        free(set);
-        return status;
-    }
-    tt_buf_t text;
-    tt_buf_init(&text);
-    int status = magic_tell_targets(session, &text);
-    tt_buf_append(&text, "\n", status == 0);
-    screen_write(1, (tt_span_t){text.data, text.len});
-    tt_buf_release(&text);
-    return status;
-}
 
 /* Sends a message that names engines and waits for its DONE. */
 static int request(session_t *session, const char *what, tt_message_t *message,

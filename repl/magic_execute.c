@@ -248,6 +248,41 @@ int magic_timeout(session_t *session, const magic_call_t *call, uint64_t *timeou
     return 0;
 }
 
+int magic_seconds(session_t *session, const char *option, const char *text, double *seconds)
+{
+    *seconds = -1;
+    if (strcmp(text, "-1") == 0 || tt_seconds(text, seconds) == 0)
+        return 0;
+    return session_complain(session, NULL, 2, "--%s takes seconds, or -1, not '%s'", option,
+                            text);
+}
+
+/* One option that says how answers are shown. */
+static int set_view(session_t *session, job_view_t *view, const words_choice_t *choice)
+{
+    const char *name = choice->option->name, *value = choice->value;
+    if (strcmp(name, "stream") == 0)
+        view->stream = STREAM_AT_ONCE;
+    else if (strcmp(name, "no-stream") == 0)
+        view->stream = STREAM_AT_END;
+    else if (strcmp(name, "fold") == 0 || strcmp(name, "no-fold") == 0)
+        view->apart = *name == 'n';
+    else if (strcmp(name, "group-outputs") == 0)
+        view->apart = strcmp(value, "engine") == 0;
+    if (strcmp(name, "progress-after") != 0)
+        return 0;
+    view->has_progress_after = true;
+    return magic_seconds(session, name, value, &view->progress_after_s);
+}
+
+int magic_view(session_t *session, const words_t *words, job_view_t *view)
+{
+    int status = 0;
+    for (size_t i = 0; i < words->count && status == 0; i++)
+        status = set_view(session, view, &words->choices[i]);
+    return status;
+}
+
 job_t *magic_submit(session_t *session, const magic_targets_t *targets,
                     const magic_task_t *task)
 {
@@ -325,9 +360,13 @@ int magic_execute(session_t *session, const magic_call_t *call, const magic_targ
     magic_task_t task = {.op = TT_RT_EXECUTE, .args = &args, .label = code->code, .keep = true};
     bool named = call->statement->name_count > 0;
     const px_config_t *config = &session->px;
+    job_view_t view = code->px ? config->view : (job_view_t){0};
     int status = magic_timeout(session, call, &task.timeout_ms);
+    if (status == 0)
+        status = magic_view(session, &call->words, &view);
     if (status != 0)
         return status;
+    view.diff = code->diff;
     if (code->px && task.timeout_ms == 0)
         task.timeout_ms = config->timeout_ms;
     if (words_has(&call->words, "verbose") || (code->px && config->verbose))
@@ -339,6 +378,7 @@ int magic_execute(session_t *session, const magic_call_t *call, const magic_targ
     job_t *job = magic_submit(session, targets, &task);
     tt_buf_release(&args);
     job->px = code->px;
+    job->view = view;
     job->background = code->px && config->noblock && !words_has(&call->words, "block");
     int here = run_here(session, code);
     status = magic_start_job(session, call, job);

@@ -2,9 +2,12 @@
 #include "magic.h"
 #include "option.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 int magic_jobs(session_t *session, const magic_call_t *call)
 {
@@ -102,8 +105,88 @@ static bool names_none(const char *text)
     return text[strspn(text, ", \t\n")] == 0;
 }
 
+/* ---- answers for a file or a command */
+
+/* The whole answers of the jobs named, or of the latest. */
+static int gather(session_t *session, const char *text, tt_buf_t *out)
+{
+    bool latest = names_none(text);
+    if (!all_known(session, "%result", text))
+        return 2;
+    do {
+        text += strspn(text, ", \t\n");
+        job_t *job = find(session, "%result", text);
+        if (job == NULL)
+            return 2;
+        if (!session_wait_only(session, job, -1))
+            return session_complain(session, "%result", 1, "job %d still runs", job->number);
+        session_job_text(session, job, out);
+        text += strcspn(text, ", \t\n");
+    } while (!latest && text[strspn(text, ", \t\n")]);
+    return 0;
+}
+
+static int write_file(session_t *session, const char *path, bool append, tt_span_t text)
+{
+    FILE *file = fopen(path, append ? "ae" : "we");
+    if (file == NULL)
+        return session_complain(session, "%result", 2, "cannot write '%s': %s", path,
+                                strerror(errno));
+    bool written = fwrite(text.data, 1, text.len, file) == text.len;
+    written &= fclose(file) == 0;
+    return written ? 0
+                   : session_complain(session, "%result", 1, "cannot write '%s': %s", path,
+                                      strerror(errno));
+}
+
+/* The command is the local engine's: it may own the terminal, as a pager does. */
+static int run_command(session_t *session, const char *command, tt_span_t text)
+{
+    int fd = memfd_create("result", MFD_CLOEXEC);
+    for (size_t at = 0; fd >= 0 && at < text.len;) {
+        ssize_t put = write(fd, text.data + at, text.len - at);
+        if (put <= 0)
+            break;
+        at += (size_t)put;
+    }
+    char *code = tt_printf("{ %s\n} < /proc/%d/fd/%d", command, (int)getpid(), fd);
+    statement_t statement = {.kind = STATEMENT_SHELL, .rest = code};
+    int status = fd >= 0 ? session_run_shell(session, code, &statement)
+                         : session_complain(session, "%result", 1, "no memory for the answers");
+    free(code);
+    close(fd);
+    return status;
+}
+
+/* `N > FILE`, `N >> FILE`, `N | COMMAND`; `sign` is where that begins. */
+static int pass_on(session_t *session, const char *rest, const char *sign)
+{
+    tt_buf_t text;
+    char *jobs = tt_strndup(rest, (size_t)(sign - rest));
+    bool command = *sign == '|', append = sign[1] == '>';
+    char *to = tt_strdup(sign + 1 + append + strspn(sign + 1 + append, " \t"));
+    to[strcspn(to, "\n")] = 0;
+    for (size_t len = strlen(to); len > 0 && strchr(" \t", to[len - 1]); len--)
+        to[len - 1] = 0;
+    tt_buf_init(&text);
+    int status = *to ? gather(session, jobs, &text)
+                     : session_complain(session, "%result", 2,
+                                        "takes a file or a command behind '%c'", *sign);
+    tt_span_t whole = {text.data, text.len};
+    if (status == 0)
+        status =
+            command ? run_command(session, to, whole) : write_file(session, to, append, whole);
+    tt_buf_release(&text);
+    free(jobs);
+    free(to);
+    return status;
+}
+
 int magic_result(session_t *session, const magic_call_t *call)
 {
+    const char *sign = call->rest + strcspn(call->rest, ">|");
+    if (*sign)
+        return pass_on(session, call->rest, sign);
     if (!names_none(call->rest))
         return show_named(session, "%result", call->rest);
     job_t *job = find(session, "%result", "");

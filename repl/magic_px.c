@@ -1,5 +1,5 @@
-/* %px, %%px, @SET: and %sh: code and commands on the engines. What stands behind %px may be
- * anything that can be typed without it: `!uptime`, `%cd DIR` and `obj?` are done on the
+/* %px, %%px, @SET:, %diff and %sh: code and commands on the engines. What stands behind %px may
+ * be anything that can be typed without it: `!uptime`, `%cd DIR` and `obj?` are done on the
  * targets. Also %autopx and %pxconfig, which say how. */
 #include "magic.h"
 #include "option.h"
@@ -18,13 +18,14 @@ typedef struct {
     magic_targets_t targets;
     const char *code;
     const statement_t *inner;
+    bool diff;
 } px_t;
 
 /* As code of the targets' language. */
 static int run_code(px_t *self, const char *code, unsigned flags)
 {
     bool here = words_has(&self->call->words, "local");
-    magic_code_t work = {code, flags, true, here ? self->inner : NULL};
+    magic_code_t work = {code, flags, true, self->diff, here ? self->inner : NULL};
     if (!(flags & TT_EXECUTE_SHELL))
         magic_keep_ours(self->session, &self->targets);
     return magic_execute(self->session, self->call, &self->targets, &work);
@@ -150,9 +151,9 @@ static int run_line(px_t *self)
     return status;
 }
 
-static int run(session_t *session, const magic_call_t *call, const char *code)
+static int run(session_t *session, const magic_call_t *call, const char *code, bool diff)
 {
-    px_t self = {.session = session, .call = call, .code = code};
+    px_t self = {.session = session, .call = call, .code = code, .diff = diff};
     int status = magic_get_targets(session, call, &self.targets);
     if (status == 0)
         status = call->statement->body || is_block(code) ? run_block(&self) : run_line(&self);
@@ -179,7 +180,35 @@ int magic_px(session_t *session, const magic_call_t *call)
     uint64_t unused;
     if (code == NULL || magic_timeout(session, call, &unused) != 0)
         return 2;
-    return run(session, call, code);
+    return run(session, call, code, false);
+}
+
+/* ---- %diff */
+
+/* The latest job of engines. */
+static job_t *last_job(const session_t *session)
+{
+    job_t *last = NULL;
+    for (job_t *job = session->jobs; job; job = job->next)
+        if (job->done && !job->map)
+            last = job;
+    return last;
+}
+
+int magic_diff(session_t *session, const magic_call_t *call)
+{
+    const char *code = call->statement->body ? call->statement->body : call->rest;
+    job_t *last = last_job(session);
+    if (code[strspn(code, " \t\n")])
+        return run(session, call, code, true);
+    if (last == NULL || call->words.count > 0)
+        return session_complain(session, "%diff", 2, "takes code, as in %%diff !pip freeze%s",
+                                last ? ", or nothing" : "");
+    bool diff = last->view.diff;
+    last->view.diff = true;
+    int status = session_finish_job(session, last);
+    last->view.diff = diff;
+    return status;
 }
 
 int magic_px_typed(session_t *session, const char *text)
@@ -187,7 +216,7 @@ int magic_px_typed(session_t *session, const char *text)
     statement_t statement = {.kind = STATEMENT_MAGIC};
     magic_call_t call = {
         .statement = &statement, .text = text, .rest = text, .magic = magic_find("px")};
-    return run(session, &call, text);
+    return run(session, &call, text, false);
 }
 
 /* ---- %sh */
@@ -195,7 +224,7 @@ int magic_px_typed(session_t *session, const char *text)
 int magic_sh(session_t *session, const magic_call_t *call)
 {
     const char *code = code_of(session, call, "a command, as in %sh uptime");
-    magic_code_t work = {code, TT_EXECUTE_SHELL, true, NULL};
+    magic_code_t work = {code, TT_EXECUTE_SHELL, true, false, NULL};
     magic_targets_t targets;
     if (code == NULL)
         return 2;
@@ -223,69 +252,25 @@ typedef struct {
     double progress_after_s;
 } config_t;
 
-static int set_block(config_t *config, const char *value)
-{
-    (void)value;
-    config->px.noblock = false;
-    return 0;
-}
-
-static int set_noblock(config_t *config, const char *value)
-{
-    (void)value;
-    config->px.noblock = true;
-    return 0;
-}
-
-static int set_verbose(config_t *config, const char *value)
-{
-    (void)value;
-    config->px.verbose = true;
-    return 0;
-}
-
-static int set_noverbose(config_t *config, const char *value)
-{
-    (void)value;
-    config->px.verbose = false;
-    return 0;
-}
-
-static int set_timeout(config_t *config, const char *value)
-{
-    double seconds;
-    if (tt_seconds(value, &seconds) != 0)
-        return -1;
-    config->px.timeout_ms = (uint64_t)(seconds * 1000);
-    return 0;
-}
-
-static int set_progress_after(config_t *config, const char *value)
-{
-    double seconds = -1;
-    if (strcmp(value, "-1") != 0 && tt_seconds(value, &seconds) != 0)
-        return -1;
-    config->progress_after_s = seconds;
-    return 0;
-}
-
-static const struct {
-    const char *option;
-    int (*set)(config_t *config, const char *value);
-} setters[] = {
-    {"block", set_block},     {"noblock", set_noblock},
-    {"verbose", set_verbose}, {"noverbose", set_noverbose},
-    {"timeout", set_timeout}, {"progress-after", set_progress_after},
-};
-
 static int apply(session_t *session, config_t *config, const words_choice_t *choice)
 {
     const char *name = choice->option->name;
-    for (size_t i = 0; i < sizeof setters / sizeof *setters; i++)
-        if (strcmp(setters[i].option, name) == 0 && setters[i].set(config, choice->value) != 0)
-            return session_complain(session, "%pxconfig", 2, "--%s takes seconds, not '%s'",
-                                    name, choice->value);
-    return 0;
+    px_config_t *px = &config->px;
+    double seconds;
+    if (strcmp(name, "progress-after") == 0)
+        return magic_seconds(session, name, choice->value, &config->progress_after_s);
+    if (strcmp(name, "timeout") == 0) {
+        if (tt_seconds(choice->value, &seconds) != 0)
+            return session_complain(session, "%pxconfig", 2,
+                                    "--timeout takes seconds, not '%s'", choice->value);
+        px->timeout_ms = (uint64_t)(seconds * 1000);
+    }
+    if (strcmp(name, "block") == 0 || strcmp(name, "noblock") == 0)
+        px->noblock = *name == 'n';
+    if (strcmp(name, "verbose") == 0 || strcmp(name, "noverbose") == 0)
+        px->verbose = *name == 'v';
+    return magic_view(session, &(words_t){(words_choice_t *)(uintptr_t)choice, 1, NULL},
+                      &px->view);
 }
 
 /* What holds, as it could be typed. */
@@ -297,10 +282,12 @@ static int tell_config(const session_t *session)
     tt_buf_printf(&line, "%%pxconfig --targets %s", session->targets);
     if (session->exclude)
         tt_buf_printf(&line, " --exclude %s", session->exclude);
-    tt_buf_printf(&line, " --%s --%s --timeout %g --progress-after %g\n",
+    static const char *const streams[] = {"", " --stream", " --no-stream"};
+    tt_buf_printf(&line, " --%s --%s --%s%s --timeout %g --progress-after %g\n",
                   config->noblock ? "noblock" : "block",
-                  config->verbose ? "verbose" : "noverbose", (double)config->timeout_ms / 1000,
-                  session->progress_after_s);
+                  config->verbose ? "verbose" : "noverbose",
+                  config->view.apart ? "no-fold" : "fold", streams[config->view.stream],
+                  (double)config->timeout_ms / 1000, session->progress_after_s);
     screen_write(1, (tt_span_t){line.data, line.len});
     tt_buf_release(&line);
     return 0;

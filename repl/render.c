@@ -361,11 +361,20 @@ size_t render_failures(const answer_t *answers, size_t count, const render_style
     return failed;
 }
 
-size_t render_job(const answer_t *answers, size_t count, const render_style_t *style,
-                  tt_buf_t *out, tt_buf_t *err)
+static size_t render_folded(const answer_t *answers, size_t count, const render_style_t *style,
+                            tt_buf_t *out, tt_buf_t *err)
 {
     render_output(answers, count, style, out, err);
     render_values(answers, count, style, out);
     render_notes(answers, count, style, err);
     return render_failures(answers, count, style, err);
+}
+
+size_t render_job(const answer_t *answers, size_t count, const render_style_t *style,
+                  tt_buf_t *out, tt_buf_t *err)
+{
+    size_t failed = 0;
+    for (size_t i = 0, step = style->apart ? 1 : count; i < count; i += step)
+        failed += render_folded(answers + i, step, style, out, err);
+    return failed;
 }

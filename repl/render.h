@@ -20,6 +20,7 @@
 typedef struct {
     label_style_t label;
     size_t engines; /* of the job; in `label.items`, where `label.total` counts the items */
+    bool apart;     /* each answer by itself: nothing is folded */
     bool colour;    /* the caller minds NO_COLOR and whether it is a terminal */
     bool terminal;  /* it is one: colours and escape sequences of users are ended */
 } render_style_t;

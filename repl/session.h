@@ -14,6 +14,7 @@ typedef struct {
     bool noblock;        /* they go into the background */
     bool verbose;        /* and tell on which engines they run */
     uint64_t timeout_ms; /* of their run; 0: none */
+    job_view_t view;
 } px_config_t;
 
 /* An entry that was typed, for %save. */
@@ -134,6 +135,9 @@ void session_interrupt(session_t *self);
 /* Shows the job's answers, binds its names, says its times. Returns 0 or 1 (something failed).
  */
 int session_finish_job(session_t *self, job_t *job);
+/* Appends all its answers, as they would be shown, whole and without colours: the errors last.
+ * Returns how many are failures. */
+size_t session_job_text(const session_t *self, const job_t *job, tt_buf_t *out);
 /* How the job's answers look. */
 void session_style(const session_t *self, const job_t *job, render_style_t *style);
 /* Whether every engine is on a host of its own, and there are several: then engines are called

@@ -11,7 +11,6 @@
 #include <string.h>
 
 enum {
-    HOLD_MS = 1000,          /* before the first window */
     WINDOW_MS = 100,         /* between two */
     TAIL_MS = 2000,          /* until a line without its end is shown */
     STATE_MS = 1000,         /* the same, of one that overwrites itself */
@@ -58,7 +57,7 @@ stream_t *stream_new(int64_t now_ms)
 {
     stream_t *self = tt_alloc(sizeof *self);
     tt_map_init(&self->pipes);
-    self->next_ms = now_ms + HOLD_MS;
+    self->next_ms = now_ms + STREAM_HOLD_MS;
     self->ready_ms = never;
     return self;
 }
@@ -446,6 +445,8 @@ static void fold_side(const side_t *self, const output_style_t *look, bool secon
         if (is_on(self, pipe))
             output_add(output, pipe->id, pipe->host,
                        second ? pipe->window.second : pipe->window.first);
+        if (self->style->apart)
+            output_show(output, look, out);
     }
     output_show(output, look, out);
     output_destroy(&output);

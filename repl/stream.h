@@ -40,6 +40,9 @@ void stream_take(stream_t *self, int64_t now_ms, const render_style_t *style, tt
  * What a flood had left out counts as shown. */
 size_t stream_given(const stream_t *self, int id, bool err);
 
+/* Before the first window. */
+enum { STREAM_HOLD_MS = 1000 };
+
 /* The most lines, bytes of a window on each of both sides; more in a single line only. */
 enum { STREAM_LINES = 1000, STREAM_BYTES = 256 << 10 };
 

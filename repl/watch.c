@@ -17,10 +17,15 @@ void watch_start(watch_t *self, session_t *session, job_t *job)
 {
     *self = (watch_t){.session = session, .job = job};
     progress_rate_add(&self->rate, 0, 0);
-    self->windows = isatty(STDOUT_FILENO) && !session->json;
-    self->progress = screen_is_terminal() && session->progress_after_s >= 0;
+    const job_view_t *view = &job->view;
+    bool at_once = view->stream == STREAM_AT_ONCE;
+    self->windows = (isatty(STDOUT_FILENO) || at_once) && !session->json && !view->diff &&
+                    view->stream != STREAM_AT_END;
+    self->progress_after_s =
+        view->has_progress_after ? view->progress_after_s : session->progress_after_s;
+    self->progress = screen_is_terminal() && self->progress_after_s >= 0;
     if (self->windows && !job->done)
-        job_stream_start(job, tt_now_ms());
+        job_stream_start(job, tt_now_ms() - (at_once ? STREAM_HOLD_MS : 0));
 }
 
 static void show_window(const watch_t *self, int64_t now_ms)
@@ -95,9 +100,8 @@ int64_t watch_turn(watch_t *self)
     if (!self->progress)
         return next;
     hint(self, now_ms);
-    double after_s = self->session->progress_after_s;
     progress_rate_add(&self->rate, elapsed_s, self->job->part_count - self->job->left);
-    if (elapsed_s >= after_s && now_ms - self->shown_ms >= REDRAW_MS) {
+    if (elapsed_s >= self->progress_after_s && now_ms - self->shown_ms >= REDRAW_MS) {
         show_progress(self, elapsed_s);
         self->shown_ms = now_ms;
     }

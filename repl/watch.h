@@ -10,7 +10,8 @@ typedef struct {
     session_t *session;
     job_t *job;
     bool windows, progress; /* wanted here */
-    bool hinted;            /* how to go on without it has been told */
+    double progress_after_s;
+    bool hinted; /* how to go on without it has been told */
     progress_rate_t rate, bytes_rate;
     int64_t shown_ms; /* when the progress was last shown */
 } watch_t;

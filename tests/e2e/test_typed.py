@@ -40,7 +40,7 @@ def test_cells_may_hold_such_lines_too(cluster):
     ("x = %px -o y 5", "%px: takes NAME = or --out NAME, not both"),
     ("%sh", "%sh: takes a command, as in %sh uptime"),
     ("%autopx on", "%autopx: takes nothing: it is on or off"),
-    ("%pxconfig --stream", "%pxconfig has no option '--stream'; it has -t --targets VALUE,"),
+    ("%pxconfig --streams", "%pxconfig has no option '--streams'; it has -t --targets VALUE,"),
     ("%pxconfig --timeout soon", "%pxconfig: --timeout takes seconds, not 'soon'"),
     ("%pxconfig 1", "%pxconfig: takes options only, not '1'"),
     ("%pxresult", "%pxresult: there is no %px yet"),
@@ -93,9 +93,9 @@ def test_pxconfig_holds_for_every_px(cluster):
                             "%pxresult", "%pxconfig --block --noverbose --timeout 0.2",
                             "%pxconfig", "%px import time; time.sleep(600)", code=1)
     assert outcome.stdout.splitlines() == [
-        "%pxconfig --targets all --block --noverbose --timeout 0 --progress-after 1",
+        "%pxconfig --targets all --block --noverbose --fold --timeout 0 --progress-after 1",
         "Out[1:3]: 5",
-        "%pxconfig --targets 1 --block --noverbose --timeout 0.2 --progress-after 1"]
+        "%pxconfig --targets 1 --block --noverbose --fold --timeout 0.2 --progress-after 1"]
     assert "Parallel execution on engine(s): 1\n[3] running" in outcome.stderr
     assert "timeout" in outcome.stderr
 
