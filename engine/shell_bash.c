@@ -192,12 +192,14 @@ static void put_our_code(shell_bash_t *self, const trip_t *trip, tt_buf_t *out)
     tt_buf_printf(out, " || \\builtin :\n%s", strict ? "\\builtin set -u\n" : "");
 }
 
-/* `what`: R, or A when it is sent once more. */
+/* `what`: R, or A when it is sent once more. An interrupt while bash reads the line makes it
+ * forget what it has read, and take the rest for a command: no end of the line may write to
+ * stdout (`2>&1` would: `ll 2>&1`). */
 static void put_report_line(const shell_bash_t *self, char what, uint64_t id, tt_buf_t *out)
 {
     tt_buf_printf(out, "\n{ \\builtin . ");
     put_path(out, self->report);
-    tt_buf_printf(out, " %c%llu; } >/dev/null 2>&1\n", what, (unsigned long long)id);
+    tt_buf_printf(out, " %c%llu; } >/dev/null 2>/dev/null\n", what, (unsigned long long)id);
 }
 
 /* What does not go into the pipe (bash takes nothing any more) is left out. */
