@@ -50,8 +50,36 @@ static void pack_span(tt_buf_t *out, const char *key, tt_span_t text)
         tt_pack_nil(out);
 }
 
+typedef struct {
+    int64_t done_ns;
+    size_t index;
+} place_t;
+
+static int by_end(const void *a, const void *b)
+{
+    const place_t *x = a, *y = b;
+    return x->done_ns != y->done_ns ? (x->done_ns > y->done_ns) - (x->done_ns < y->done_ns)
+                                    : (x->index > y->index) - (x->index < y->index);
+}
+
+/* The parts as their values are bound: in their order, or in the order in which they ended. The
+ * caller's to free. */
+static size_t *in_order(const job_t *job)
+{
+    size_t *order = tt_alloc((job->part_count + 1) * sizeof *order);
+    place_t *places = tt_alloc((job->part_count + 1) * sizeof *places);
+    for (size_t i = 0; i < job->part_count; i++)
+        places[i] = (place_t){job->parts[i].done_ns, i};
+    if (job->unordered)
+        qsort(places, job->part_count, sizeof *places, by_end);
+    for (size_t i = 0; i < job->part_count; i++)
+        order[i] = places[i].index;
+    free(places);
+    return order;
+}
+
 /* {index: error} of the parts that failed. */
-static void pack_errors(tt_buf_t *out, const job_t *job)
+static void pack_errors(tt_buf_t *out, const job_t *job, const size_t *order)
 {
     size_t count, failed = 0;
     job_answer_t *answers = job_answers(job, JOB_WHOLE, &count);
@@ -59,7 +87,7 @@ static void pack_errors(tt_buf_t *out, const job_t *job)
         failed += answers[i].answer.status != TT_STATUS_OK;
     tt_pack_map(out, failed);
     for (size_t i = 0; i < count; i++) {
-        const answer_t *answer = &answers[i].answer;
+        const answer_t *answer = &answers[order[i]].answer;
         const answer_error_t *error = &answer->error;
         if (answer->status == TT_STATUS_OK)
             continue;
@@ -75,7 +103,7 @@ static void pack_errors(tt_buf_t *out, const job_t *job)
     job_answers_release(&answers, count);
 }
 
-static void pack_meta(tt_buf_t *out, const job_t *job)
+static void pack_meta(tt_buf_t *out, const job_t *job, const size_t *order)
 {
     timing_t timing = job_timing(job);
     tt_pack_map(out, 8);
@@ -95,11 +123,11 @@ static void pack_meta(tt_buf_t *out, const job_t *job)
     tt_pack_text(out, "serial_time");
     tt_pack_double(out, timing.serial_s);
     tt_pack_text(out, "errors");
-    pack_errors(out, job);
+    pack_errors(out, job, order);
     tt_pack_text(out, "statuses");
     tt_pack_array(out, job->part_count);
     for (size_t i = 0; i < job->part_count; i++)
-        tt_pack_uint(out, job->parts[i].status);
+        tt_pack_uint(out, job->parts[order[i]].status);
 }
 
 static int set(session_t *self, job_t *job, const char *name, const char *kind, bool values)
@@ -112,13 +140,15 @@ static int set(session_t *self, job_t *job, const char *name, const char *kind, 
     tt_buf_init(&counts);
     tt_frames_init(&frames);
     tt_pack_array(&counts, groups);
+    size_t *order = in_order(job);
     for (size_t i = 0; i < groups; i++)
-        tt_pack_uint(&counts, add_value(&frames, &job->parts[i], job->one));
+        tt_pack_uint(&counts, add_value(&frames, &job->parts[order[i]], job->one));
     tt_pack_array(&args, 4);
     tt_pack_text(&args, name);
     tt_pack_text(&args, kind);
     tt_pack_raw(&args, (tt_span_t){counts.data, counts.len});
-    pack_meta(&args, job);
+    pack_meta(&args, job, order);
+    free(order);
     int status = session_local_call(self, TT_RT_SET, &args, &frames, &result);
     if (status == 0)
         local_result_release(&result);

@@ -18,19 +18,24 @@ job_t *job_new(int number, const char *source, size_t parts)
     return self;
 }
 
+static void release_part(job_part_t *self)
+{
+    free(self->host);
+    free(self->cause);
+    tt_frames_release(&self->frames);
+    tt_buf_release(&self->early[0]);
+    tt_buf_release(&self->early[1]);
+}
+
 void job_destroy(job_t **self_p)
 {
     job_t *self = *self_p;
     if (self == NULL)
         return;
-    for (size_t i = 0; i < self->part_count; i++) {
-        job_part_t *part = &self->parts[i];
-        free(part->host);
-        free(part->cause);
-        tt_frames_release(&part->frames);
-        tt_buf_release(&part->early[0]);
-        tt_buf_release(&part->early[1]);
-    }
+    if (self->forget)
+        self->forget(self);
+    for (size_t i = 0; i < self->part_count; i++)
+        release_part(&self->parts[i]);
     stream_destroy(&self->stream);
     for (size_t i = 0; i < self->name_count; i++)
         free(self->names[i]);
@@ -146,7 +151,7 @@ static void on_item_output(void *arg, tt_job_t *client_job, int engine, int stre
 {
     job_item_t *item = arg;
     (void)client_job;
-    (void)engine;
+    item->job->parts[item->index].engine = engine;
     take_output(item->job, &item->job->parts[item->index], stream, bytes);
 }
 
@@ -156,6 +161,7 @@ static void on_item_done(void *arg, tt_job_t *client_job)
     job_t *job = item->job;
     (void)client_job;
     free(item);
+    job->outstanding--;
     if (job->feed && job->submitted < job->part_count)
         job->feed(job);
     end_if_done(job);
@@ -193,6 +199,21 @@ void job_end_orphans(job_t *self)
         end_part(self, &self->parts[i], &result);
     }
     end_if_done(self);
+}
+
+void job_reopen(job_t *self)
+{
+    for (size_t i = 0; i < self->part_count; i++) {
+        job_part_t *part = &self->parts[i];
+        if (!part->done || part->status == TT_STATUS_OK)
+            continue;
+        release_part(part);
+        *part = (job_part_t){.engine = -1};
+        self->left++;
+    }
+    self->submitted = self->outstanding = 0;
+    self->done = self->shown = self->cancelled = false;
+    self->started_ns = tt_now_ns();
 }
 
 void job_stop_feeding(job_t *self, const char *cause)

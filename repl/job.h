@@ -58,12 +58,17 @@ typedef struct job {
     size_t engine_count;
     job_part_t *parts;
     size_t part_count, left;
-    size_t submitted; /* of `each`: handed to the client so far */
+    bool valued;        /* its values come without a repr: they are shown here */
+    bool unordered;     /* its values are bound in the order in which they came */
+    bool lenient;       /* items that failed are values: the job is not a failure */
+    size_t outstanding; /* of `each`: under way */
+    size_t submitted;   /* of `each`: handed to the client so far */
     int64_t started_ns, ended_ns;
     bool done;
-    tt_job_t **client_jobs;     /* under way, by part when they are `each`; else [0] */
-    void (*feed)(struct job *); /* map: submits more items as results come; else NULL */
-    void *feeder;               /* its state, owned by whoever set feed */
+    tt_job_t **client_jobs;       /* under way, by part when they are `each`; else [0] */
+    void (*feed)(struct job *);   /* map: submits more items as results come; else NULL */
+    void *feeder;                 /* its state */
+    void (*forget)(struct job *); /* releases it; NULL: there is none */
     void (*finished)(struct job *, void *arg);
     void *arg;
     bool *news;   /* set when it is done; NULL: nobody looks */
@@ -91,6 +96,9 @@ void job_take_result(job_t *self, uint32_t index, tt_result_t *result);
 /* An adopted job: ends the parts that nobody works on, whose answers went to the session that
  * is gone. */
 void job_end_orphans(job_t *self);
+
+/* Begins the parts that have not ended well anew: as if they had not been submitted. */
+void job_reopen(job_t *self);
 
 /* Ends what a map did not submit: its items are CANCELLED. */
 void job_stop_feeding(job_t *self, const char *cause);

@@ -59,7 +59,7 @@ static char *missing_name(const answer_t *answer)
     return len > 0 && len < left && quote[1 + len] == '\'' ? tt_strndup(quote + 1, len) : NULL;
 }
 
-static bool defined_here(session_t *self, const char *name)
+bool session_defined(session_t *self, const char *name)
 {
     tt_buf_t args;
     local_result_t result;
@@ -96,7 +96,7 @@ static char *add_hints(session_t *self, answer_t *answers, size_t count)
         char *missing = missing_name(&answers[i]);
         if (missing && name == NULL) {
             name = tt_strdup(missing);
-            if (defined_here(self, name))
+            if (session_defined(self, name))
                 hint = tt_printf("defined here, not there: %%push %s", name);
         }
         if (missing && strcmp(missing, name) == 0)
@@ -107,12 +107,16 @@ static char *add_hints(session_t *self, answer_t *answers, size_t count)
     return hint;
 }
 
-/* Of a map that a person has ended, what was stopped or never started is told in numbers. */
+/* Failures that are values are not told. Of a map that a person has ended, what was stopped or
+ * never started is told in numbers. */
 static size_t drop_cancelled(const job_t *job, answer_t *answers, size_t count)
 {
     size_t kept = 0;
-    if (!job->map || !job->cancelled)
-        return count;
+    for (size_t i = 0; i < count && job->lenient; i++)
+        if (!render_failed(&answers[i]))
+            answers[kept++] = answers[i];
+    if (job->lenient || !job->map || !job->cancelled)
+        return job->lenient ? kept : count;
     for (size_t i = 0; i < count; i++)
         if (answers[i].status != TT_STATUS_CANCELLED &&
             answers[i].status != TT_STATUS_INTERRUPTED)
@@ -188,12 +192,15 @@ size_t session_job_text(const session_t *self, const job_t *job, tt_buf_t *out)
     return failed;
 }
 
+/* `212 done, 8 stopped, 280 not started · %retry 9` */
 static void tell_parts(const job_t *job)
 {
     tt_buf_t line;
     timing_t timing = job_timing(job);
     tt_buf_init(&line);
     timing_parts(&line, &timing);
+    if (job->feeder)
+        tt_buf_printf(&line, " · %%retry %d", job->number);
     screen_note("%s\n", tt_buf_text(&line));
     tt_buf_release(&line);
 }
@@ -205,7 +212,9 @@ static void tell_times(const job_t *job)
     tt_buf_init(&line);
     if (job->background)
         timing_done(&line, job->number, &timing);
-    else if (job->map)
+    if (job->background && job->feeder && job->map)
+        tt_buf_printf(&line, " · %%retry %d", job->number);
+    if (!job->background && job->map)
         timing_line(&line, &timing);
     if (line.len > 0)
         screen_note("%s\n", tt_buf_text(&line));
@@ -222,9 +231,10 @@ int session_finish_job(session_t *self, job_t *job)
         tell_parts(job); /* else they are told with the times */
     if (job->name_count > 0 || job->background)
         status = session_bind_job(self, job);
-    if (job->map && job->name_count == 0 && failed == 0 && !self->json)
+    bool well = failed == 0 || job->lenient;
+    if (job->valued && job->name_count == 0 && well && !self->json)
         status = session_show_job(self, job);
     if (!self->json && (job->background || !job->cancelled))
         tell_times(job);
-    return failed > 0 ? 1 : status;
+    return failed > 0 && !job->lenient ? 1 : status;
 }

@@ -29,7 +29,7 @@ static void pack_meta(tt_buf_t *out, const job_t *job)
     tt_pack_uint(out, META_VERSION);
     tt_pack_int(out, job->number);
     tt_pack_str(out, job->source, len < SOURCE_MAX ? len : SOURCE_MAX);
-    tt_pack_bool(out, job->map);
+    tt_pack_bool(out, job->each);
     tt_pack_bool(out, job->scalar);
     tt_ids_pack(out, job->engines, job->engine_count);
     tt_pack_uint(out, job->part_count);
@@ -166,7 +166,7 @@ job_t *keep_read(tt_span_t bytes)
     char *text = tt_strndup((const char *)meta.source.data, meta.source.len);
     job_t *job = job_new((int)meta.number, text, (size_t)meta.parts);
     free(text);
-    job->map = job->each = meta.map;
+    job->map = job->each = job->valued = meta.map;
     job->scalar = meta.scalar;
     job->submitted = (size_t)meta.parts;
     job->started_ns -= age_ns(meta.began);

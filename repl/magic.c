@@ -32,6 +32,10 @@
     {                                                                                          \
         'o', "out", true, "the name that the values go to"                                     \
     }
+#define RETRIES                                                                                \
+    {                                                                                          \
+        0, "retries", true, "try what failed so often again"                                   \
+    }
 #define NAME                                                                                   \
     {                                                                                          \
         0, "name", true, "what the job is called"                                              \
@@ -68,10 +72,18 @@ static const words_option_t map_options[] = {
     BLOCK,
     OUT,
     NAME,
-    {0, "retries", true, "try failed items so often again"},
+    RETRIES,
     {0, "direct", false, "deal the items out beforehand, in order"},
     {0, "lb", false, "whichever engine is free does it (so it is)"},
+    {0, "unordered", false, "the values in the order in which they came"},
+    {0, "return-exceptions", false, "items that failed are values: no failure"},
+    {0, "max-outstanding", true, "so many items are under way at most (4096)"},
 };
+
+static const words_option_t submit_options[] = {TARGETS, EXCLUDE, TIMEOUT, NOBLOCK,
+                                                BLOCK,   OUT,     NAME,    RETRIES};
+
+static const words_option_t retry_options[] = {NOBLOCK, BLOCK};
 
 static const words_option_t pull_options[] = {TARGETS, EXCLUDE, NOBLOCK, OUT, NAME};
 
@@ -158,6 +170,9 @@ const magic_t magics[] = {
     {"sh", "[-t SET] [--noblock] COMMAND",
      "runs a command of the shell on engines of any language", "%sh df -h /data | tail -1",
      "On the engines", CODE | GRAMMAR_CELL, OPTIONS(sh_options), magic_sh},
+    {"submit", "[-t SET] [--retries N] FUNC(ARGS) | CODE",
+     "one call, or code, on whichever engine is free", "%submit fit(10) &", "On the engines",
+     CODE, OPTIONS(submit_options), magic_submit_one},
     {"scatter", "[-t SET] [--flatten] SEQ as NAME",
      "deals a sequence out: to each engine a part", "%scatter range(32) as x", "On the engines",
      VALUE, OPTIONS(scatter_options), magic_scatter},
@@ -189,6 +204,8 @@ const magic_t magics[] = {
      GRAMMAR_KNOWN, OPTIONS(wait_options), magic_wait},
     {"timing", "[N ...]", "tells where the time of jobs went", "%timing 5", "Jobs",
      GRAMMAR_KNOWN, NO_OPTIONS, magic_timing},
+    {"retry", "[N]", "tries again what has not ended well, into the same result", "%retry 9",
+     "Jobs", GRAMMAR_KNOWN, OPTIONS(retry_options), magic_retry},
     {"cancel", "N [N ...]", "ends jobs: what waits never starts, what runs is interrupted",
      "%cancel 5", "Jobs", GRAMMAR_KNOWN, NO_OPTIONS, magic_cancel},
 

@@ -45,6 +45,8 @@ int magic_px(session_t *session, const magic_call_t *call);
 int magic_diff(session_t *session, const magic_call_t *call);
 int magic_sh(session_t *session, const magic_call_t *call);
 int magic_map(session_t *session, const magic_call_t *call);
+int magic_submit_one(session_t *session, const magic_call_t *call);
+int magic_retry(session_t *session, const magic_call_t *call);
 int magic_push(session_t *session, const magic_call_t *call);
 int magic_scatter(session_t *session, const magic_call_t *call);
 int magic_gather(session_t *session, const magic_call_t *call);
@@ -117,6 +119,10 @@ job_t *magic_submit(session_t *session, const magic_targets_t *targets,
 /* For magics that make a job: hands it to the session with the statement's names, and waits for
  * it unless it is for the background. Returns the exit status. */
 int magic_start_job(session_t *session, const magic_call_t *call, job_t *job);
+
+/* Waits for a job of the session and shows what comes of it, unless it is for the background.
+ * Returns the exit status. */
+int magic_await_job(session_t *session, job_t *job);
 
 /* Reads --timeout as milliseconds (0: none). Returns 0, or 2 after a message. */
 int magic_timeout(session_t *session, const magic_call_t *call, uint64_t *timeout_ms);

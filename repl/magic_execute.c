@@ -224,6 +224,11 @@ int magic_start_job(session_t *session, const magic_call_t *call, job_t *job)
     job->name = name ? tt_strdup(name) : NULL;
     job->background |= call->statement->background || words_has(&call->words, "noblock");
     session_add_job(session, job);
+    return magic_await_job(session, job);
+}
+
+int magic_await_job(session_t *session, job_t *job)
+{
     if (job->background) {
         tell_running(job);
         return session_bind_handle(session, job);

@@ -1,5 +1,5 @@
 /* Jobs of the session: %jobs, %result, %pxresult, %wait, %timing, %cancel. */
-#include "magic.h"
+#include "feeder.h"
 #include "option.h"
 
 #include <errno.h>
@@ -279,6 +279,28 @@ int magic_timing(session_t *session, const magic_call_t *call)
         at += strspn(at, ", \t\n");
     } while (*at);
     return 0;
+}
+
+/* Without a number: the latest that has something left to do. */
+int magic_retry(session_t *session, const magic_call_t *call)
+{
+    job_t *found = NULL;
+    if (names_none(call->rest)) {
+        for (job_t *job = session->jobs; job; job = job->next)
+            if (job->done && job->feeder)
+                found = job;
+        if (found == NULL)
+            return session_complain(session, "%retry", 2, "no job has anything left to do");
+    } else {
+        found = find(session, "%retry", call->rest);
+    }
+    if (found == NULL)
+        return 2;
+    int status = feeder_retry(session, found);
+    if (status != 0)
+        return status;
+    found->background = call->statement->background || words_has(&call->words, "noblock");
+    return magic_await_job(session, found);
 }
 
 int magic_cancel(session_t *session, const magic_call_t *call)

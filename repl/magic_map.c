@@ -1,173 +1,45 @@
-/* %map: a function of the local engine is called for each item, by whichever engine is free.
- * The function travels once; items are handed over a bounded number at a time. */
-#include "given.h"
-#include "keep.h"
-#include "magic.h"
+/* %map, %submit and %retry: work that any engine may do. */
+#include "feeder.h"
 #include "pack.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTSTANDING_MAX = 4096 };
-
-typedef struct {
-    session_t *session;
-    given_items_t items;
-    uint8_t hash[GIVEN_HASH];
-    int *engines; /* NULL: any */
-    size_t engine_count;
-    bool direct; /* each item has its engine beforehand */
-    unsigned retries;
-    uint64_t timeout_ms;
-    size_t outstanding;
-} feeder_t;
-
-/* ---- handing items over */
-
-/* The engine of an item that is dealt out: contiguous parts in the order of the engines, the
- * first ones longer by one item where they cannot be equal. */
-static const int *dealt_to(const feeder_t *feeder, size_t index, size_t count)
+/* Starts the work, which is taken, and waits for it unless it is for the background. */
+static int start(session_t *session, const magic_call_t *call, feeder_t *feeder,
+                 const feeder_work_t *work)
 {
-    size_t least = count / feeder->engine_count, longer = count % feeder->engine_count;
-    size_t in_longer = longer * (least + 1);
-    if (index < in_longer)
-        return &feeder->engines[index / (least + 1)];
-    return &feeder->engines[longer + (index - in_longer) / least];
-}
-
-static void submit_item(job_t *job, feeder_t *feeder, size_t index)
-{
-    tt_buf_t args;
-    tt_frames_t frames, buffers;
-    tt_buf_init(&args);
-    tt_frames_init(&frames);
-    tt_frames_init(&buffers);
-    tt_pack_array(&args, 3);
-    tt_pack_bin(&args, feeder->hash, GIVEN_HASH);
-    tt_pack_raw(&args, given_item(&feeder->items, index, &buffers));
-    tt_pack_nil(&args);
-    tt_frames_take_buf(&frames, &args);
-    tt_frames_share_all(&frames, &buffers);
-    tt_frames_release(&buffers);
-    tt_buf_release(&args);
-    job_item_t *item = tt_alloc(sizeof *item);
-    *item = (job_item_t){job, index};
-    tt_submit_t submit = {.op = TT_RT_CALL,
-                          .balanced = true,
-                          .keep = job->keep,
-                          .index = (uint32_t)index,
-                          .engines = feeder->engines,
-                          .engine_count = feeder->engine_count,
-                          .blob = feeder->hash,
-                          .label = job->source,
-                          .retries = feeder->retries,
-                          .timeout_ms = feeder->timeout_ms,
-                          .handlers = &job_item_handlers,
-                          .arg = item};
-    if (feeder->direct) {
-        submit.balanced = false;
-        submit.engines = dealt_to(feeder, index, job->part_count);
-        submit.engine_count = 1;
-    }
-    job->parts[index].sent_ns = tt_now_ns();
-    job->client_jobs[index] = tt_client_submit(feeder->session->client, &submit, &frames);
-}
-
-static void feed(job_t *job)
-{
-    feeder_t *feeder = job->feeder;
-    size_t done = job->part_count - job->left;
-    /* What is dealt out goes at once: else the last engines would wait for the first ones. */
-    while (job->submitted < job->part_count &&
-           (feeder->direct || job->submitted - done < OUTSTANDING_MAX)) {
-        submit_item(job, feeder, job->submitted);
-        job->submitted++;
-    }
-}
-
-static void release_feeder(job_t *job)
-{
-    feeder_t *feeder = job->feeder;
-    given_items_release(&feeder->items);
-    free(feeder->engines);
-    free(feeder);
-    job->feeder = NULL;
-}
-
-static void on_finished(job_t *job, void *arg)
-{
-    (void)arg;
-    release_feeder(job);
-}
-
-/* ---- the magic */
-
-/* The engines that may do it: those of the local language among the targets. */
-static int choose_engines(session_t *session, const magic_call_t *call, feeder_t *feeder)
-{
-    magic_targets_t targets;
-    size_t known, kept = 0;
-    int status = magic_get_targets(session, call, &targets);
-    if (status != 0)
+    int status;
+    job_t *job = feeder_start(feeder, work, call->text, &status);
+    if (job == NULL)
         return status;
-    magic_keep_ours(session, &targets);
-    const tt_engine_t *engines = tt_client_engines(session->client, &known);
-    const char *language = local_language(session->local);
-    for (size_t i = 0, e = 0; i < targets.count; i++) {
-        while (e < known && engines[e].id < targets.ids[i])
-            e++;
-        if (e < known && engines[e].id == targets.ids[i] &&
-            strcmp(engines[e].language, language) == 0)
-            targets.ids[kept++] = targets.ids[i];
+    job->unordered = words_has(&call->words, "unordered");
+    job->lenient = words_has(&call->words, "return-exceptions");
+    return magic_start_job(session, call, job);
+}
+
+/* ---- %map */
+
+static int map(session_t *session, const magic_call_t *call, const words_list_t *words)
+{
+    int status;
+    feeder_t *feeder = feeder_new(session, call, false, &status);
+    if (feeder == NULL)
+        return status;
+    given_items_t *items = tt_alloc(sizeof *items);
+    status = given_items(session, "%map", words->items + 1, words->count - 1, items);
+    if (status != 0) {
+        free(items);
+        feeder_destroy(&feeder);
+        return status;
     }
-    feeder->engines = targets.ids;
-    feeder->engine_count = kept;
-    if (kept == 0)
-        return session_complain(session, "%map", 2, "none of the targets is a %s engine",
-                                language);
-    return 0;
-}
-
-/* How the items find their engines. */
-static int read_way(session_t *session, const magic_call_t *call, feeder_t *feeder)
-{
-    feeder->direct = words_has(&call->words, "direct");
-    if (feeder->direct && words_has(&call->words, "lb"))
-        return session_complain(session, "%map", 2, "takes --direct or --lb, not both");
-    if (feeder->direct && words_has(&call->words, "retries"))
-        return session_complain(session, "%map", 2,
-                                "--retries is for items that any engine may do, not --direct");
-    return 0;
-}
-
-static int read_retries(session_t *session, const magic_call_t *call, unsigned *retries)
-{
-    const char *text = words_value(&call->words, "retries");
-    char *end = NULL;
-    long value = text ? strtol(text, &end, 10) : 0;
-    if (text && (*end || end == text || value < 0 || value > 10))
-        return session_complain(session, "%map", 2, "--retries takes 0 to 10, not '%s'", text);
-    *retries = (unsigned)value;
-    return 0;
-}
-
-static int prepare(session_t *session, const magic_call_t *call, const words_list_t *words,
-                   feeder_t *feeder)
-{
-    int status = magic_timeout(session, call, &feeder->timeout_ms);
-    if (status == 0)
-        status = read_way(session, call, feeder);
-    if (status == 0)
-        status = read_retries(session, call, &feeder->retries);
-    if (status == 0)
-        status = given_function(session, "%map", words->items[0], feeder->hash);
-    if (status == 0)
-        status = choose_engines(session, call, feeder);
-    if (status == 0)
-        status =
-            given_items(session, "%map", words->items + 1, words->count - 1, &feeder->items);
-    return status;
+    feeder_work_t work = {.op = TT_RT_CALL,
+                          .function = tt_strdup(words->items[0]),
+                          .pack = feeder_pack_call,
+                          .release = feeder_release_items,
+                          .state = items,
+                          .count = items->count};
+    return start(session, call, feeder, &work);
 }
 
 int magic_map(session_t *session, const magic_call_t *call)
@@ -176,29 +48,135 @@ int magic_map(session_t *session, const magic_call_t *call)
     tt_error_t err;
     if (words_split(&words, call->rest, &err) != 0)
         return session_complain(session, "%map", 2, "%s", err.text);
-    if (words.count < 2) {
-        words_list_release(&words);
-        return session_complain(session, "%map", 2,
-                                "takes a function and items, as in "
-                                "%%map (lambda x: x**2) range(32)");
-    }
-    feeder_t *feeder = tt_alloc(sizeof *feeder);
-    feeder->session = session;
-    int status = prepare(session, call, &words, feeder);
+    int status = words.count < 2 ? session_complain(session, "%map", 2,
+                                                    "takes a function and items, as in "
+                                                    "%%map (lambda x: x**2) range(32)")
+                                 : map(session, call, &words);
     words_list_release(&words);
-    job_t *job = job_new(session->number, call->text, feeder->items.count);
-    job->map = job->each = true;
-    job->feeder = feeder;
-    if (status != 0) {
-        release_feeder(job);
-        job_destroy(&job);
-        return status;
+    return status;
+}
+
+/* ---- %submit */
+
+/* The local arguments of one call. */
+static void pack_arguments(void *state, size_t index, const uint8_t hash[GIVEN_HASH],
+                           tt_buf_t *args, tt_frames_t *buffers)
+{
+    tt_reader_t reader = tt_reader(given_item(state, index, buffers));
+    size_t count;
+    tt_span_t positional = tt_span("\x90"), named = tt_span("\x80");
+    if (tt_read_array(&reader, &count) == 0 && count == 1 &&
+        tt_read_array(&reader, &count) == 0 && count == 2) {
+        tt_read_raw(&reader, &positional);
+        tt_read_raw(&reader, &named);
     }
-    keep_begin(session, job);
-    job->feed = feed;
-    job->finished = on_finished;
-    feed(job);
-    if (job->part_count == 0)
-        job_stop_feeding(job, "");
-    return magic_start_job(session, call, job);
+    tt_pack_array(args, 3);
+    tt_pack_bin(args, hash, GIVEN_HASH);
+    tt_pack_raw(args, positional);
+    tt_pack_raw(args, named);
+}
+
+typedef struct {
+    char *text, file[32];
+    unsigned flags;
+} code_t;
+
+static void pack_code(void *state, size_t index, const uint8_t hash[GIVEN_HASH], tt_buf_t *args,
+                      tt_frames_t *buffers)
+{
+    const code_t *code = state;
+    (void)index;
+    (void)hash;
+    (void)buffers;
+    tt_pack_array(args, 3);
+    tt_pack_text(args, code->text);
+    tt_pack_text(args, code->file);
+    tt_pack_uint(args, code->flags);
+}
+
+static void release_code(void *state)
+{
+    code_t *code = state;
+    free(code->text);
+    free(code);
+}
+
+/* The name in `NAME(ARGS)`, when that is all of the text and the name is one of the local
+ * engine; the caller's to free. NULL when it is anything else. */
+static char *called(session_t *session, const char *text, char **arguments)
+{
+    words_list_t words;
+    tt_error_t err;
+    size_t name = words_name(text), len = strlen(text);
+    while (len > 0 && strchr(" \t\n", text[len - 1]))
+        len--;
+    if (strcmp(session->language, "python") != 0 || name == 0 || text[name] != '(' ||
+        words_split(&words, text, &err) != 0)
+        return NULL;
+    bool whole = words.count == 1 && strchr(text, ')') && text[len - 1] == ')';
+    words_list_release(&words);
+    size_t first = strcspn(text, ".(");
+    char *root = tt_strndup(text, first), *found = NULL;
+    if (whole && session_defined(session, root)) {
+        found = tt_strndup(text, name);
+        *arguments = tt_strndup(text + name + 1, len - name - 2);
+    }
+    free(root);
+    return found;
+}
+
+/* A function of ours with arguments of ours. */
+static int prepare_call(session_t *session, const char *arguments, feeder_work_t *work)
+{
+    given_items_t *items = tt_alloc(sizeof *items);
+    char *expr = tt_printf("__import__('tutti.parts').parts.arguments(%s)", arguments);
+    int status = given_items(session, "%submit", &expr, 1, items);
+    free(expr);
+    work->op = TT_RT_CALL;
+    work->pack = pack_arguments;
+    work->release = feeder_release_items;
+    work->state = items;
+    return status;
+}
+
+/* Code for an engine, or a command of its shell. */
+static void prepare_code(const session_t *session, const magic_call_t *call, bool shell,
+                         feeder_work_t *work)
+{
+    code_t *code = tt_alloc(sizeof *code);
+    bool named = call->statement->name_count > 0;
+    code->text = tt_strdup(call->rest + shell);
+    code->flags =
+        (named ? TT_EXECUTE_VALUE | TT_EXECUTE_QUIET : 0) | (shell ? TT_EXECUTE_SHELL : 0);
+    snprintf(code->file, sizeof code->file, "In [%d]", session->number);
+    work->op = TT_RT_EXECUTE;
+    work->pack = pack_code;
+    work->release = release_code;
+    work->state = code;
+}
+
+int magic_submit_one(session_t *session, const magic_call_t *call)
+{
+    int status;
+    char *arguments = NULL;
+    bool shell = call->rest[0] == '!';
+    feeder_work_t work = {.count = 1, .single = true};
+    if (call->rest[strspn(call->rest, " \t\n")] == 0)
+        return session_complain(session, "%submit", 2,
+                                "takes a call or code, as in %%submit fit(10)");
+    feeder_t *feeder = feeder_new(session, call, shell, &status);
+    if (feeder == NULL)
+        return status;
+    work.function = called(session, call->rest, &arguments);
+    if (work.function)
+        status = prepare_call(session, arguments, &work);
+    else
+        prepare_code(session, call, shell, &work);
+    free(arguments);
+    if (status == 0)
+        return start(session, call, feeder, &work);
+    free(work.state);
+    free(work.function);
+    feeder_destroy(&feeder);
+    return status;
 }

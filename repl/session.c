@@ -36,7 +36,6 @@ void session_release(session_t *self)
     while (self->jobs) {
         job_t *job = self->jobs;
         self->jobs = job->next;
-        free(job->feeder);
         job_destroy(&job);
     }
     for (size_t i = 0; i < self->typed_count; i++)

@@ -27,6 +27,11 @@ def partition(sequence, count, flatten=False):
     return [part[0] if flatten and len(part) == 1 else part for part in parts]
 
 
+def arguments(*args, **kwargs):
+    """Those of one call, as %submit sends them."""
+    return [[list(args), kwargs]]
+
+
 def join(parts):
     """The parts one behind the other: arrays as one array, text as one text, anything else that
     has items as a list; values that have none are items themselves."""

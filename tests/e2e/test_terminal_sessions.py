@@ -256,7 +256,7 @@ In [1]: def clean(row):
    ...:
 In [2]: res = %map clean range(500)
 [42 of 500 items: 3,15,27,…] ValueError at clean:3, 42 messages, first 3: {{.*}}
-458 done, 42 failed
+458 done, 42 failed · %retry 2
 ...
 In [3]: len(res), res.errors[3]
 Out[3]: (500, RemoteError('[engine {{\\d}}] ValueError: bad row 3'))

@@ -45,7 +45,7 @@ static job_t *add_px(int number)
 static job_t *add_map(int number, size_t items, size_t submitted)
 {
     job_t *job = job_new(number, "%map f x", items);
-    job->map = true;
+    job->map = job->each = true;
     job->submitted = submitted;
     session_add_job(&session, job);
     return job;

@@ -198,9 +198,9 @@ TEST(map_sends_the_function_once_and_each_item_on_its_own)
 
 TEST(push_refuses_what_makes_no_sense)
 {
-    assert_wrong("%push", "%push: takes names, as in %push x y");
-    assert_wrong("%push -t 0", "%push: takes names, as in %push x y");
-    assert_wrong("y = %push x", "%push: takes names, as in %push x y");
+    assert_wrong("%push", "%push: takes names, as in %push x y, or x=EXPR");
+    assert_wrong("%push -t 0", "%push: takes names, as in %push x y, or x=EXPR");
+    assert_wrong("y = %push x", "%push: takes names, as in %push x y, or x=EXPR");
     assert_int_equal(run("%push -t 9 x"), 2);
     assert_part(said_err, "no engine 9: there are 0-1");
 }
@@ -229,9 +229,12 @@ TEST(push_of_what_the_local_engine_does_not_give_sends_nothing)
 
 TEST(pull_refuses_what_makes_no_sense)
 {
-    assert_wrong("%pull", "%pull: takes names, as in %pull x y or a, b = %pull x y");
-    assert_wrong("a = %pull x y", "%pull: takes names, as in %pull x y or a, b = %pull x y");
-    assert_wrong("a, b = %pull x", "%pull: takes names, as in %pull x y or a, b = %pull x y");
+    assert_wrong("%pull",
+                 "%pull: takes names, as in %pull x y or a, b = %pull x, y or %pull EXPR as x");
+    assert_wrong("a = %pull x y",
+                 "%pull: takes names, as in %pull x y or a, b = %pull x, y or %pull EXPR as x");
+    assert_wrong("a, b = %pull x",
+                 "%pull: takes names, as in %pull x y or a, b = %pull x, y or %pull EXPR as x");
 }
 
 TEST(pull_binds_each_value_to_its_name_or_the_one_in_front)
@@ -435,8 +438,8 @@ TEST(help_lists_every_magic_and_tells_all_options_of_one)
     for (size_t i = 0; i < px->option_count; i++)
         assert_part(said_out, px->options[i].name);
     assert_int_equal(run("%help %px"), 0);
-    assert_part(said_out, "    -t, --targets VALUE  which engines");
-    assert_part(said_out, "    --timeout VALUE      interrupt it");
+    assert_part(said_out, "    -t, --targets VALUE          which engines");
+    assert_part(said_out, "    --timeout VALUE              interrupt it");
     assert_part(said_out, "    Example: %px import os; os.getpid()\n");
 }
 

@@ -1,0 +1,265 @@
+/* Handing items over. See feeder.h. */
+#include "feeder.h"
+
+#include "keep.h"
+#include "pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OUTSTANDING_MAX = 4096 };
+
+struct feeder {
+    session_t *session;
+    feeder_work_t work;
+    char magic[32]; /* for messages */
+    uint8_t hash[GIVEN_HASH];
+    int *engines;
+    size_t engine_count;
+    bool direct; /* each item has its engine beforehand */
+    unsigned retries;
+    uint64_t timeout_ms;
+    size_t outstanding_max;
+};
+
+/* ---- options */
+
+/* How the items find their engines. */
+static int read_way(feeder_t *self, const magic_call_t *call)
+{
+    self->direct = words_has(&call->words, "direct");
+    if (self->direct && words_has(&call->words, "lb"))
+        return session_complain(self->session, self->magic, 2,
+                                "takes --direct or --lb, not both");
+    if (self->direct && words_has(&call->words, "retries"))
+        return session_complain(self->session, self->magic, 2,
+                                "--retries is for items that any engine may do, not --direct");
+    return 0;
+}
+
+/* An option that is a whole number. */
+static int read_number(feeder_t *self, const magic_call_t *call, const char *option, long least,
+                       long most, long *value)
+{
+    const char *text = words_value(&call->words, option);
+    char *end = NULL;
+    if (text == NULL)
+        return 0;
+    *value = strtol(text, &end, 10);
+    if (*end || end == text || *value < least || *value > most)
+        return session_complain(self->session, self->magic, 2,
+                                "--%s takes %ld to %ld, not '%s'", option, least, most, text);
+    return 0;
+}
+
+static int read_numbers(feeder_t *self, const magic_call_t *call)
+{
+    long retries = 0, outstanding = OUTSTANDING_MAX;
+    int status = read_number(self, call, "retries", 0, 10, &retries);
+    if (status == 0)
+        status = read_number(self, call, "max-outstanding", 1, 1000000, &outstanding);
+    self->retries = (unsigned)retries;
+    self->outstanding_max = (size_t)outstanding;
+    return status;
+}
+
+/* The engines that may do it: those of the local language among the targets. */
+static int choose_engines(feeder_t *self, const magic_call_t *call, bool any_language)
+{
+    session_t *session = self->session;
+    magic_targets_t targets;
+    size_t known, kept = 0;
+    int status = magic_get_targets(session, call, &targets);
+    if (status != 0)
+        return status;
+    magic_keep_ours(session, &targets);
+    const tt_engine_t *engines = tt_client_engines(session->client, &known);
+    for (size_t i = 0, e = 0; i < targets.count; i++) {
+        while (e < known && engines[e].id < targets.ids[i])
+            e++;
+        if (any_language || (e < known && engines[e].id == targets.ids[i] &&
+                             strcmp(engines[e].language, session->language) == 0))
+            targets.ids[kept++] = targets.ids[i];
+    }
+    self->engines = targets.ids;
+    self->engine_count = kept;
+    if (kept == 0)
+        return session_complain(session, self->magic, 2, "none of the targets is a %s engine",
+                                session->language);
+    return 0;
+}
+
+feeder_t *feeder_new(session_t *session, const magic_call_t *call, bool any_language,
+                     int *status)
+{
+    feeder_t *self = tt_alloc(sizeof *self);
+    self->session = session;
+    snprintf(self->magic, sizeof self->magic, "%%%s", call->magic->name);
+    *status = magic_timeout(session, call, &self->timeout_ms);
+    if (*status == 0)
+        *status = read_way(self, call);
+    if (*status == 0)
+        *status = read_numbers(self, call);
+    if (*status == 0)
+        *status = choose_engines(self, call, any_language);
+    if (*status != 0)
+        feeder_destroy(&self);
+    return self;
+}
+
+void feeder_destroy(feeder_t **self_p)
+{
+    feeder_t *self = *self_p;
+    if (self == NULL)
+        return;
+    if (self->work.release)
+        self->work.release(self->work.state);
+    free(self->work.function);
+    free(self->engines);
+    free(self);
+    *self_p = NULL;
+}
+
+/* ---- handing items over */
+
+/* The engine of an item that is dealt out: contiguous parts in the order of the engines, the
+ * first ones longer by one item where they cannot be equal. */
+static const int *dealt_to(const feeder_t *self, size_t index, size_t count)
+{
+    size_t least = count / self->engine_count, longer = count % self->engine_count;
+    size_t in_longer = longer * (least + 1);
+    if (index < in_longer)
+        return &self->engines[index / (least + 1)];
+    return &self->engines[longer + (index - in_longer) / least];
+}
+
+static void submit_item(job_t *job, feeder_t *self, size_t index)
+{
+    tt_buf_t args;
+    tt_frames_t frames, buffers;
+    tt_buf_init(&args);
+    tt_frames_init(&frames);
+    tt_frames_init(&buffers);
+    self->work.pack(self->work.state, index, self->hash, &args, &buffers);
+    tt_frames_take_buf(&frames, &args);
+    tt_frames_share_all(&frames, &buffers);
+    tt_frames_release(&buffers);
+    tt_buf_release(&args);
+    job_item_t *item = tt_alloc(sizeof *item);
+    *item = (job_item_t){job, index};
+    tt_submit_t submit = {.op = self->work.op,
+                          .balanced = true,
+                          .keep = job->keep,
+                          .index = (uint32_t)index,
+                          .engines = self->engines,
+                          .engine_count = self->engine_count,
+                          .blob = self->work.function ? self->hash : NULL,
+                          .label = job->source,
+                          .retries = self->retries,
+                          .timeout_ms = self->timeout_ms,
+                          .handlers = &job_item_handlers,
+                          .arg = item};
+    if (self->direct) {
+        submit.balanced = false;
+        submit.engines = dealt_to(self, index, job->part_count);
+        submit.engine_count = 1;
+    }
+    job->outstanding++;
+    job->parts[index].sent_ns = tt_now_ns();
+    job->client_jobs[index] = tt_client_submit(self->session->client, &submit, &frames);
+}
+
+static void feed(job_t *job)
+{
+    feeder_t *self = job->feeder;
+    /* What is dealt out goes at once: else the last engines would wait for the first ones. */
+    while (job->submitted < job->part_count &&
+           (self->direct || job->outstanding < self->outstanding_max)) {
+        size_t index = job->submitted++;
+        if (!job->parts[index].done) /* it was, when others are tried again */
+            submit_item(job, self, index);
+    }
+}
+
+static void forget(job_t *job)
+{
+    feeder_t *self = job->feeder;
+    feeder_destroy(&self);
+    job->feeder = NULL;
+    job->forget = NULL;
+}
+
+static void on_finished(job_t *job, void *arg)
+{
+    (void)arg;
+    if (job_failed(job) == 0)
+        forget(job);
+}
+
+job_t *feeder_start(feeder_t *self, const feeder_work_t *work, const char *source, int *status)
+{
+    self->work = *work;
+    *status = work->function
+                  ? given_function(self->session, self->magic, work->function, self->hash)
+                  : 0;
+    if (*status != 0) {
+        feeder_destroy(&self);
+        return NULL;
+    }
+    job_t *job = job_new(self->session->number, source, self->work.count);
+    job->each = true;
+    job->map = !work->single;
+    job->scalar = work->single;
+    job->valued = work->op == TT_RT_CALL;
+    job->feeder = self;
+    job->feed = feed;
+    job->forget = forget;
+    job->finished = on_finished;
+    keep_begin(self->session, job);
+    feed(job);
+    if (job->part_count == 0)
+        job_stop_feeding(job, "");
+    return job;
+}
+
+/* ---- once more */
+
+int feeder_retry(session_t *session, job_t *job)
+{
+    feeder_t *self = job->feeder;
+    if (job->feed != feed)
+        return session_complain(session, "%retry", 2,
+                                "job %d is no %%map, %%submit or %%sweep of this session",
+                                job->number);
+    if (!job->done)
+        return session_complain(session, "%retry", 2, "job %d still runs", job->number);
+    if (self == NULL)
+        return session_complain(session, "%retry", 2, "job %d has nothing left to do",
+                                job->number);
+    int status = 0;
+    if (self->work.function)
+        status = given_function(session, "%retry", self->work.function, self->hash);
+    if (status != 0)
+        return status;
+    job_reopen(job);
+    keep_begin(session, job);
+    feed(job);
+    return 0;
+}
+
+/* ---- items of the local engine */
+
+void feeder_pack_call(void *state, size_t index, const uint8_t hash[GIVEN_HASH], tt_buf_t *args,
+                      tt_frames_t *buffers)
+{
+    tt_pack_array(args, 3);
+    tt_pack_bin(args, hash, GIVEN_HASH);
+    tt_pack_raw(args, given_item(state, index, buffers));
+    tt_pack_nil(args);
+}
+
+void feeder_release_items(void *state)
+{
+    given_items_release(state);
+    free(state);
+}
