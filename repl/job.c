@@ -34,6 +34,8 @@ void job_destroy(job_t **self_p)
         return;
     if (self->forget)
         self->forget(self);
+    if (self->present_release)
+        self->present_release(self->present_arg);
     for (size_t i = 0; i < self->part_count; i++)
         release_part(&self->parts[i]);
     stream_destroy(&self->stream);

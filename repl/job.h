@@ -37,6 +37,8 @@ typedef struct {
     int64_t queue_ns, wait_ns, run_ns, done_ns;
 } job_part_t;
 
+struct session;
+
 typedef struct job {
     int number;   /* its In number */
     char *source; /* what was typed */
@@ -69,6 +71,10 @@ typedef struct job {
     void (*feed)(struct job *);   /* map: submits more items as results come; else NULL */
     void *feeder;                 /* its state */
     void (*forget)(struct job *); /* releases it; NULL: there is none */
+    /* Shows its values in a way of its own; NULL: as others are. */
+    void (*present)(struct session *, const struct job *, void *arg);
+    void (*present_release)(void *arg);
+    void *present_arg;
     void (*finished)(struct job *, void *arg);
     void *arg;
     bool *news;   /* set when it is done; NULL: nobody looks */

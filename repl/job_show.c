@@ -232,7 +232,9 @@ int session_finish_job(session_t *self, job_t *job)
     if (job->name_count > 0 || job->background)
         status = session_bind_job(self, job);
     bool well = failed == 0 || job->lenient;
-    if (job->valued && job->name_count == 0 && well && !self->json)
+    if (job->present)
+        job->present(self, job, job->present_arg);
+    else if (job->valued && job->name_count == 0 && well && !self->json)
         status = session_show_job(self, job);
     if (!self->json && (job->background || !job->cancelled))
         tell_times(job);

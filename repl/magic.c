@@ -83,6 +83,21 @@ static const words_option_t map_options[] = {
 static const words_option_t submit_options[] = {TARGETS, EXCLUDE, TIMEOUT, NOBLOCK,
                                                 BLOCK,   OUT,     NAME,    RETRIES};
 
+static const words_option_t sweep_options[] = {
+    TARGETS,
+    EXCLUDE,
+    TIMEOUT,
+    NOBLOCK,
+    BLOCK,
+    OUT,
+    NAME,
+    RETRIES,
+    {0, "sort", true, "by this column; -COLUMN: the largest first"},
+    {0, "best", true, "tell the row with the most of this column; -COLUMN: the least"},
+    {0, "csv", true, "write the table to this file"},
+    {0, "json", true, "write it as JSON"},
+};
+
 static const words_option_t retry_options[] = {NOBLOCK, BLOCK};
 
 static const words_option_t pull_options[] = {TARGETS, EXCLUDE, NOBLOCK, OUT, NAME};
@@ -173,6 +188,10 @@ const magic_t magics[] = {
     {"submit", "[-t SET] [--retries N] FUNC(ARGS) | CODE",
      "one call, or code, on whichever engine is free", "%submit fit(10) &", "On the engines",
      CODE, OPTIONS(submit_options), magic_submit_one},
+    {"sweep", "[-t SET] [--sort COLUMN] NAME=VALUES ... CALL",
+     "a call for each combination of parameters, as a table",
+     "%sweep n=10..60:10 crit=gini,entropy fit(n, crit)", "On the engines", CODE,
+     OPTIONS(sweep_options), magic_sweep},
     {"scatter", "[-t SET] [--flatten] SEQ as NAME",
      "deals a sequence out: to each engine a part", "%scatter range(32) as x", "On the engines",
      VALUE, OPTIONS(scatter_options), magic_scatter},

@@ -46,6 +46,7 @@ int magic_diff(session_t *session, const magic_call_t *call);
 int magic_sh(session_t *session, const magic_call_t *call);
 int magic_map(session_t *session, const magic_call_t *call);
 int magic_submit_one(session_t *session, const magic_call_t *call);
+int magic_sweep(session_t *session, const magic_call_t *call);
 int magic_retry(session_t *session, const magic_call_t *call);
 int magic_push(session_t *session, const magic_call_t *call);
 int magic_scatter(session_t *session, const magic_call_t *call);

@@ -32,6 +32,15 @@ def arguments(*args, **kwargs):
     return [[list(args), kwargs]]
 
 
+def plain(value):
+    """A value of a sweep: numpy's numbers as Python's, in a dict as well, whose keys become texts."""
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        return value.item()
+    return value
+
+
 def join(parts):
     """The parts one behind the other: arrays as one array, text as one text, anything else that
     has items as a list; values that have none are items themselves."""
