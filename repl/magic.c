@@ -223,6 +223,8 @@ const magic_t magics[] = {
      GRAMMAR_KNOWN, OPTIONS(wait_options), magic_wait},
     {"timing", "[N ...]", "tells where the time of jobs went", "%timing 5", "Jobs",
      GRAMMAR_KNOWN, NO_OPTIONS, magic_timing},
+    {"timeline", "[N] [FILE.svg]", "draws when engines worked on a job", "%timeline 5", "Jobs",
+     GRAMMAR_KNOWN, NO_OPTIONS, magic_timeline},
     {"retry", "[N]", "tries again what has not ended well, into the same result", "%retry 9",
      "Jobs", GRAMMAR_KNOWN, OPTIONS(retry_options), magic_retry},
     {"cancel", "N [N ...]", "ends jobs: what waits never starts, what runs is interrupted",

@@ -60,6 +60,7 @@ int magic_jobs(session_t *session, const magic_call_t *call);
 int magic_result(session_t *session, const magic_call_t *call);
 int magic_wait(session_t *session, const magic_call_t *call);
 int magic_timing(session_t *session, const magic_call_t *call);
+int magic_timeline(session_t *session, const magic_call_t *call);
 int magic_cancel(session_t *session, const magic_call_t *call);
 int magic_interrupt(session_t *session, const magic_call_t *call);
 int magic_restart(session_t *session, const magic_call_t *call);

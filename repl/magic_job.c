@@ -1,6 +1,10 @@
 /* Jobs of the session: %jobs, %result, %pxresult, %wait, %timing, %cancel. */
 #include "feeder.h"
 #include "option.h"
+#include "progress.h"
+#include "screen.h"
+#include "terminal.h"
+#include "timeline.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -126,16 +130,17 @@ static int gather(session_t *session, const char *text, tt_buf_t *out)
     return 0;
 }
 
-static int write_file(session_t *session, const char *path, bool append, tt_span_t text)
+static int write_file(session_t *session, const char *magic, const char *path, bool append,
+                      tt_span_t text)
 {
     FILE *file = fopen(path, append ? "ae" : "we");
     if (file == NULL)
-        return session_complain(session, "%result", 2, "cannot write '%s': %s", path,
+        return session_complain(session, magic, 2, "cannot write '%s': %s", path,
                                 strerror(errno));
     bool written = fwrite(text.data, 1, text.len, file) == text.len;
     written &= fclose(file) == 0;
     return written ? 0
-                   : session_complain(session, "%result", 1, "cannot write '%s': %s", path,
+                   : session_complain(session, magic, 1, "cannot write '%s': %s", path,
                                       strerror(errno));
 }
 
@@ -174,8 +179,8 @@ static int pass_on(session_t *session, const char *rest, const char *sign)
                                         "takes a file or a command behind '%c'", *sign);
     tt_span_t whole = {text.data, text.len};
     if (status == 0)
-        status =
-            command ? run_command(session, to, whole) : write_file(session, to, append, whole);
+        status = command ? run_command(session, to, whole)
+                         : write_file(session, "%result", to, append, whole);
     tt_buf_release(&text);
     free(jobs);
     free(to);
@@ -279,6 +284,70 @@ int magic_timing(session_t *session, const magic_call_t *call)
         at += strspn(at, ", \t\n");
     } while (*at);
     return 0;
+}
+
+/* ---- %timeline */
+
+/* When each part was worked on, as far as that is known; the caller's to free. */
+static timeline_span_t *spans_of(const session_t *session, const job_t *job, size_t *count)
+{
+    timeline_span_t *spans = tt_alloc((job->part_count + 1) * sizeof *spans);
+    bool hosts = session_one_each(session);
+    *count = 0;
+    for (size_t i = 0; i < job->part_count; i++) {
+        const job_part_t *part = &job->parts[i];
+        if (!part->done || part->engine < 0 || part->run_ns < 0)
+            continue;
+        double end = (double)(part->done_ns - job->started_ns) / 1e9;
+        double start = end - (double)part->run_ns / 1e9;
+        spans[(*count)++] =
+            (timeline_span_t){part->engine, hosts ? part->host : NULL, start > 0 ? start : 0,
+                              end, part->status != TT_STATUS_OK};
+    }
+    return spans;
+}
+
+static int draw(session_t *session, const job_t *job, const char *path)
+{
+    size_t count;
+    timeline_span_t *spans = spans_of(session, job, &count);
+    double total_s = job_timing(job).elapsed_s;
+    tt_buf_t out;
+    tt_buf_init(&out);
+    int status = 0;
+    if (count == 0)
+        status = session_complain(session, "%timeline", 2,
+                                  "nothing of job %d has been done on an engine", job->number);
+    if (status == 0 && path) {
+        char *title = tt_printf("[%d] %s", job->number, job->source);
+        timeline_svg(spans, count, total_s, title, &out);
+        status = write_file(session, "%timeline", path, false, (tt_span_t){out.data, out.len});
+        free(title);
+    } else if (status == 0) {
+        size_t columns = isatty(1) ? terminal_columns() - 1 : 79;
+        timeline_show(spans, count, total_s, columns, !progress_utf8(), &out);
+        screen_write(1, (tt_span_t){out.data, out.len});
+    }
+    tt_buf_release(&out);
+    free(spans);
+    return status;
+}
+
+int magic_timeline(session_t *session, const magic_call_t *call)
+{
+    const char *at = call->rest + strspn(call->rest, " \t\n");
+    size_t word = strcspn(at, " \t\n");
+    bool bare = word > 4 && strncmp(at + word - 4, ".svg", 4) == 0; /* a file alone */
+    char *name = tt_strndup(at, bare ? 0 : word);
+    const job_t *job = find(session, "%timeline", name);
+    const char *rest = bare ? at : at + word + strspn(at + word, " \t\n");
+    char *path = tt_strndup(rest, strcspn(rest, "\n"));
+    for (size_t len = strlen(path); len > 0 && strchr(" \t", path[len - 1]); len--)
+        path[len - 1] = 0;
+    int status = job ? draw(session, job, *path ? path : NULL) : 2;
+    free(path);
+    free(name);
+    return status;
 }
 
 /* Without a number: the latest that has something left to do. */

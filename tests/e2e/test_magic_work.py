@@ -107,7 +107,7 @@ def test_wrong_use(shared_four, line, message):
 def test_what_cannot_be_tried_again_says_why(shared_four):
     for lines, why in [(["%px 1", "%retry 1"], "job 1 is no %map, %submit or %sweep"),
                        (["%map len ['a']", "%retry 1"], "job 1 has nothing left to do"),
-                       (["%submit __import__('time').sleep(60) &", "%retry 1"], "job 1 still runs")]:
+                       (["%submit __import__('time').sleep(3) &", "%retry 1"], "job 1 still runs")]:
         assert why in shared_four.lines(*lines, code=WRONG_USE).stderr
 
 
@@ -128,3 +128,21 @@ def test_interrupted_at_the_prompt_and_tried_again(cluster):
         prompt.run("%retry 5")
         assert prompt.run("r == list(range(40)), r.errors") == ["Out[8]: (True, {})"]
         assert prompt.run("%submit slow(7)") == ["Out[9]: 7"]
+
+
+def test_when_engines_worked_is_drawn(shared_four):
+    got = shared_four.lines("%map --direct (lambda s: __import__('time').sleep(s / 10)) range(8)",
+                            "%timeline", "%timeline 1 t.svg", "%timeline w.svg",
+                            env={"LC_ALL": "C"}).stdout.splitlines()
+    rows = [line for line in got if re.fullmatch(r"[0-3]  .* \d+ % - 2", line)]
+    assert len(rows) == 4 and "##" in rows[3] and got[-1].startswith("   0 s ")
+    for name in "t.svg", "w.svg":
+        text = (shared_four.work_dir / name).read_text()
+        assert text.startswith("<svg ") and text.count("<rect ") == 8 and text.endswith("</svg>\n")
+    for line, why in [("%timeline", "there is no job yet"), ("%timeline 3", "no job '3'"),
+                      ("%timeline x.svg", "there is no job yet")]:
+        assert why in shared_four.lines(line, code=WRONG_USE).stderr
+    assert "nothing of job 1 has been done on an engine" in shared_four.lines(
+        "%submit __import__('time').sleep(2) &", "%timeline", code=WRONG_USE).stderr
+    assert "cannot write '/nowhere/t.svg'" in shared_four.lines(
+        "%px 1", "%timeline 1 /nowhere/t.svg", code=WRONG_USE).stderr
