@@ -1,20 +1,17 @@
 /* Subcommands on clusters: start, stop, status, list, logs, why. */
 #include "command.h"
+#include "logs.h"
 #include "pack.h"
 #include "status.h"
 #include "value.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONNECT_MS = 10000, LOG_TAIL = 64 * 1024 };
-
-static const char *const log_names[] = {"controller.log", "engine.log"};
+enum { CONNECT_MS = 10000 };
 
 static tt_client_t *connect_to(const tt_rundir_t *dir, tt_error_t *err)
 {
@@ -297,37 +294,24 @@ int command_list(given_t *given, int argc, char **argv)
 
 /* ---- logs */
 
-/* Copies a log's end to stdout, from `*at` on (-1: the last part). */
-static bool copy_log(const tt_rundir_t *dir, const char *name, off_t *at)
+/* Copies what a log has from `*at` on to stdout. */
+static bool copy_log(const tt_rundir_t *dir, int number, off_t *at)
 {
-    char path[PATH_MAX + 64], bytes[8192];
-    struct stat info;
-    snprintf(path, sizeof path, "%s/%s", dir->state_dir, name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    if (*at < 0)
-        *at = info.st_size > LOG_TAIL ? info.st_size - LOG_TAIL : 0;
-    if (info.st_size < *at)
-        *at = 0;
-    ssize_t got;
-    while ((got = pread(fd, bytes, sizeof bytes, *at)) > 0) {
-        fwrite(bytes, 1, (size_t)got, stdout);
-        *at += got;
-    }
-    close(fd);
+    tt_buf_t text;
+    tt_buf_init(&text);
+    bool found = logs_read(dir, number, at, &text);
+    if (text.len > 0)
+        fwrite(text.data, 1, text.len, stdout);
     fflush(stdout);
-    return true;
+    tt_buf_release(&text);
+    return found;
 }
 
 int command_logs(given_t *given, int argc, char **argv)
 {
     static tt_rundir_t dir;
     tt_error_t err;
-    off_t at[2] = {-1, -1};
+    off_t at[LOGS] = {-1, -1};
     bool found = false, never = false;
     (void)argv;
     if (command_check_none("logs", argc) != 0)
@@ -335,8 +319,8 @@ int command_logs(given_t *given, int argc, char **argv)
     if (tt_rundir_open(given->name, &dir, &err) != 0 && err.code != ENOENT)
         return command_complain(3, "%s", err.text);
     do {
-        for (int i = 0; i < 2; i++)
-            found |= copy_log(&dir, log_names[i], &at[i]);
+        for (int i = 0; i < LOGS; i++)
+            found |= copy_log(&dir, i, &at[i]);
         if (given->follow)
             tt_loop_run_until(command_loop(), &never, 200);
     } while (given->follow);

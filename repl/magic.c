@@ -240,6 +240,10 @@ const magic_t magics[] = {
      GRAMMAR_KNOWN, NO_OPTIONS, magic_restart},
     {"kill", "[SET]", "kills engines, which come back empty; alone: those deaf to Ctrl-C",
      "%kill 3", "Engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_kill},
+    {"logs", "[SET]", "shows what controller and engine host have logged", "%logs 3", "Engines",
+     GRAMMAR_KNOWN, NO_OPTIONS, magic_logs},
+    {"version", "", "tells the versions of tutti and of the interpreters", "%version",
+     "Engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_version},
     {"why", "[HOST]", "tells why engines are missing", "%why web18", "Engines", GRAMMAR_KNOWN,
      NO_OPTIONS, magic_why},
 

@@ -70,6 +70,8 @@ int magic_download(session_t *session, const magic_call_t *call);
 int magic_save(session_t *session, const magic_call_t *call);
 int magic_history(session_t *session, const magic_call_t *call);
 int magic_kill(session_t *session, const magic_call_t *call);
+int magic_logs(session_t *session, const magic_call_t *call);
+int magic_version(session_t *session, const magic_call_t *call);
 int magic_why(session_t *session, const magic_call_t *call);
 int magic_help(session_t *session, const magic_call_t *call);
 /* What the local engine does by itself: all of GRAMMAR_LOCAL. */

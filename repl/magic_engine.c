@@ -1,4 +1,7 @@
 /* Engines: %interrupt, %restart, %status, %why. */
+#include "cluster.h"
+#include "identity.h"
+#include "logs.h"
 #include "magic.h"
 #include "pack.h"
 #include "render.h"
@@ -165,6 +168,48 @@ int magic_status(session_t *session, const magic_call_t *call)
                     &err) == 0)
         return 0;
     return session_complain(session, "%status", 3, "%s", err.text);
+}
+
+/* The logs' last lines; with a set, those about its engines. */
+int magic_logs(session_t *session, const magic_call_t *call)
+{
+    tt_buf_t text, out;
+    int *ids = NULL;
+    size_t count = 0;
+    bool found = false;
+    const char *set = set_of(call);
+    int status = set ? session_targets(session, set, NULL, &ids, &count, NULL) : 0;
+    if (status != 0)
+        return status;
+    tt_buf_init(&text);
+    tt_buf_init(&out);
+    for (int i = 0; i < LOGS; i++) {
+        off_t at = -1;
+        found |= logs_read(session->dir, i, &at, &text);
+    }
+    if (set)
+        logs_of_engines(tt_buf_text(&text), ids, count, &out);
+    screen_write(1, set ? (tt_span_t){out.data, out.len} : (tt_span_t){text.data, text.len});
+    tt_buf_release(&text);
+    tt_buf_release(&out);
+    free(ids);
+    return found ? 0
+                 : session_complain(session, "%logs", 2, "the logs are where the cluster is");
+}
+
+int magic_version(session_t *session, const magic_call_t *call)
+{
+    (void)call;
+    local_t *local = session_local(session);
+    char *there = cluster_summary(session->client);
+    printf("tutti %s\n", TT_VERSION);
+    if (local)
+        printf("here: %s %s, %s\n", local_language(local), local_version(local),
+               local_program(local));
+    printf("engines: %s\n", there);
+    fflush(stdout);
+    free(there);
+    return 0;
 }
 
 int magic_why(session_t *session, const magic_call_t *call)

@@ -97,3 +97,17 @@ def test_errors_go_there_too(shared_four):
     got = shared_four.lines("%px 1/0 &", "%result 1 > e.txt",
                             "print('ZeroDivisionError' in open('e.txt').read())", code=None)
     assert "True" in got.stdout
+
+
+def test_logs_and_versions(cluster):
+    cluster.start(2)
+    got = cluster.lines("%version").stdout.splitlines()
+    assert got[0].startswith("tutti 0.") and got[1].startswith("here: python 3.")
+    assert got[2].startswith("engines: 2 Python engines (3.")
+    cluster.lines("%kill 1")
+    wait_until(lambda: "engine 1 " in cluster.ok("logs"))
+    wait_until(lambda: "engine 1 " in cluster.lines("%logs 1").stdout)
+    got = cluster.lines("%logs 1").stdout
+    assert "engine 0" not in got and "is up" not in got
+    assert "cluster 'default' is up" in cluster.lines("%logs").stdout
+    assert cluster.lines("%logs 0").stdout == ""

@@ -23,12 +23,12 @@ static void test_rows(void **state)
                                {0, NULL, 0.75, 0.85, false},
                                {2, NULL, 0, 0.1, false}};
     check(spans, 4, false,
-          "0  █████  ▅▄     60 % · 2\n"
-          "2  █    ████x    60 % · 2\n"
+          "0  █████  ▄▄    60 % · 2\n"
+          "2  █    ████x   60 % · 2\n"
           "   0 s  1.0 s\n");
     check(spans, 4, true,
-          "0  #####  o:     60 % - 2\n"
-          "2  #    ####x    60 % - 2\n"
+          "0  #####  ::    60 % - 2\n"
+          "2  #    ####x   60 % - 2\n"
           "   0 s  1.0 s\n");
     check(spans, 0, true, "");
 }
