@@ -1,7 +1,7 @@
 /* tutti-mock: a toy language, so that host, controller and prompt are tested with no real one,
  * and in great numbers. It understands one command a line: print TEXT | warn TEXT | value INT |
- * sleep SECONDS | spin | fail TEXT | exit N | abort | flood BYTES | id CALL echoes its
- * arguments; GET of a name gives what SET bound (packed values, kept as they are). COMPLETE
+ * sleep SECONDS | spin | fail TEXT | exit N | abort | flood BYTES | id | is ENGINE. CALL echoes
+ * its arguments; GET of a name gives what SET bound (packed values, kept as they are). COMPLETE
  * and INSPECT know commands and variables; what follows `hang.` is looked for until they are
  * interrupted. */
 #include "language.h"
@@ -77,6 +77,12 @@ static void do_id(mock_t *self, const char *rest, tt_reply_t *reply)
     reply_int(self, reply, self->engine);
 }
 
+/* Whether it is this engine: what one of many answers otherwise. */
+static void do_is(mock_t *self, const char *rest, tt_reply_t *reply)
+{
+    reply_int(self, reply, atoi(rest) == self->engine);
+}
+
 static void do_sleep(mock_t *self, const char *rest, tt_reply_t *reply)
 {
     double seconds = atof(rest);
@@ -138,7 +144,7 @@ static const struct {
 } commands[] = {
     {"print", do_print}, {"warn", do_warn},   {"value", do_value}, {"id", do_id},
     {"sleep", do_sleep}, {"spin", do_spin},   {"fail", do_fail},   {"exit", do_exit},
-    {"abort", do_abort}, {"flood", do_flood},
+    {"abort", do_abort}, {"flood", do_flood}, {"is", do_is},
 };
 
 static bool run_line(mock_t *self, char *line, tt_reply_t *reply)

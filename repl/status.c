@@ -1,6 +1,7 @@
 /* The status report as text. It is one map (controller/report.c); unknown keys are skipped. */
 #include "status.h"
 
+#include "label.h"
 #include "target.h"
 #include "text.h"
 #include "timing.h"
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { REQUEST_MS = 10000, ROWS_MAX = 100 };
+enum { REQUEST_MS = 10000, ROWS_MAX = 100, APART_MAX = 40 };
 
 /* ---- reading the map */
 
@@ -251,19 +252,120 @@ static tt_span_t *by_host(tt_span_t engines, size_t *count)
     return rows;
 }
 
+/* What engines that are told of in one row have in common. */
+static char *common(tt_span_t engine)
+{
+    char *host = text(engine, "host"), *language = text(engine, "language");
+    char *version = text(engine, "version"), *state = text(engine, "state");
+    char *running = text(engine, "running"), *why = text(engine, "text");
+    bool busy = real(engine, "running_s") > 0 || *running;
+    bool usable = whole(engine, "state_number") <= TT_ENGINE_RESTARTING;
+    char *key = tt_printf("%s\n%s %.*s\n%s\n%s", host, language, (int)strcspn(version, "("),
+                          version, busy && usable ? "busy" : state,
+                          !usable ? why
+                          : busy  ? running
+                                  : "");
+    free(host);
+    free(language);
+    free(version);
+    free(state);
+    free(running);
+    free(why);
+    return key;
+}
+
+/* `0-16,18-199`; the caller's to free. */
+static char *names_of(const fold_group_t *group, size_t all)
+{
+    tt_buf_t names;
+    tt_buf_init(&names);
+    label_names(&names, group->members, group->count, &(label_style_t){.total = all});
+    tt_buf_text(&names);
+    return (char *)names.data;
+}
+
+static void show_group(const fold_group_t *group, const tt_span_t *rows, const char *names,
+                       size_t width, FILE *out)
+{
+    double since_s = 0;
+    long long queue = 0;
+    char *fields[4], *left = tt_strndup((const char *)group->text.data, group->text.len);
+    char *at = left;
+    for (int i = 0; i < 4; i++) {
+        fields[i] = at;
+        at += strcspn(at, "\n");
+        if (*at && i < 3)
+            *at++ = 0;
+    }
+    for (size_t i = 0; i < group->count; i++) {
+        tt_span_t engine = rows[group->members[i].index];
+        double own_s = real(engine, *fields[3] ? "running_s" : "since_s");
+        queue += whole(engine, "queue");
+        since_s = own_s > since_s ? own_s : since_s;
+    }
+    show_cell(out, names, width);
+    fprintf(out, " %5zu  ", group->count);
+    show_cell(out, fields[0], 15);
+    fputc(' ', out);
+    show_cell(out, fields[1], 15);
+    fputc(' ', out);
+    show_cell(out, fields[2], 10);
+    fprintf(out, " %5lld  ", queue);
+    show_duration(out, since_s);
+    if (*fields[3])
+        fprintf(out, "  ");
+    show_cut(out, fields[3], 40);
+    fputc('\n', out);
+    free(left);
+}
+
+/* Of many engines those that are alike stand in one row: on the same host, with the same
+ * language, doing the same. */
+static void show_groups(const tt_span_t *rows, size_t count, FILE *out)
+{
+    fold_t *fold = fold_new();
+    char **keys = tt_alloc((count + 1) * sizeof *keys);
+    size_t group_count;
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = common(rows[i]);
+        fold_add(fold, (int)whole(rows[i], "id"), NULL, tt_span(keys[i]));
+    }
+    const fold_group_t *groups = fold_groups(fold, &group_count);
+    size_t shown = group_count < ROWS_MAX ? group_count : ROWS_MAX;
+    size_t width = strlen("ENGINES");
+    char **names = tt_alloc((shown + 1) * sizeof *names);
+    for (size_t i = 0; i < shown; i++) {
+        names[i] = names_of(&groups[i], count);
+        width = strlen(names[i]) > width ? strlen(names[i]) : width;
+    }
+    fprintf(out, "%-*s %5s  %-15s %-15s %-10s %5s  %s\n", (int)width, "ENGINES", "COUNT",
+            "HOST", "LANGUAGE", "STATE", "QUEUE", "SINCE");
+    for (size_t i = 0; i < shown; i++) {
+        show_group(&groups[i], rows, names[i], width, out);
+        free(names[i]);
+    }
+    free(names);
+    if (group_count > ROWS_MAX)
+        fprintf(out, "... and %zu more\n", group_count - ROWS_MAX);
+    for (size_t i = 0; i < count; i++)
+        free(keys[i]);
+    free(keys);
+    fold_destroy(&fold);
+}
+
 static void show_engines(tt_span_t report, FILE *out)
 {
-    size_t count, i = 0;
+    size_t count;
     tt_span_t *rows = by_host(raw(report, "engines"), &count);
     if (count == 0)
         fprintf(out, "no engines; tutti start -n N starts some\n");
+    else if (count > APART_MAX)
+        show_groups(rows, count, out);
     else
         fprintf(out, "%5s  %-15s %7s  %-15s %-10s %5s  %s\n", "ID", "HOST", "PID", "LANGUAGE",
                 "STATE", "QUEUE", "SINCE");
-    for (; i < count && i < ROWS_MAX; i++)
+    for (size_t i = 0; i < count && count <= APART_MAX; i++)
         show_engine(rows[i], out);
-    if (i < count)
-        fprintf(out, "... and %zu more\n", count - i);
     free(rows);
 }
 

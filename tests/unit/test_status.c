@@ -334,17 +334,20 @@ TEST(columns_stand_below_each_other_whatever_the_letters_of_a_name)
                 "    2  a-name-of-20-c…     102  python 3.11.2   ready          3  60.0 s\n");
 }
 
-TEST(of_many_engines_the_first_hundred_are_shown)
+TEST(of_many_engines_those_that_are_alike_stand_in_one_row)
 {
     pack_head(1);
     tt_pack_text(&report, "engines");
     tt_pack_array(&report, 103);
     for (int i = 0; i < 103; i++)
-        pack_engine(i, TT_ENGINE_READY, NULL, 1.0, "");
+        pack_engine(i, i == 7 ? TT_ENGINE_LOST : TT_ENGINE_READY, NULL, 1.0,
+                    i == 7 ? "gone" : "");
     assert_int_equal(show(STATUS_TEXT), 0);
-    assert_part(text, "\n   99  ");
-    assert_null(strstr(text, "\n  100  "));
-    assert_part(text, "\n... and 3 more\n");
+    assert_part(text, "ENGINES   COUNT  HOST            LANGUAGE        STATE      "
+                      "QUEUE  SINCE\n");
+    assert_part(text, "\n0-6,8-102   102  ");
+    assert_part(text, "\n7             1  ");
+    assert_part(text, "  gone\n");
 }
 
 /* ---- why */
@@ -477,7 +480,7 @@ int main(void)
         ON(engines_of_a_host_stand_together_in_the_order_of_hosts),
         ON(an_engine_is_busy_idle_or_out_of_use_with_the_reason),
         ON(columns_stand_below_each_other_whatever_the_letters_of_a_name),
-        ON(of_many_engines_the_first_hundred_are_shown),
+        ON(of_many_engines_those_that_are_alike_stand_in_one_row),
         ON(equal_reasons_within_a_second_are_one_line),
         ON(a_reason_of_no_engine_names_none),
         ON(a_host_that_nothing_is_known_of_has_no_reasons),
