@@ -8,6 +8,7 @@
 #include "remote.h"
 #include "transfers.h"
 #include "values.h"
+#include "waits.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -484,6 +485,7 @@ static void release(controller_t *self)
         for (peer_t *peer; (peer = tt_map_next(&self->peers[role], &walk));) {
             tt_outbox_destroy(&peer->outbox);
             tt_map_release(&peer->tasks);
+            ended_release(&peer->ended);
             tt_map_release(&peer->keeps);
             tt_buf_release(&peer->blobs);
             if (peer->watch_fd >= 0)
@@ -502,6 +504,7 @@ static void release(controller_t *self)
     for (task_t *task; (task = tt_map_next(&self->tasks, &walk));)
         task_destroy(&task);
     tt_map_release(&self->tasks);
+    free(self->freed);
     balanced_destroy(&self->balanced);
     blobs_release(self);
     transfers_release(self);

@@ -32,7 +32,10 @@ typedef struct controller {
     tt_map_t tasks; /* by our id */
     uint64_t next_task;
     balanced_t *balanced;
-    uint64_t kick_timer; /* runs while work is held back because a peer takes nothing */
+    uint64_t *freed; /* tasks that no longer wait for others, by our ids */
+    size_t freed_count, freed_cap;
+    uint64_t freed_timer; /* runs while there are any */
+    uint64_t kick_timer;  /* runs while work is held back because a peer takes nothing */
 
     kept_t kept; /* jobs that outlive their clients */
     struct blob *blobs;
@@ -89,6 +92,10 @@ void peers_announce(controller_t *self, const engine_t *engine);
 /* The part of a task that this host has for that engine, or NULL. */
 part_t *dispatch_sent_part(controller_t *self, const peer_t *host, uint64_t task_id,
                            int64_t engine_id);
+/* Queues a new task, or one that has waited for others; it may have ended then. */
+void dispatch_queue(controller_t *self, struct task *task);
+/* Ends all of it as refused. */
+void dispatch_refuse(controller_t *self, struct task *task, const char *cause);
 void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *message,
                      tt_frames_t *payload);
 void dispatch_result(controller_t *self, peer_t *host, const tt_message_t *message,

@@ -4,6 +4,7 @@
 #include "pack.h"
 #include "runtime.h"
 #include "values.h"
+#include "waits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,7 @@ static void end_part(controller_t *self, part_t *part, tt_message_t *result,
 {
     task_t *task = part->task;
     part->state = PART_DONE;
+    task->failed |= result->as.result.status != TT_STATUS_OK;
     result->id = task->client_id;
     result->as.result.attempt = part->attempt;
     if (part->sent_ns)
@@ -59,6 +61,7 @@ static void end_part(controller_t *self, part_t *part, tt_message_t *result,
     if (!task->now)
         record(self, task);
     kept_ended(self, task);
+    waits_ended(self, task);
     if (task->client) {
         task->client->queued_bytes -= task->bytes;
         tt_map_take(&task->client->tasks, task->client_id);
@@ -284,22 +287,6 @@ void dispatch_engine_free(controller_t *self, engine_t *engine)
 
 /* ---- submitting */
 
-static int by_number(const void *a, const void *b)
-{
-    return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
-}
-
-static size_t sort_unique(int *ids, size_t count)
-{
-    size_t kept = 0;
-    if (count > 0)
-        qsort(ids, count, sizeof *ids, by_number);
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || ids[kept - 1] != ids[i])
-            ids[kept++] = ids[i];
-    return kept;
-}
-
 static bool any_usable(const controller_t *self, const task_t *task)
 {
     for (size_t i = 0; i < self->registry.count; i++)
@@ -440,7 +427,7 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
                     "SUBMIT now: only COMPLETE and INSPECT, of engines it names");
         return;
     }
-    size_t unique = sort_unique(ids, (size_t)count);
+    size_t unique = task_sort_ids(ids, (size_t)count);
     task_t *task = task_new(++self->next_task, submit, payload, balanced ? 1 : unique);
     task->client = client;
     task->client_id = message->id;
@@ -451,14 +438,35 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
     if (balanced) {
         task->allowed = all ? NULL : ids;
         task->allowed_count = unique;
-        queue_balanced(self, task);
     } else {
         for (size_t i = 0; i < unique; i++)
             task->parts[i].engine_id = ids[i];
-        queue_direct(self, task);
     }
     if (!balanced || all)
         free(ids);
+    int waits = waits_begin(self, task, submit);
+    if (waits < 0)
+        dispatch_refuse(self, task, task->doom);
+    else if (waits == 0)
+        dispatch_queue(self, task);
+}
+
+void dispatch_queue(controller_t *self, task_t *task)
+{
+    if (task->balanced)
+        queue_balanced(self, task);
+    else
+        queue_direct(self, task);
+}
+
+void dispatch_refuse(controller_t *self, task_t *task, const char *cause)
+{
+    char *kept = tt_strdup(cause); /* the task goes with its last part */
+    uint64_t id = task->id;
+    for (size_t i = 0; tt_map_get(&self->tasks, id) && i < task->part_count; i++)
+        if (task->parts[i].state != PART_DONE)
+            end_without(self, &task->parts[i], TT_STATUS_REFUSED, kept);
+    free(kept);
 }
 
 /* ---- results and output */
@@ -573,6 +581,8 @@ static void cancel_part(controller_t *self, part_t *part)
             unhold(part);
         else
             part_list_remove(&part->engine->queue, part);
+        end_without(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
+    } else if (part->state == PART_BLOCKED) {
         end_without(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
     } else if (part->state == PART_SENT) {
         tt_buf_t engines;
@@ -699,7 +709,7 @@ static void end_unkept(controller_t *self, task_t *task)
 {
     uint64_t id = task->id;
     for (size_t i = 0; tt_map_get(&self->tasks, id) && i < task->part_count; i++)
-        if (task->parts[i].state == PART_WAITING)
+        if (task->parts[i].state == PART_WAITING || task->parts[i].state == PART_BLOCKED)
             cancel_part(self, &task->parts[i]);
     if (tt_map_get(&self->tasks, id))
         task->client = NULL;

@@ -14,6 +14,14 @@ typedef enum { PEER_CLIENT, PEER_HOST } role_t;
  * one of their own: what they say of where they are is not believed. */
 typedef enum { DOOR_CLIENT, DOOR_HOST, DOOR_FAR, DOORS } door_t;
 
+/* How the latest tasks of a client ended, since what it submits may name one whose result is on
+ * its way (waits.h). */
+typedef struct {
+    tt_map_t outcomes; /* by the client's ids */
+    uint64_t *ring;    /* those ids, WAITS_REMEMBERED at most */
+    size_t next, count;
+} ended_t;
+
 typedef struct peer {
     uint64_t key; /* of the route, in its socket's table */
     role_t role;  /* by its door, never by what it says */
@@ -31,6 +39,7 @@ typedef struct peer {
     size_t queued_bytes;
     size_t held;    /* parts that are set aside until it takes results again */
     tt_map_t tasks; /* its tasks by its own ids */
+    ended_t ended;  /* how the latest of them ended (waits.h) */
     tt_map_t keeps; /* jobs that outlive it, by its numbers (kept.h) */
     bool adopted;   /* has asked for what others left behind */
     bool left;      /* said LEAVE: results are stored, not sent */

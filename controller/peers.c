@@ -5,6 +5,7 @@
 #include "log.h"
 #include "remote.h"
 #include "transfers.h"
+#include "waits.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -156,6 +157,7 @@ void peers_lost(controller_t *self, peer_t *peer, const char *why)
         launches_note_hosts(self);
     }
     tt_map_release(&peer->tasks);
+    ended_release(&peer->ended);
     tt_buf_release(&peer->blobs);
     tt_outbox_destroy(&peer->outbox);
     free(peer);

@@ -9,7 +9,18 @@
 struct engine;
 struct task;
 
-typedef enum { PART_WAITING, PART_SENT, PART_DONE } part_state_t;
+typedef enum {
+    PART_WAITING,
+    PART_SENT,
+    PART_DONE,
+    PART_BLOCKED /* its task waits for others to end (waits.h) */
+} part_state_t;
+
+/* Who waits for a task to end. */
+typedef struct {
+    uint64_t id;  /* ours */
+    bool follows; /* and goes to the engine where it ended */
+} waiter_t;
 
 typedef struct part {
     struct task *task;
@@ -47,6 +58,13 @@ typedef struct task {
     part_t *parts; /* direct: sorted by engine_id */
     size_t part_count, left;
     int64_t submitted_ns;
+    bool failed;     /* a part has not ended well */
+    size_t blockers; /* tasks that it waits for */
+    char *doom;      /* why it can never start; NULL: it may */
+    int *followed;   /* engines of those that it follows, as far as they have ended */
+    size_t followed_count;
+    waiter_t *waiters; /* who waits for it */
+    size_t waiter_count;
     struct kept_job *keep; /* that outlives the client; NULL: none */
     uint64_t index;        /* which of its items this is */
     struct task *next_kept, *prev_kept;
@@ -67,6 +85,9 @@ part_t *part_list_pop(part_list_t *self);
 /* A task with room for `count` parts; takes the frames. */
 task_t *task_new(uint64_t id, const tt_msg_submit_t *submit, tt_frames_t *frames, size_t count);
 void task_destroy(task_t **self_p);
+
+/* Sorts ids and drops what is there twice; returns how many are left. */
+size_t task_sort_ids(int *ids, size_t count);
 
 /* The part of an engine (balanced: the one part if that engine has it), or NULL. */
 part_t *task_part(task_t *self, int engine_id);

@@ -9,6 +9,12 @@
 
 enum { OUTSTANDING_MAX = 4096 };
 
+/* The client's numbers of submissions. */
+typedef struct {
+    uint64_t *items;
+    size_t count;
+} ids_t;
+
 struct feeder {
     session_t *session;
     feeder_work_t work;
@@ -20,6 +26,7 @@ struct feeder {
     unsigned retries;
     uint64_t timeout_ms;
     size_t outstanding_max;
+    ids_t after, follow; /* what must have ended well before an item starts */
 };
 
 /* ---- options */
@@ -89,6 +96,60 @@ static int choose_engines(feeder_t *self, const magic_call_t *call, bool any_lan
     return 0;
 }
 
+/* Adds the submissions of a job that is to end first. Its parts that have ended well are behind
+ * us; one that has not means that nothing of this can start. */
+static int add_job(feeder_t *self, const job_t *job, ids_t *ids)
+{
+    session_t *session = self->session;
+    size_t count = job->each ? job->part_count : 1;
+    for (size_t i = 0; i < job->part_count; i++)
+        if (job->parts[i].done && job->parts[i].status != TT_STATUS_OK)
+            return session_complain(session, self->magic, 1,
+                                    "job %d has failed: what comes after it does not start",
+                                    job->number);
+    ids->items = tt_realloc(ids->items, (ids->count + count) * sizeof *ids->items);
+    for (size_t i = 0; i < count && !job->done; i++) {
+        if (job->client_jobs[i])
+            ids->items[ids->count++] = tt_job_id(job->client_jobs[i]);
+        else if (job->each && !job->parts[i].done)
+            return session_complain(
+                session, self->magic, 2,
+                "job %d has items that are not handed over yet: wait for it", job->number);
+    }
+    return 0;
+}
+
+/* Of a job that has ended its engines are those to go to. */
+static int narrow(feeder_t *self, const job_t *job)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->engine_count; i++)
+        for (size_t p = 0; p < job->part_count; p++)
+            if (job->parts[p].engine == self->engines[i]) {
+                self->engines[kept++] = self->engines[i];
+                break;
+            }
+    self->engine_count = kept;
+    return kept > 0 ? 0
+                    : session_complain(self->session, self->magic, 2,
+                                       "none of the targets has done job %d", job->number);
+}
+
+/* `--after 3,5`, `--follow 3`: numbers or names of jobs. */
+static int read_jobs(feeder_t *self, const magic_call_t *call, const char *option, ids_t *ids)
+{
+    const char *at = words_value(&call->words, option);
+    int status = 0;
+    while (at && status == 0 && *(at += strspn(at, ", \t"))) {
+        const job_t *job = magic_find_job(self->session, self->magic, at);
+        status = job ? add_job(self, job, ids) : 2;
+        if (status == 0 && job->done && ids == &self->follow)
+            status = narrow(self, job);
+        at += strcspn(at, ", \t");
+    }
+    return status;
+}
+
 feeder_t *feeder_new(session_t *session, const magic_call_t *call, bool any_language,
                      int *status)
 {
@@ -102,6 +163,10 @@ feeder_t *feeder_new(session_t *session, const magic_call_t *call, bool any_lang
         *status = read_numbers(self, call);
     if (*status == 0)
         *status = choose_engines(self, call, any_language);
+    if (*status == 0)
+        *status = read_jobs(self, call, "after", &self->after);
+    if (*status == 0)
+        *status = read_jobs(self, call, "follow", &self->follow);
     if (*status != 0)
         feeder_destroy(&self);
     return self;
@@ -116,6 +181,8 @@ void feeder_destroy(feeder_t **self_p)
         self->work.release(self->work.state);
     free(self->work.function);
     free(self->engines);
+    free(self->after.items);
+    free(self->follow.items);
     free(self);
     *self_p = NULL;
 }
@@ -157,6 +224,10 @@ static void submit_item(job_t *job, feeder_t *self, size_t index)
                           .label = job->source,
                           .retries = self->retries,
                           .timeout_ms = self->timeout_ms,
+                          .after = self->after.items,
+                          .after_count = self->after.count,
+                          .follow = self->follow.items,
+                          .follow_count = self->follow.count,
                           .handlers = &job_item_handlers,
                           .arg = item};
     if (self->direct) {
@@ -241,6 +312,7 @@ int feeder_retry(session_t *session, job_t *job)
         status = given_function(session, "%retry", self->work.function, self->hash);
     if (status != 0)
         return status;
+    self->after.count = self->follow.count = 0; /* they have ended */
     job_reopen(job);
     keep_begin(session, job);
     feed(job);

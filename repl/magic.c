@@ -80,8 +80,18 @@ static const words_option_t map_options[] = {
     {0, "max-outstanding", true, "so many items are under way at most (4096)"},
 };
 
-static const words_option_t submit_options[] = {TARGETS, EXCLUDE, TIMEOUT, NOBLOCK,
-                                                BLOCK,   OUT,     NAME,    RETRIES};
+static const words_option_t submit_options[] = {
+    TARGETS,
+    EXCLUDE,
+    TIMEOUT,
+    NOBLOCK,
+    BLOCK,
+    OUT,
+    NAME,
+    RETRIES,
+    {0, "after", true, "when these jobs have ended well: 3,5"},
+    {0, "follow", true, "the same, and on an engine that did one of them"},
+};
 
 static const words_option_t sweep_options[] = {
     TARGETS,

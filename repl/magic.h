@@ -128,6 +128,10 @@ int magic_start_job(session_t *session, const magic_call_t *call, job_t *job);
  * Returns the exit status. */
 int magic_await_job(session_t *session, job_t *job);
 
+/* The job that the number or name at the start of the text means; without one, the latest. NULL
+ * after a message. */
+job_t *magic_find_job(session_t *session, const char *magic, const char *text);
+
 /* Reads --timeout as milliseconds (0: none). Returns 0, or 2 after a message. */
 int magic_timeout(session_t *session, const magic_call_t *call, uint64_t *timeout_ms);
 

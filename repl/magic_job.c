@@ -45,9 +45,7 @@ static job_t *find_name(const session_t *session, const char *name, size_t len)
     return found;
 }
 
-/* The job that the number or name at the start of the text means; without one, the latest. NULL
- * after a message. */
-static job_t *find(session_t *session, const char *magic, const char *text)
+job_t *magic_find_job(session_t *session, const char *magic, const char *text)
 {
     text += strspn(text, " \t\n");
     size_t len = strcspn(text, ", \t\n");
@@ -72,7 +70,7 @@ static job_t *find(session_t *session, const char *magic, const char *text)
 static bool all_known(session_t *session, const char *magic, const char *text)
 {
     for (text += strspn(text, ", \t\n"); *text; text += strspn(text, ", \t\n")) {
-        if (find(session, magic, text) == NULL)
+        if (magic_find_job(session, magic, text) == NULL)
             return false;
         text += strcspn(text, ", \t\n");
     }
@@ -97,7 +95,7 @@ static int show_named(session_t *session, const char *magic, const char *text)
     if (!all_known(session, magic, text))
         return 2;
     for (text += strspn(text, ", \t\n"); *text; text += strspn(text, ", \t\n")) {
-        int ended = show_one(session, magic, find(session, magic, text));
+        int ended = show_one(session, magic, magic_find_job(session, magic, text));
         status = status ? status : ended;
         text += strcspn(text, ", \t\n");
     }
@@ -119,7 +117,7 @@ static int gather(session_t *session, const char *text, tt_buf_t *out)
         return 2;
     do {
         text += strspn(text, ", \t\n");
-        job_t *job = find(session, "%result", text);
+        job_t *job = magic_find_job(session, "%result", text);
         if (job == NULL)
             return 2;
         if (!session_wait_only(session, job, -1))
@@ -194,7 +192,7 @@ int magic_result(session_t *session, const magic_call_t *call)
         return pass_on(session, call->rest, sign);
     if (!names_none(call->rest))
         return show_named(session, "%result", call->rest);
-    job_t *job = find(session, "%result", "");
+    job_t *job = magic_find_job(session, "%result", "");
     return job ? show_one(session, "%result", job) : 2;
 }
 
@@ -242,7 +240,7 @@ int magic_wait(session_t *session, const magic_call_t *call)
         return status;
     }
     for (; *at; at += strcspn(at, ", \t\n"), at += strspn(at, ", \t\n")) {
-        int ended = wait_one(session, find(session, "%wait", at), until);
+        int ended = wait_one(session, magic_find_job(session, "%wait", at), until);
         status = status ? status : ended;
     }
     return status;
@@ -276,7 +274,7 @@ int magic_timing(session_t *session, const magic_call_t *call)
     if (!all_known(session, "%timing", at))
         return 2;
     do {
-        const job_t *job = find(session, "%timing", at);
+        const job_t *job = magic_find_job(session, "%timing", at);
         if (job == NULL)
             return 2;
         show_timing(job);
@@ -339,7 +337,7 @@ int magic_timeline(session_t *session, const magic_call_t *call)
     size_t word = strcspn(at, " \t\n");
     bool bare = word > 4 && strncmp(at + word - 4, ".svg", 4) == 0; /* a file alone */
     char *name = tt_strndup(at, bare ? 0 : word);
-    const job_t *job = find(session, "%timeline", name);
+    const job_t *job = magic_find_job(session, "%timeline", name);
     const char *rest = bare ? at : at + word + strspn(at + word, " \t\n");
     char *path = tt_strndup(rest, strcspn(rest, "\n"));
     for (size_t len = strlen(path); len > 0 && strchr(" \t", path[len - 1]); len--)
@@ -361,7 +359,7 @@ int magic_retry(session_t *session, const magic_call_t *call)
         if (found == NULL)
             return session_complain(session, "%retry", 2, "no job has anything left to do");
     } else {
-        found = find(session, "%retry", call->rest);
+        found = magic_find_job(session, "%retry", call->rest);
     }
     if (found == NULL)
         return 2;
@@ -379,7 +377,7 @@ int magic_cancel(session_t *session, const magic_call_t *call)
         return session_complain(session, "%cancel", 2,
                                 "takes numbers of jobs; %%jobs lists them");
     while (*(at += strspn(at, ", \t\n"))) {
-        job_t *job = find(session, "%cancel", at);
+        job_t *job = magic_find_job(session, "%cancel", at);
         if (job == NULL)
             return 2;
         if (!job->done)

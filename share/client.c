@@ -1,6 +1,7 @@
 /* The client. See client.h. One DEALER socket; the controller's process is watched by a pidfd,
  * so its end is known at once and ends whatever was waited for. */
 #include "client_private.h"
+#include "pack.h"
 
 #include "identity.h"
 #include "log.h"
@@ -527,6 +528,16 @@ static void on_stillborn(void *arg)
             job->refusal ? job->refusal : job->client->why);
 }
 
+static tt_span_t pack_jobs(tt_buf_t *out, const uint64_t *ids, size_t count)
+{
+    tt_buf_init(out);
+    if (count > 0)
+        tt_pack_array(out, count);
+    for (size_t i = 0; i < count; i++)
+        tt_pack_uint(out, ids[i]);
+    return (tt_span_t){out->data, out->len};
+}
+
 tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_frames_t *payload)
 {
     tt_job_t *job = tt_alloc(sizeof *job);
@@ -551,7 +562,7 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
         blob->used = ++self->submissions;
     }
     tt_map_set(&self->jobs, job->id, job);
-    tt_buf_t engines, layout;
+    tt_buf_t engines, layout, after, follow;
     tt_buf_init(&engines);
     tt_buf_init(&layout);
     if (submit->engines)
@@ -568,6 +579,8 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
         (submit->balanced ? TT_SUBMIT_BALANCED : 0) | (submit->now ? TT_SUBMIT_NOW : 0);
     message.as.submit.keep = submit->keep;
     message.as.submit.index = submit->index;
+    message.as.submit.after = pack_jobs(&after, submit->after, submit->after_count);
+    message.as.submit.follow = pack_jobs(&follow, submit->follow, submit->follow_count);
     if (payload->count > TT_FRAMES_MAX) {
         job->refusal = "more than 65536 buffers in one task";
         tt_frames_release(payload);
@@ -578,6 +591,8 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
     }
     tt_buf_release(&engines);
     tt_buf_release(&layout);
+    tt_buf_release(&after);
+    tt_buf_release(&follow);
     /* What was not sent ends, but not before its owner has it. */
     if (self->failed || job->refusal)
         job->end_timer = tt_loop_add_timer(self->loop, 0, on_stillborn, job);

@@ -78,6 +78,10 @@ typedef struct {
     uint64_t timeout_ms; /* of its run; 0: none */
     uint64_t keep;       /* the job that outlives us (tt_client_keep); 0: none */
     uint32_t index;      /* which of that job's items this is */
+    /* Jobs of this client, by tt_job_id, that must have ended well before it starts; and those
+     * on whose engines it runs then. What has ended may be named, too. */
+    const uint64_t *after, *follow;
+    size_t after_count, follow_count;
     const tt_job_handlers_t *handlers;
     void *arg;
 } tt_submit_t;

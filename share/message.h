@@ -30,7 +30,8 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
 #define TT_BEAT_FIELDS(F) F(UINT, sent_ns) F(UINT, rss_bytes) F(ANY, running)
 #define TT_SUBMIT_FIELDS(F)                                                                   \
     F(UINT, op) F(ANY, engines) F(BYTES, blob) F(TEXT, label) F(UINT, retries)                \
-    F(UINT, timeout_ms) F(UINT, flags) F(UINT, keep) F(UINT, index) F(ANY, layout)
+    F(UINT, timeout_ms) F(UINT, flags) F(UINT, keep) F(UINT, index) F(ANY, layout)      \
+    F(ANY, after) F(ANY, follow)
 #define TT_RESULT_FIELDS(F)                                                                   \
     F(INT, engine) F(UINT, attempt) F(UINT, status) F(UINT, queue_ns) F(UINT, wait_ns)        \
     F(INT, run_ns) F(UINT, dropped_bytes) F(TEXT, cause) F(TEXT, host) F(ANY, layout)

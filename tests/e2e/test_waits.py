@@ -1,0 +1,161 @@
+"""Work that waits for other work: `after` and `follow` of SUBMIT, %submit --after and --follow."""
+
+import random
+import time
+
+import pytest
+
+from .harness import wait_until
+from .peer import BALANCED, Peer
+
+OK, ERROR, CANCELLED, REFUSED = 0, 1, 4, 6
+WRONG_USE = 2
+
+
+def submit(peer, code, engines=None, **fields):
+    return peer.submit(engines, code, flags=0 if engines else BALANCED, **fields)
+
+
+@pytest.fixture
+def peer(cluster):
+    cluster.start(2)
+    with Peer(cluster) as one:
+        yield one
+
+
+def test_what_waits_starts_when_the_others_have_ended(peer):
+    first = submit(peer, "import time; time.sleep(0.3); time.time()")
+    second = submit(peer, "import time; time.sleep(0.1); time.time()")
+    last = submit(peer, "import time; time.time()", after=[first, second])
+    both = submit(peer, "import time; time.time()", engines=[0, 1], after=[last])
+    order = [peer.expect("RESULT").id for _ in range(5)]
+    assert order == [second, first, last, both, both]
+
+
+def test_what_has_ended_may_be_named(peer):
+    first = submit(peer, "1")
+    peer.expect("RESULT", id=first)
+    assert peer.expect("RESULT", id=submit(peer, "2", after=[first])).fields["status"] == OK
+    failed = submit(peer, "1/0")
+    peer.expect("RESULT", id=failed)
+    got = peer.expect("RESULT", id=submit(peer, "2", after=[first, failed]))
+    assert got.fields["status"] == REFUSED and "has failed" in got.fields["cause"]
+    got = peer.expect("RESULT", id=submit(peer, "2", after=[987654]))
+    assert got.fields["status"] == REFUSED and "nobody knows" in got.fields["cause"]
+    got = peer.expect("RESULT", id=submit(peer, "2", follow=["x"]))
+    assert got.fields["status"] == REFUSED
+
+
+def test_it_follows_to_the_engine(peer):
+    for _ in range(10):
+        first = submit(peer, "import time; time.sleep(0.02)")
+        second = submit(peer, "import time; time.sleep(0.01)")
+        third = submit(peer, "3", follow=[first], after=[second])
+        got = peer.results([first, second, third])
+        assert got[third].fields["engine"] == got[first].fields["engine"]
+        late = submit(peer, "4", follow=[second])
+        assert peer.expect("RESULT", id=late).fields["engine"] == got[second].fields["engine"]
+
+
+def test_a_failure_is_passed_on_down_a_long_chain(peer):
+    first = submit(peer, "import time; time.sleep(0.5); 1/0")
+    chain = [first]
+    for _ in range(3000):
+        chain.append(submit(peer, "1", after=[chain[-1]]))
+    got = peer.results(chain)
+    assert got[first].fields["status"] == ERROR
+    assert all(got[id].fields["status"] == REFUSED for id in chain[1:])
+    assert all(got[id].fields["cause"] for id in chain[1:])
+
+
+def test_a_diamond_of_a_thousand_with_failures_in_the_middle(peer):
+    """Every task ends once, none before what it waits for, and those alone are refused that wait for
+    a failure, however far away."""
+    chance = random.Random(5)
+    top = submit(peer, "import time; time.sleep(0.3)")
+    waits, fails, layer = {top: []}, set(), [top]
+    for width in [10, 100, 390, 390, 100, 8]:
+        below = []
+        for _ in range(width):
+            after = chance.sample(layer, min(len(layer), chance.randint(1, 3)))
+            bad = len(waits) > 100 and chance.random() < 0.03
+            id = submit(peer, "1/0" if bad else "1", after=after)
+            waits[id] = after
+            fails |= {id} if bad else set()
+            below.append(id)
+        layer = below
+    bottom = submit(peer, "1", after=layer)
+    waits[bottom] = layer
+    ended = {}  # id: status, in order
+    while len(ended) < len(waits):
+        message = peer.expect("RESULT", deadline=60)
+        assert message.id not in ended
+        status = message.fields["status"]
+        assert all(id in ended for id in waits[message.id]) or status == REFUSED
+        hopeless = any(ended.get(id, OK) != OK for id in waits[message.id])
+        ended[message.id] = status
+        wanted = REFUSED if hopeless else ERROR if message.id in fails else OK
+        assert status == wanted, (message, waits[message.id])
+    assert len(waits) == 1000 and {OK, ERROR, REFUSED} == set(ended.values())
+    assert peer.receive(0.3) is None
+
+
+def test_what_waits_can_be_cancelled(peer):
+    first = submit(peer, "import time; time.sleep(600)")
+    second = submit(peer, "2", after=[first])
+    third = submit(peer, "3", after=[second])
+    peer.send("CANCEL", second, engines=None)
+    got = peer.results([second, third])
+    assert got[second].fields["status"] == CANCELLED and got[third].fields["status"] == REFUSED
+    fourth = submit(peer, "4", after=[first])
+    peer.send("CANCEL", first, engines=None)
+    assert peer.results([first, fourth])[fourth].fields["status"] == REFUSED
+
+
+def test_what_waits_goes_with_its_client(cluster):
+    cluster.start(2)
+    with Peer(cluster) as one:
+        first = submit(one, "import time; time.sleep(2)")
+        for _ in range(50):
+            submit(one, "2", after=[first])
+        wait_until(lambda: cluster.status()["controller"]["tasks"] == 51)
+    wait_until(lambda: cluster.status()["controller"]["tasks"] == 0, 20)
+    assert cluster.px("1").stdout == "Out[0-1:1]: 1\n"
+
+
+def test_an_engine_that_dies_refuses_what_waits_for_its_work(peer, cluster):
+    first = submit(peer, "import os; os._exit(1)", engines=[0])
+    second = submit(peer, "2", engines=[1], after=[first])
+    got = peer.results([first, second])
+    assert got[first].fields["status"] not in (OK, REFUSED) and got[second].fields["status"] == REFUSED
+
+
+# ---- at the prompt
+
+def test_jobs_come_after_jobs(shared_four):
+    began = time.monotonic()
+    got = shared_four.lines(
+        "import os, time", "def slow(x): time.sleep(x); return os.getpid(), time.time()",
+        "a = %submit --name first slow(0.4) &", "b = %submit --after first slow(0) &",
+        "c = %submit --follow first --after 4 slow(0) &", "m = %map --noblock slow [0.1, 0.2]",
+        "d = %submit --after 3,4,5,6 slow(0) &",
+        "print(a.get()[1] <= b.get()[1] <= c.get()[1] <= d.get()[1], a.get()[0] == c.get()[0])")
+    assert got.stdout == "True True\n" and time.monotonic() - began < 15
+
+
+def test_a_failure_is_told_at_once(shared_four):
+    got = shared_four.lines("import time", "def bad(): time.sleep(0.3); raise ValueError('no')",
+                            "%submit bad() &", "%submit --after 3 --name next 1 &",
+                            "%submit --after next 2 &", "%wait", code=None)
+    assert got.stderr.count("refused: ") == 2 and "has failed" in got.stderr
+    assert "[no engine] refused: " in got.stderr
+    got = shared_four.lines("%submit 1/0 &", "%jobs", "!sleep 0.3", "%submit --after 1 2", code=1)
+    assert "%submit: job 1 has failed: what comes after it does not start" in got.stderr
+
+
+@pytest.mark.parametrize("lines, message", [
+    (["%submit --after 7 1"], "%submit: no job '7'; %jobs lists them"),
+    (["%px -t 0 1", "%submit -t 1 --follow 1 1"], "%submit: none of the targets has done job 1"),
+])
+def test_wrong_use(shared_four, lines, message):
+    assert message in shared_four.lines(*lines, code=WRONG_USE).stderr
