@@ -103,7 +103,7 @@ static const words_option_t sweep_options[] = {
     NAME,
     RETRIES,
     {0, "sort", true, "by this column; -COLUMN: the largest first"},
-    {0, "best", true, "tell the row with the most of this column; -COLUMN: the least"},
+    {0, "best", true, "tell the row with most of a column; -COLUMN: least"},
     {0, "csv", true, "write the table to this file"},
     {0, "json", true, "write it as JSON"},
 };

@@ -119,7 +119,7 @@ TEST(options_are_offered_behind_a_dash_before_the_code_only)
     assert_offers("%px --t", "4: --targets --timeout");
     assert_offers("%px --noblock --ta", "14: --targets");
     assert_offers("%px --targets=0 --ex", "16: --exclude");
-    assert_offers("%px -t 1 --timeout 5 --no", "21: --noblock");
+    assert_offers("%px -t 1 --timeout 5 --no", "21: --no-fold --no-stream --noblock");
     assert_offers("%jobs -", "6:");
     assert_offers("%px -q", "4:");
     assert_null(fake_take(&fake, TT_MSG_SUBMIT)); /* no engine was asked for any of it */
