@@ -283,9 +283,10 @@ TEST(pxconfig_sets_what_holds_for_every_px)
         "%pxconfig --targets all --block --noverbose --fold --timeout 0 --progress-after 1\n");
     assert_int_equal(run("%pxconfig -t 9 --noblock"), 2);
     assert_false(session.px.noblock);
-    assert_int_equal(run("%pxconfig -t 1 -a --verbose --fold --timeout 3 --progress-after -1"), 0);
+    assert_int_equal(run("%pxconfig -t 1 -a --verbose --timeout 3 --progress-after -1"), 0);
     assert_int_equal(run("%pxconfig"), 0);
-    assert_out("%pxconfig --targets 1 --noblock --verbose --fold --timeout 3 --progress-after -1\n");
+    assert_out(
+        "%pxconfig --targets 1 --noblock --verbose --fold --timeout 3 --progress-after -1\n");
     assert_int_equal(run("%px f()"), 0);
     assert_part(said_err, "Parallel execution on engine(s): 1\n[");
     assert_part(said_err, "] running on 1\n");
