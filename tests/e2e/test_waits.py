@@ -7,6 +7,7 @@ import pytest
 
 from .harness import wait_until
 from .peer import BALANCED, Peer
+from .test_kept import adopt, killed, wait_for, wait_left
 
 OK, ERROR, CANCELLED, REFUSED = 0, 1, 4, 6
 WRONG_USE = 2
@@ -159,3 +160,49 @@ def test_a_failure_is_told_at_once(shared_four):
 ])
 def test_wrong_use(shared_four, lines, message):
     assert message in shared_four.lines(*lines, code=WRONG_USE).stderr
+
+
+@pytest.mark.parametrize("code, last", [("1", OK), ("1/0", REFUSED)])
+def test_what_waits_and_is_kept_outlives_its_client(cluster, code, last):
+    """The next client gets what came of it, in the state in which it ended."""
+    cluster.start(2)
+
+    def script():
+        one = Peer(cluster)
+        one.send("KEEP", keep=5, meta=b"typed")
+        first = submit(one, wait_for("go", code), keep=5, index=0)
+        second = submit(one, "2", keep=5, index=1, after=[first])
+        submit(one, "3", keep=5, index=2, follow=[second])
+        submit(one, "4", after=[first])  # is not kept
+        wait_until(lambda: cluster.status()["controller"]["tasks"] == 4)
+
+    killed(script)
+    wait_left(cluster, jobs=1)
+    cluster.file("go", "")
+    wait_until(lambda: cluster.status()["controller"]["tasks"] == 0)
+    with Peer(cluster) as other:
+        jobs, stored, _ = adopt(other)
+        assert len(jobs) == 1
+        assert sorted((one.fields["index"], one.fields["status"]) for one in stored) == [
+            (0, OK if code == "1" else ERROR), (1, last), (2, last)]
+
+
+def test_the_next_client_waits_for_what_it_adopted(cluster):
+    cluster.start(2)
+
+    def script():
+        one = Peer(cluster)
+        one.send("KEEP", keep=5, meta=b"typed")
+        submit(one, wait_for("go", "1"), keep=5, index=0)
+        wait_until(lambda: cluster.status()["controller"]["tasks"] == 1)
+
+    killed(script)
+    wait_left(cluster, jobs=1)
+    with Peer(cluster) as other:
+        jobs, _, _ = adopt(other)
+        [[_, _, [[_, adopted, _]]]] = jobs
+        next_one = submit(other, "5", after=[adopted])
+        assert other.receive(0.3) is None
+        cluster.file("go", "")
+        got = other.results([adopted, next_one])
+        assert got[next_one].fields["status"] == OK
