@@ -399,6 +399,8 @@ static void job_numbers(const typed_t *typed, size_t from)
         char text[32];
         snprintf(text, sizeof text, "%d", job->number);
         add_if(typed, text);
+        if (job->name)
+            add_if(typed, job->name);
     }
 }
 
@@ -481,7 +483,9 @@ static const struct {
     {"kill", of_targets},    {"result", of_jobs},       {"wait", of_jobs},
     {"cancel", of_jobs},     {"timing", of_jobs},       {"pxresult", of_jobs},
     {"run", of_files},       {"cd", of_files},          {"sh", of_files},
-    {"help", of_magics},
+    {"help", of_magics},     {"diff", of_engines},      {"gather", of_engines},
+    {"submit", of_local},    {"sweep", of_local},       {"scatter", of_local},
+    {"timeline", of_jobs},   {"retry", of_jobs},        {"logs", of_targets},
 };
 
 /* The option whose value is being typed, or NULL; and where the rest begins, when all options
@@ -530,6 +534,10 @@ static void in_magic(const typed_t *typed, const magic_t *magic, size_t from)
     if (option) {
         if (strcmp(option->name, "targets") == 0 || strcmp(option->name, "exclude") == 0)
             target_words(typed, from);
+        else if (strcmp(option->name, "after") == 0 || strcmp(option->name, "follow") == 0)
+            job_numbers(typed, from);
+        else if (strcmp(option->name, "csv") == 0 || strcmp(option->name, "json") == 0)
+            file_names(typed, from);
         return;
     }
     size_t word = word_start(typed, from);

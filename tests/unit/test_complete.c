@@ -149,6 +149,10 @@ TEST(jobs_are_offered_by_number_once_each)
     assert_offers("%result ", "8: 12 3");
     assert_offers("%cancel 3 1", "10: 12");
     assert_offers("%wait --timeout 5 ", "18: 12 3");
+    session.jobs->name = tt_strdup("first");
+    assert_offers("%retry ", "7: 12 3 first");
+    assert_offers("%submit --after f", "16: first");
+    assert_offers("%submit --follow 3 --after=1", "27: 12");
     assert_offers("%help can", "6: cancel");
 }
 
