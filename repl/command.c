@@ -130,6 +130,7 @@ static const tt_option_t stop_options[] = {
     NAME, {0, "all", NULL, "every cluster of yours", TT_OPTION_FLAG, AT(all)}, HELP, {0}};
 static const tt_option_t status_options[] = {NAME, JSON, HELP, {0}};
 static const tt_option_t name_options[] = {NAME, HELP, {0}};
+static const tt_option_t help_options[] = {HELP, {0}};
 static const tt_option_t list_options[] = {JSON, HELP, {0}};
 static const tt_option_t logs_options[] = {
     NAME, {'f', "follow", NULL, "go on as they grow", TT_OPTION_FLAG, AT(follow)}, HELP, {0}};
@@ -158,6 +159,26 @@ static const tt_option_t upload_options[] = {
 static const tt_option_t download_options[] = {NAME, TARGETS, EXCLUDE, HELP, {0}};
 static const tt_option_t run_options[] = {NAME, ENGINES, PYTHON, PRELOAD, JSON, HELP, {0}};
 
+const tt_option_t command_top_options[] = {
+    {'c', "command", "LINE", "run a line of the prompt; may be repeated", TT_OPTION_MULTI,
+     AT(lines)},
+    {'n', "engines", "N", "engines of a cluster started for -c (one per core)", TT_OPTION_INT,
+     AT(wish.group.engines)},
+    {0, "python", "PATH", "their Python, and the local one", TT_OPTION_TEXT,
+     AT(wish.group.program)},
+    {0, "lang", "LANG", "the language of plain lines, and of engines that are started (python)",
+     TT_OPTION_TEXT, AT(wish.group.language)},
+    {0, "name", "NAME", "the cluster (default)", TT_OPTION_TEXT, AT(name)},
+    {0, "ssh", "HOST", "of a cluster on [USER@]HOST[:PORT]: for all of the above, and commands",
+     TT_OPTION_TEXT, AT(reach.host)},
+    {'i', "identity", "FILE", "the key for --ssh", TT_OPTION_TEXT, AT(reach.identity)},
+    {'J', "jump", "HOST", "the host on the way for --ssh", TT_OPTION_TEXT, AT(reach.jump)},
+    {0, "json", NULL, "results as JSON lines", TT_OPTION_FLAG, AT(json)},
+    {'h', "help", NULL, "this help", TT_OPTION_FLAG, AT(help)},
+    {0, "version", NULL, "the version", TT_OPTION_FLAG, AT(version)},
+    {0},
+};
+
 const command_t commands[] = {
     {"start", "[-n N] [options]", "starts a cluster and waits until its engines are ready",
      start_options, false, false, command_start},
@@ -185,6 +206,8 @@ const command_t commands[] = {
      run_options, false, true, command_run},
     {"logs", "[-f]", "shows a cluster's logs", logs_options, false, false, command_logs},
     {"why", "[HOST]", "tells why engines are missing", name_options, false, false, command_why},
+    {"completion", "", "writes bash's completion of all this: source <(tutti completion)",
+     help_options, false, false, command_completion},
     {"pipe", "", "passes bytes to a cluster's socket: the far end of --ssh", name_options,
      false, false, command_pipe},
     {0},

@@ -13,7 +13,7 @@ typedef struct {
     cluster_wish_t wish;
     const char *targets, *exclude, *file, *to;
     double limit_s; /* of a px's run time; 0: none */
-    bool json, all, follow, help;
+    bool json, all, follow, help, version;
     tt_texts_t lines;       /* -c */
     machine_wish_t machine; /* of add */
     const char *count, *hosts_file, *program;
@@ -32,6 +32,8 @@ typedef struct {
 } command_t;
 
 extern const command_t commands[];
+/* Of `tutti` without a command. */
+extern const tt_option_t command_top_options[];
 
 /* What a command shares with the others: the loop with our signals, and the cluster's
  * directory. */
@@ -53,6 +55,7 @@ void command_set_session(struct session *session);
 int command_start(given_t *given, int argc, char **argv);
 int command_add(given_t *given, int argc, char **argv);
 int command_remove(given_t *given, int argc, char **argv);
+int command_completion(given_t *given, int argc, char **argv);
 int command_pipe(given_t *given, int argc, char **argv);
 int command_stop(given_t *given, int argc, char **argv);
 int command_status(given_t *given, int argc, char **argv);

@@ -10,42 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct {
-    given_t given;
-    bool version;
-} top_t;
-
-static const tt_option_t top_options[] = {
-    {'c', "command", "LINE", "run a line of the prompt; may be repeated", TT_OPTION_MULTI,
-     offsetof(top_t, given.lines)},
-    {'n', "engines", "N", "engines of a cluster started for -c (one per core)", TT_OPTION_INT,
-     offsetof(top_t, given.wish.group.engines)},
-    {0, "python", "PATH", "their Python, and the local one", TT_OPTION_TEXT,
-     offsetof(top_t, given.wish.group.program)},
-    {0, "lang", "LANG", "the language of plain lines, and of engines that are started (python)",
-     TT_OPTION_TEXT, offsetof(top_t, given.wish.group.language)},
-    {0, "name", "NAME", "the cluster (default)", TT_OPTION_TEXT, offsetof(top_t, given.name)},
-    {0, "ssh", "HOST", "of a cluster on [USER@]HOST[:PORT]: for all of the above, and commands",
-     TT_OPTION_TEXT, offsetof(top_t, given.reach.host)},
-    {'i', "identity", "FILE", "the key for --ssh", TT_OPTION_TEXT,
-     offsetof(top_t, given.reach.identity)},
-    {'J', "jump", "HOST", "the host on the way for --ssh", TT_OPTION_TEXT,
-     offsetof(top_t, given.reach.jump)},
-    {0, "json", NULL, "results as JSON lines", TT_OPTION_FLAG, offsetof(top_t, given.json)},
-    {'h', "help", NULL, "this help", TT_OPTION_FLAG, offsetof(top_t, given.help)},
-    {0, "version", NULL, "the version", TT_OPTION_FLAG, offsetof(top_t, version)},
-    {0},
-};
-
 static int usage(FILE *out, int status)
 {
     fprintf(out, "usage: tutti [options]             the prompt\n"
                  "       tutti -c LINE [-c LINE ...]  lines of the prompt\n"
                  "       tutti COMMAND [options]\n\n");
     for (const command_t *row = commands; row->name; row++)
-        fprintf(out, "  %-8s %s\n", row->name, row->summary);
+        fprintf(out, "  %-10s %s\n", row->name, row->summary);
     fprintf(out, "\n");
-    tt_options_help(top_options, out);
+    tt_options_help(command_top_options, out);
     fprintf(out,
             "\ntutti COMMAND --help tells more of each; %%help lists the prompt's magics.\n");
     return status;
@@ -133,24 +106,24 @@ static int run_command(const given_t *top, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    top_t top = {.given = defaults()};
+    given_t top = defaults();
     tt_error_t err;
     int rest;
     setlocale(LC_CTYPE, "");
     tt_log_open("tutti", 2);
-    if (tt_options_parse(top_options, &top, argc, argv, &rest, true, &err) != 0)
+    if (tt_options_parse(command_top_options, &top, argc, argv, &rest, true, &err) != 0)
         return command_complain(2, "%s", err.text);
     if (top.version)
         return printf("tutti %s\n", TT_VERSION) < 0;
-    if (top.given.help)
+    if (top.help)
         return usage(stdout, 0);
-    if (top.given.lines.count > 0) {
-        int status = rest < argc ? command_complain(2, "-c stands alone")
-                                 : command_lines(&top.given, 0, NULL);
-        tt_texts_release(&top.given.lines);
+    if (top.lines.count > 0) {
+        int status =
+            rest < argc ? command_complain(2, "-c stands alone") : command_lines(&top, 0, NULL);
+        tt_texts_release(&top.lines);
         return status;
     }
     if (rest == argc)
-        return terminal_is_there() ? command_prompt(&top.given, 0, NULL) : usage(stderr, 2);
-    return run_command(&top.given, argc - rest, argv + rest);
+        return terminal_is_there() ? command_prompt(&top, 0, NULL) : usage(stderr, 2);
+    return run_command(&top, argc - rest, argv + rest);
 }

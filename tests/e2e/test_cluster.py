@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import signal
+import subprocess
 
 import pytest
 
@@ -265,3 +266,19 @@ def test_targets_that_are_known_and_not_there_are_told_with_the_reason(cluster):
         assert re.fullmatch(rf"(tutti: )?{told}: engine host '.*' \(pid \d+\) was killed by SIGKILL\n",
                             outcome.stderr), outcome
     assert cluster.run("px", "-t", "0,7", "1").stderr.endswith("no engine 7: there are 0-1\n")
+
+
+@pytest.mark.parametrize("typed, offers", [
+    ("tutti st", ["start", "status", "stop"]), ("tutti px --t", ["--targets", "--timeout"]),
+    ("tutti --name x completi", ["completion"]), ("tutti start --wor", ["--workdir"]),
+    ("tutti --vers", ["--version"]), ("tutti run scr", ["script.tutti"]), ("tutti px -t ", []),
+    ("tutti add -i scr", ["script.tutti"]),
+])
+def test_bash_completes_commands_and_options(cluster, typed, offers):
+    cluster.file("script.tutti", "")
+    words = typed.split(" ")
+    script = (f"source <('{cluster.tutti}' completion); COMP_WORDS=({' '.join(map(repr, words))}); "
+              f"COMP_CWORD={len(words) - 1}; _tutti; printf '%s\\n' \"${{COMPREPLY[@]}}\"")
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True,
+                          cwd=cluster.work_dir, timeout=20)
+    assert done.stderr == "" and sorted(done.stdout.split()) == offers
