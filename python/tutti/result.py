@@ -2,7 +2,8 @@
 
 import time
 
-TIMEOUT = 5  # status of an answer: the wait took too long
+TIMEOUT = 5     # status of an answer: the wait took too long
+GLANCE = 0.001  # seconds that a question whether a job has ended may take
 
 
 class RemoteError(Exception):
@@ -104,7 +105,11 @@ class Handle:
             self._result = Result(values, {"job": self.job, "targets": self.targets, **meta})
 
     def ready(self):
-        """Whether the job has ended."""
+        """Whether the job has ended. The prompt is asked, so a loop may wait for it."""
+        if self._result is None:
+            answer = self._ask(self.job, GLANCE)
+            if answer is not None:
+                self.resolve(*answer)
         return self._result is not None
 
     def result(self, timeout=None):

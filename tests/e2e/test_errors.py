@@ -28,17 +28,18 @@ WRONG_USE, USER_CODE, NO_CLUSTER = 2, 1, 3
     (["%help frobnicate"], WRONG_USE, "%help: no magic 'frobnicate'; %help lists them"),
     (["%px --frob 1"], WRONG_USE, "%px has no option '--frob'; it has -t --targets VALUE, "
      "-x --exclude VALUE, --timeout VALUE, -a --noblock, -b --block, -o --out VALUE, "
-     "--local, --verbose; before code put --"),
+     "--name VALUE, --stream, --no-stream, --fold, --no-fold, --progress-after VALUE, --local, "
+     "--verbose, --group-outputs VALUE, --signal-on-interrupt VALUE; before code put --"),
     (["%px"], WRONG_USE, "%px: takes code, as in %px import os; os.getpid()"),
     (["%px -t"], WRONG_USE, None),
     (["%px --timeout soon 1"], WRONG_USE, "--timeout takes seconds above 0, not 'soon'"),
     (["%px --timeout -1 1"], WRONG_USE, "--timeout takes seconds above 0, not '-1'"),
-    (["%push"], WRONG_USE, "%push: takes names, as in %push x y"),
+    (["%push"], WRONG_USE, "%push: takes names, as in %push x y, or x=EXPR"),
     (["x = %jobs"], WRONG_USE, "%jobs: gives no value: write it without 'x ='"),
     (["x = %result 1"], WRONG_USE, "%result: gives no value: write it without 'x ='"),
-    (["x = %push x"], WRONG_USE, "%push: takes names, as in %push x y"),
-    (["%pull"], WRONG_USE, "%pull: takes names, as in %pull x y or a, b = %pull x y"),
-    (["a, b = %pull x"], WRONG_USE, "%pull: takes names, as in %pull x y or a, b = %pull x y"),
+    (["x = %push x"], WRONG_USE, "%push: takes names, as in %push x y, or x=EXPR"),
+    (["%pull"], WRONG_USE, "%pull: takes names, as in %pull x y or a, b = %pull x, y or %pull EXPR as x"),
+    (["a, b = %pull x"], WRONG_USE, "%pull: takes names, as in %pull x y or a, b = %pull x, y or %pull EXPR as x"),
     (["%result"], WRONG_USE, "%result: there is no job yet"),
     (["%result 7"], WRONG_USE, "%result: no job '7'; %jobs lists them"),
     (["x = %px 1", "%result x"], WRONG_USE, "%result: no job 'x'; %jobs lists them"),

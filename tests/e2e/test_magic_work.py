@@ -77,7 +77,6 @@ def f(x):
     return x * 10
 broken = True
 r = %map f range(8) &
-%px -t 0 None
 while not r.ready(): time.sleep(0.01)
 failed = sorted(r.errors)
 def f(x):
@@ -87,7 +86,7 @@ def f(x):
 print(failed, r, r.errors)
 all = %px calls
 print(sorted(sum(all, [])))
-""", code=1)  # a job of the background had failed
+""")
     assert got.stdout.splitlines() == ["[0, 3, 6] [0, 10, 20, 300, 40, 50, 600, 70] {}",
                                        "[0, 0, 1, 2, 3, 3, 4, 5, 6, 6, 7]"]
     assert "5 done, 3 failed" in got.stderr and "%retry 4" in got.stderr
@@ -146,3 +145,10 @@ def test_when_engines_worked_is_drawn(shared_four):
         "%submit __import__('time').sleep(2) &", "%timeline", code=WRONG_USE).stderr
     assert "cannot write '/nowhere/t.svg'" in shared_four.lines(
         "%px 1", "%timeline 1 /nowhere/t.svg", code=WRONG_USE).stderr
+
+
+def test_a_loop_may_wait_for_a_handle(shared_four):
+    got = shared_four.script("import time\nh = %submit __import__('time').sleep(0.3) or 5 &\n"
+                             "n = 0\nwhile not h.ready():\n    n += 1\n    time.sleep(0.01)\n"
+                             "print(n > 0, h.get())\n")
+    assert got.stdout == "True 5\n"
