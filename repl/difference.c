@@ -94,15 +94,15 @@ static lines_t split(tt_span_t text)
 {
     lines_t lines = {NULL, 0};
     size_t cap = 0;
-    for (const uint8_t *at = text.data, *end = at + text.len; text.len && at < end;) {
-        const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
-        stop = stop ? stop : end;
+    for (size_t at = 0; at < text.len;) {
+        const uint8_t *line = text.data + at, *stop = memchr(line, '\n', text.len - at);
+        size_t len = stop ? (size_t)(stop - line) : text.len - at;
         if (lines.count == cap) {
             cap = cap ? cap * 2 : 16;
             lines.items = tt_realloc(lines.items, cap * sizeof *lines.items);
         }
-        lines.items[lines.count++] = (tt_span_t){at, (size_t)(stop - at)};
-        at = stop + 1;
+        lines.items[lines.count++] = (tt_span_t){line, len};
+        at += len + 1;
     }
     return lines;
 }

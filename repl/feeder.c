@@ -107,7 +107,7 @@ static int add_job(feeder_t *self, const job_t *job, ids_t *ids)
             return session_complain(session, self->magic, 1,
                                     "job %d has failed: what comes after it does not start",
                                     job->number);
-    ids->items = tt_realloc(ids->items, (ids->count + count) * sizeof *ids->items);
+    ids->items = tt_realloc(ids->items, (ids->count + count + 1) * sizeof *ids->items);
     for (size_t i = 0; i < count && !job->done; i++) {
         if (job->client_jobs[i])
             ids->items[ids->count++] = tt_job_id(job->client_jobs[i]);

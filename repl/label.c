@@ -154,7 +154,7 @@ void label_names(tt_buf_t *out, const fold_member_t *members, size_t count,
 {
     tt_buf_t names;
     tt_buf_init(&names);
-    if (!style->items && members[count - 1].id < 0)
+    if (!style->items && count > 0 && members[count - 1].id < 0)
         tt_buf_printf(&names, "no engine"); /* it never got to one */
     else if (style->items || !style->hosts || !names_hosts(&names, members, count))
         write_ids(&names, members, count);

@@ -7,6 +7,7 @@
 #include "scratch.h"
 
 #include "controller/controller.h"
+#include "controller/waits.h"
 #include "message.h"
 #include "runtime.h"
 #include "spool.h"
@@ -101,6 +102,7 @@ static inline int hand_end(void)
         for (peer_t *peer; (peer = tt_map_next(&hand->peers[role], &walk));) {
             tt_outbox_destroy(&peer->outbox);
             tt_map_release(&peer->tasks);
+            ended_release(&peer->ended);
             tt_map_release(&peer->keeps);
             tt_buf_release(&peer->blobs);
             free(peer);
@@ -113,6 +115,7 @@ static inline int hand_end(void)
     for (task_t *task; (task = tt_map_next(&hand->tasks, &walk));)
         task_destroy(&task);
     tt_map_release(&hand->tasks);
+    free(hand->freed);
     balanced_destroy(&hand->balanced);
     blobs_release(hand);
     launches_release(hand);
