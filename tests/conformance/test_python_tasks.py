@@ -288,8 +288,7 @@ def test_a_result_marks_failures_and_knows_its_times(engine):
 
 def test_a_handle_becomes_a_result(engine):
     set_name(engine, "h", "handle", [], {"job": 9, "targets": [0, 1]})
-    assert engine.execute("h, h.ready(), h.elapsed >= 0").text == \
-        "(<Handle 9: pending>, False, True)"
+    assert engine.execute("h, h.elapsed >= 0").text == "(<Handle 9: pending>, True)"
     assert set_name(engine, "", "resolve", groups(1, 2), {"job": 9, "elapsed": 2.0}).status == OK
     assert engine.execute("h, h.get(), h.get_dict(), h.elapsed").text == \
         "(<Handle 9: done>, [1, 2], {0: 1, 1: 2}, 2.0)"
@@ -307,6 +306,18 @@ def test_a_handle_waits_by_asking_and_takes_groups(local):
     body = pack([None, True, [[1, 1], {"elapsed": 1.0}], [], None])
     local.send(ANSWER, ask.seq, [0], [body, *groups(7, 8)])
     assert local.result(seq).text == "[7, 8]"
+
+
+def test_whether_a_handle_is_ready_is_asked(local):
+    set_name(local, "h", "handle", [], {"job": 4, "targets": [0]})
+    for status, body, ready in [(5, pack([None, False, None, [], None]), "False"),
+                                (0, pack([None, True, [[1], {}], [], None]), "True")]:
+        seq = local.task(EXECUTE, ["h.ready()", "<In 5>", 0])
+        ask = local.expect(ASK)
+        assert ask.fields[:2] == ["wait", "4 0.001"]
+        local.send(ANSWER, ask.seq, [status], [body, *(groups(7) if ready == "True" else [])])
+        assert local.result(seq).text == ready
+    assert local.execute("h.ready(), h.get()").text == "(True, [7])"
 
 
 def test_a_handle_that_is_resolved_while_it_waits_is_ready(local):
