@@ -427,7 +427,7 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
                     "SUBMIT now: only COMPLETE and INSPECT, of engines it names");
         return;
     }
-    size_t unique = task_sort_ids(ids, (size_t)count);
+    size_t unique = tt_ids_sort(ids, (size_t)count);
     task_t *task = task_new(++self->next_task, submit, payload, balanced ? 1 : unique);
     task->client = client;
     task->client_id = message->id;
@@ -444,7 +444,7 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
     }
     if (!balanced || all)
         free(ids);
-    int waits = waits_begin(self, task, submit);
+    int waits = waits_begin(task, submit);
     if (waits < 0)
         dispatch_refuse(self, task, task->doom);
     else if (waits == 0)
@@ -572,17 +572,23 @@ void dispatch_output(controller_t *self, peer_t *host, const tt_message_t *messa
 
 /* ---- cancelling and losing */
 
+/* Takes a part that has not been sent out of the queue that it is in, if it is in one. */
+static void unqueue(controller_t *self, part_t *part)
+{
+    if (part->state == PART_BLOCKED)
+        return;
+    if (part->task->balanced)
+        balanced_remove(self->balanced, part);
+    else if (part->held)
+        unhold(part);
+    else
+        part_list_remove(&part->engine->queue, part);
+}
+
 static void cancel_part(controller_t *self, part_t *part)
 {
-    if (part->state == PART_WAITING) {
-        if (part->task->balanced)
-            balanced_remove(self->balanced, part);
-        else if (part->held)
-            unhold(part);
-        else
-            part_list_remove(&part->engine->queue, part);
-        end_without(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
-    } else if (part->state == PART_BLOCKED) {
+    if (part->state == PART_WAITING || part->state == PART_BLOCKED) {
+        unqueue(self, part);
         end_without(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
     } else if (part->state == PART_SENT) {
         tt_buf_t engines;

@@ -50,22 +50,6 @@ part_t *part_list_pop(part_list_t *self)
     return part;
 }
 
-static int by_id(const void *a, const void *b)
-{
-    return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
-}
-
-size_t task_sort_ids(int *ids, size_t count)
-{
-    size_t kept = 0;
-    if (count > 0)
-        qsort(ids, count, sizeof *ids, by_id);
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || ids[kept - 1] != ids[i])
-            ids[kept++] = ids[i];
-    return kept;
-}
-
 task_t *task_new(uint64_t id, const tt_msg_submit_t *submit, tt_frames_t *frames, size_t count)
 {
     task_t *self = tt_alloc(sizeof *self);
@@ -119,6 +103,11 @@ part_t *task_part(task_t *self, int engine_id)
     if (self->balanced)
         return self->parts->engine_id == engine_id ? self->parts : NULL;
     return bsearch(&engine_id, self->parts, self->part_count, sizeof *self->parts, by_engine);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
 }
 
 bool task_allows(const task_t *self, int engine_id)

@@ -86,9 +86,6 @@ part_t *part_list_pop(part_list_t *self);
 task_t *task_new(uint64_t id, const tt_msg_submit_t *submit, tt_frames_t *frames, size_t count);
 void task_destroy(task_t **self_p);
 
-/* Sorts ids and drops what is there twice; returns how many are left. */
-size_t task_sort_ids(int *ids, size_t count);
-
 /* The part of an engine (balanced: the one part if that engine has it), or NULL. */
 part_t *task_part(task_t *self, int engine_id);
 

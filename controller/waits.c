@@ -114,14 +114,13 @@ static void narrow(task_t *task)
             task->followed[kept++] = task->followed[i];
     free(task->allowed);
     task->allowed = task->followed;
-    task->allowed_count = task_sort_ids(task->followed, kept);
+    task->allowed_count = tt_ids_sort(task->followed, kept);
     task->followed = NULL;
     task->followed_count = 0;
 }
 
-int waits_begin(controller_t *self, task_t *task, const tt_msg_submit_t *submit)
+int waits_begin(task_t *task, const tt_msg_submit_t *submit)
 {
-    (void)self;
     if (read_ids(task, submit->after, false) != 0)
         doom(task, "SUBMIT after something that is no task");
     if (read_ids(task, submit->follow, true) != 0)

@@ -15,7 +15,7 @@ void ended_release(ended_t *self);
 
 /* Reads what a new task waits for. Returns 1 when it does, 0 when nothing holds it; or -1 when
  * it can never start, with the reason in task->doom. */
-int waits_begin(struct controller *self, task_t *task, const tt_msg_submit_t *submit);
+int waits_begin(task_t *task, const tt_msg_submit_t *submit);
 
 /* A task has ended, its client (which may be gone) has been told: looks after those that wait
  * for it, from the loop's next turn. */

@@ -212,8 +212,6 @@ static void submit_item(job_t *job, feeder_t *self, size_t index)
     tt_frames_share_all(&frames, &buffers);
     tt_frames_release(&buffers);
     tt_buf_release(&args);
-    job_item_t *item = tt_alloc(sizeof *item);
-    *item = (job_item_t){job, index};
     tt_submit_t submit = {.op = self->work.op,
                           .balanced = true,
                           .keep = job->keep,
@@ -229,13 +227,12 @@ static void submit_item(job_t *job, feeder_t *self, size_t index)
                           .follow = self->follow.items,
                           .follow_count = self->follow.count,
                           .handlers = &job_item_handlers,
-                          .arg = item};
+                          .arg = job_item_new(job, index)};
     if (self->direct) {
         submit.balanced = false;
         submit.engines = dealt_to(self, index, job->part_count);
         submit.engine_count = 1;
     }
-    job->outstanding++;
     job->parts[index].sent_ns = tt_now_ns();
     job->client_jobs[index] = tt_client_submit(self->session->client, &submit, &frames);
 }

@@ -7,6 +7,9 @@
 
 enum { GIVEN_HASH = 16 };
 
+/* In front of a function of python/tutti/parts.py, in an expression of Python. */
+#define GIVEN_PARTS "__import__('tutti.parts').parts."
+
 /* The value of an expression as a group of frames: one body, then its buffers. The caller
  * releases them. */
 int given_value(session_t *session, const char *magic, const char *expr, tt_frames_t *group);

@@ -169,6 +169,14 @@ static void on_item_done(void *arg, tt_job_t *client_job)
     end_if_done(job);
 }
 
+job_item_t *job_item_new(job_t *job, size_t index)
+{
+    job_item_t *self = tt_alloc(sizeof *self);
+    *self = (job_item_t){job, index};
+    job->outstanding++;
+    return self;
+}
+
 const tt_job_handlers_t job_item_handlers = {on_item_result, on_item_output, on_item_done};
 
 void job_take_result(job_t *self, uint32_t index, tt_result_t *result)

@@ -96,6 +96,10 @@ typedef struct {
     size_t index;
 } job_item_t;
 
+/* The `arg` of one part's submission, which is under way from now on; it is freed with its end.
+ */
+job_item_t *job_item_new(job_t *job, size_t index);
+
 /* A result that came otherwise: of the part `index` of a map, else of result->engine. Its
  * frames are taken. */
 void job_take_result(job_t *self, uint32_t index, tt_result_t *result);

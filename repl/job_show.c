@@ -109,17 +109,21 @@ static char *add_hints(session_t *self, answer_t *answers, size_t count)
 
 /* Failures that are values are not told. Of a map that a person has ended, what was stopped or
  * never started is told in numbers. */
-static size_t drop_cancelled(const job_t *job, answer_t *answers, size_t count)
+static bool is_told(const job_t *job, const answer_t *answer)
+{
+    bool stopped =
+        answer->status == TT_STATUS_CANCELLED || answer->status == TT_STATUS_INTERRUPTED;
+    if (job->lenient)
+        return !render_failed(answer);
+    return !(job->map && job->cancelled && stopped);
+}
+
+/* Keeps the answers that are told, and returns how many. */
+static size_t keep_told(const job_t *job, answer_t *answers, size_t count)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < count && job->lenient; i++)
-        if (!render_failed(&answers[i]))
-            answers[kept++] = answers[i];
-    if (job->lenient || !job->map || !job->cancelled)
-        return job->lenient ? kept : count;
     for (size_t i = 0; i < count; i++)
-        if (answers[i].status != TT_STATUS_CANCELLED &&
-            answers[i].status != TT_STATUS_INTERRUPTED)
+        if (is_told(job, &answers[i]))
             answers[kept++] = answers[i];
     return kept;
 }
@@ -158,7 +162,7 @@ static size_t show(session_t *self, const job_t *job)
     } else if (job->view.diff) {
         failed = show_difference(answers, count, &style, &out);
     } else {
-        size_t told = drop_cancelled(job, answers, count);
+        size_t told = keep_told(job, answers, count);
         char *hint = add_hints(self, answers, told);
         failed = render_job(answers, told, &style, &out, &err) + count - told;
         free(hint);

@@ -210,10 +210,8 @@ static void on_task(void *arg, const tt_adopted_t *task, tt_job_t *client_job,
         *job_arg = job;
         return;
     }
-    job_item_t *item = tt_alloc(sizeof *item);
-    *item = (job_item_t){job, task->index};
     *handlers = &job_item_handlers;
-    *job_arg = item;
+    *job_arg = job_item_new(job, task->index);
 }
 
 static void on_result(void *arg, uint64_t keep, uint32_t index, tt_result_t *result)

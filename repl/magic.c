@@ -28,6 +28,13 @@
         'b', "block", false, "wait for it"                                                     \
     }
 
+#define VIEW                                                                                   \
+    {0, "stream", false, "show output as it comes, at once"},                                  \
+        {0, "no-stream", false, "show output at the end only"},                                \
+        {0, "fold", false, "show equal answers once (so it is)"},                              \
+    {                                                                                          \
+        0, "no-fold", false, "show the answer of each engine by itself"                        \
+    }
 #define OUT                                                                                    \
     {                                                                                          \
         'o', "out", true, "the name that the values go to"                                     \
@@ -49,10 +56,7 @@ static const words_option_t px_options[] = {
     BLOCK,
     OUT,
     NAME,
-    {0, "stream", false, "show output as it comes, at once"},
-    {0, "no-stream", false, "show output at the end only"},
-    {0, "fold", false, "show equal answers once (so it is)"},
-    {0, "no-fold", false, "show the answer of each engine by itself"},
+    VIEW,
     {0, "progress-after", true, "seconds until progress is shown; -1: never"},
     {0, "local", false, "run it here as well"},
     {0, "verbose", false, "tell on which engines it runs"},
@@ -145,10 +149,7 @@ static const words_option_t pxconfig_options[] = {
     {0, "noverbose", false, "do not"},
     {0, "timeout", true, "interrupt it after so many seconds; 0: never"},
     {0, "progress-after", true, "seconds until progress is shown; -1: never"},
-    {0, "stream", false, "show output as it comes, at once"},
-    {0, "no-stream", false, "show output at the end only"},
-    {0, "fold", false, "show equal answers once"},
-    {0, "no-fold", false, "show the answer of each engine by itself"},
+    VIEW,
 };
 
 static const words_option_t save_options[] = {

@@ -153,6 +153,10 @@ typedef struct {
  * background. */
 int magic_execute(session_t *session, const magic_call_t *call, const magic_targets_t *targets,
                   const magic_code_t *code);
+/* Writes a file anew, or adds to it. Returns 0, or an exit status after a message. */
+int magic_write_file(session_t *session, const char *magic, const char *path, bool append,
+                     tt_span_t text);
+
 /* Asks the targets what a name is, and shows their answers; equal ones once. */
 int magic_inspect(session_t *session, const magic_targets_t *targets, const char *name,
                   unsigned detail);

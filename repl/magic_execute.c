@@ -7,6 +7,7 @@
 #include "screen.h"
 #include "target.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,22 +263,45 @@ int magic_seconds(session_t *session, const char *option, const char *text, doub
                             text);
 }
 
-/* One option that says how answers are shown. */
+/* Options that say how answers are shown; -1: nothing of that. */
+static const struct {
+    const char *option, *value; /* value: the option's, NULL: it has none */
+    int apart, stream;
+} views[] = {
+    {"stream", NULL, -1, STREAM_AT_ONCE},
+    {"no-stream", NULL, -1, STREAM_AT_END},
+    {"fold", NULL, false, -1},
+    {"no-fold", NULL, true, -1},
+    {"group-outputs", "engine", true, -1},
+    {"group-outputs", "type", false, -1},
+    {"group-outputs", "order", false, -1},
+};
+
+enum { VIEWS = sizeof views / sizeof *views };
+
 static int set_view(session_t *session, job_view_t *view, const words_choice_t *choice)
 {
     const char *name = choice->option->name, *value = choice->value;
-    if (strcmp(name, "stream") == 0)
-        view->stream = STREAM_AT_ONCE;
-    else if (strcmp(name, "no-stream") == 0)
-        view->stream = STREAM_AT_END;
-    else if (strcmp(name, "fold") == 0 || strcmp(name, "no-fold") == 0)
-        view->apart = *name == 'n';
-    else if (strcmp(name, "group-outputs") == 0)
-        view->apart = strcmp(value, "engine") == 0;
-    if (strcmp(name, "progress-after") != 0)
+    bool known = false;
+    if (strcmp(name, "progress-after") == 0) {
+        view->has_progress_after = true;
+        return magic_seconds(session, name, value, &view->progress_after_s);
+    }
+    for (size_t i = 0; i < VIEWS; i++) {
+        if (strcmp(views[i].option, name) != 0)
+            continue;
+        known = true;
+        if (views[i].value && strcmp(views[i].value, value) != 0)
+            continue;
+        if (views[i].apart >= 0)
+            view->apart = views[i].apart;
+        if (views[i].stream >= 0)
+            view->stream = (unsigned)views[i].stream;
         return 0;
-    view->has_progress_after = true;
-    return magic_seconds(session, name, value, &view->progress_after_s);
+    }
+    return known ? session_complain(session, NULL, 2,
+                                    "--%s takes type, order or engine, not '%s'", name, value)
+                 : 0;
 }
 
 int magic_view(session_t *session, const words_t *words, job_view_t *view)
@@ -388,4 +412,20 @@ int magic_execute(session_t *session, const magic_call_t *call, const magic_targ
     int here = run_here(session, code);
     status = magic_start_job(session, call, job);
     return status ? status : here;
+}
+
+/* ---- files */
+
+int magic_write_file(session_t *session, const char *magic, const char *path, bool append,
+                     tt_span_t text)
+{
+    FILE *file = fopen(path, append ? "ae" : "we");
+    if (file == NULL)
+        return session_complain(session, magic, 2, "cannot write '%s': %s", path,
+                                strerror(errno));
+    bool written = fwrite(text.data, 1, text.len, file) == text.len;
+    written &= fclose(file) == 0;
+    return written ? 0
+                   : session_complain(session, magic, 1, "cannot write '%s': %s", path,
+                                      strerror(errno));
 }

@@ -128,20 +128,6 @@ static int gather(session_t *session, const char *text, tt_buf_t *out)
     return 0;
 }
 
-static int write_file(session_t *session, const char *magic, const char *path, bool append,
-                      tt_span_t text)
-{
-    FILE *file = fopen(path, append ? "ae" : "we");
-    if (file == NULL)
-        return session_complain(session, magic, 2, "cannot write '%s': %s", path,
-                                strerror(errno));
-    bool written = fwrite(text.data, 1, text.len, file) == text.len;
-    written &= fclose(file) == 0;
-    return written ? 0
-                   : session_complain(session, magic, 1, "cannot write '%s': %s", path,
-                                      strerror(errno));
-}
-
 /* The command is the local engine's: it may own the terminal, as a pager does. */
 static int run_command(session_t *session, const char *command, tt_span_t text)
 {
@@ -178,7 +164,7 @@ static int pass_on(session_t *session, const char *rest, const char *sign)
     tt_span_t whole = {text.data, text.len};
     if (status == 0)
         status = command ? run_command(session, to, whole)
-                         : write_file(session, "%result", to, append, whole);
+                         : magic_write_file(session, "%result", to, append, whole);
     tt_buf_release(&text);
     free(jobs);
     free(to);
@@ -319,7 +305,8 @@ static int draw(session_t *session, const job_t *job, const char *path)
     if (status == 0 && path) {
         char *title = tt_printf("[%d] %s", job->number, job->source);
         timeline_svg(spans, count, total_s, title, &out);
-        status = write_file(session, "%timeline", path, false, (tt_span_t){out.data, out.len});
+        status =
+            magic_write_file(session, "%timeline", path, false, (tt_span_t){out.data, out.len});
         free(title);
     } else if (status == 0) {
         size_t columns = isatty(1) ? terminal_columns() - 1 : 79;

@@ -129,7 +129,7 @@ static char *called(session_t *session, const char *text, char **arguments)
 static int prepare_call(session_t *session, const char *arguments, feeder_work_t *work)
 {
     given_items_t *items = tt_alloc(sizeof *items);
-    char *expr = tt_printf("__import__('tutti.parts').parts.arguments(%s)", arguments);
+    char *expr = tt_printf(GIVEN_PARTS "arguments(%s)", arguments);
     int status = given_items(session, "%submit", &expr, 1, items);
     free(expr);
     work->op = TT_RT_CALL;

@@ -7,7 +7,6 @@
 #include "sweep.h"
 #include "table.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +75,7 @@ static char *function_of(const sweep_t *sweep, const char *code)
     tt_buf_printf(&text, "(lambda ");
     for (size_t i = 0; i < sweep->count; i++)
         tt_buf_printf(&text, "%s%s", i ? ", " : "", sweep->items[i].name);
-    tt_buf_printf(&text, ": __import__('tutti.parts').parts.plain((%s)))", code);
+    tt_buf_printf(&text, ": " GIVEN_PARTS "plain((%s)))", code);
     tt_buf_text(&text);
     return (char *)text.data;
 }
@@ -165,28 +164,19 @@ static table_t *table_of(const plan_t *self, const job_t *job)
     return table;
 }
 
-static void write_file(session_t *session, const char *path, const tt_buf_t *text)
-{
-    FILE *file = fopen(path, "we");
-    bool written = file && fwrite(text->data, 1, text->len, file) == text->len;
-    if (file)
-        written &= fclose(file) == 0;
-    if (!written)
-        session_complain(session, "%sweep", 1, "cannot write '%s': %s", path, strerror(errno));
-}
-
 static void write_files(session_t *session, const plan_t *self, const table_t *table)
 {
     tt_buf_t text;
     tt_buf_init(&text);
     if (self->csv) {
         table_csv(table, &text);
-        write_file(session, self->csv, &text);
+        magic_write_file(session, "%sweep", self->csv, false, (tt_span_t){text.data, text.len});
     }
     if (self->json) {
         text.len = 0;
         table_json(table, &text);
-        write_file(session, self->json, &text);
+        magic_write_file(session, "%sweep", self->json, false,
+                         (tt_span_t){text.data, text.len});
     }
     tt_buf_release(&text);
 }

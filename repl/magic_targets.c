@@ -9,23 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int by_number(const void *a, const void *b)
-{
-    int left = *(const int *)a, right = *(const int *)b;
-    return (left > right) - (left < right);
-}
-
-/* Returns how many are left. */
-static size_t sort_unique(int *ids, size_t count)
-{
-    size_t kept = 0;
-    qsort(ids, count, sizeof *ids, by_number);
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || ids[i] != ids[kept - 1])
-            ids[kept++] = ids[i];
-    return kept;
-}
-
 /* As a target set: their numbers, or their hosts' names where those are how engines are called.
  */
 static void name_engines(const session_t *session, const int *ids, size_t count, tt_buf_t *out)
@@ -102,7 +85,7 @@ static size_t pick(const job_t *job, size_t index, const char *text, int *ids)
     size_t found = picks[index].pick(answers, count, text, ids);
     free(answers);
     job_answers_release(&full, count);
-    return sort_unique(ids, found);
+    return tt_ids_sort(ids, found);
 }
 
 /* The engines of the last job that are picked, as a target set; the caller's to free. NULL

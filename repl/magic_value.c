@@ -224,7 +224,7 @@ static char *parts_expr(const session_t *session, const magic_call_t *call, cons
 {
     if (strcmp(session->language, "python") != 0)
         return tt_strdup(expr);
-    return tt_printf("__import__('tutti.parts').parts.partition((%s), %zu, %s)", expr, count,
+    return tt_printf(GIVEN_PARTS "partition((%s), %zu, %s)", expr, count,
                      words_has(&call->words, "flatten") ? "True" : "False");
 }
 
@@ -247,14 +247,12 @@ static void submit_part(session_t *session, job_t *job, size_t index, const char
     tt_frames_share_all(&frames, &groups);
     tt_frames_release(&groups);
     tt_buf_release(&args);
-    job_item_t *item = tt_alloc(sizeof *item);
-    *item = (job_item_t){job, index};
     tt_submit_t submit = {.op = TT_RT_SET,
                           .engines = &job->engines[index],
                           .engine_count = 1,
                           .label = job->source,
                           .handlers = &job_item_handlers,
-                          .arg = item};
+                          .arg = job_item_new(job, index)};
     job->parts[index].sent_ns = tt_now_ns();
     job->client_jobs[index] = tt_client_submit(session->client, &submit, &frames);
 }

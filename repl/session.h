@@ -138,7 +138,7 @@ int session_finish_job(session_t *self, job_t *job);
 /* Appends all its answers, as they would be shown, whole and without colours: the errors last.
  * Returns how many are failures. */
 size_t session_job_text(const session_t *self, const job_t *job, tt_buf_t *out);
-/* Whether the local engine, a Python that has been started, has a global of this name. */
+/* Whether the local engine, a Python, has a global of this name. */
 bool session_defined(session_t *self, const char *name);
 /* How the job's answers look. */
 void session_style(const session_t *self, const job_t *job, render_style_t *style);

@@ -186,36 +186,65 @@ static void show_cell(FILE *out, const char *value, size_t columns)
     fprintf(out, "%*s", (int)show_cut(out, value, columns), "");
 }
 
-static void show_engine(tt_span_t engine, FILE *out)
+/* An engine as a row shows it; the texts are owned. */
+typedef struct {
+    char *host, *kind, *state;
+    char *what; /* what it runs, or why it does not */
+    long long queue;
+    double seconds; /* since it is in this state, or runs that */
+} row_t;
+
+static row_t read_row(tt_span_t engine)
 {
-    char *host = text(engine, "host"), *language = text(engine, "language");
-    char *version = text(engine, "version"), *state = text(engine, "state");
+    char *language = text(engine, "language"), *version = text(engine, "version");
     char *running = text(engine, "running"), *why = text(engine, "text");
     bool busy = real(engine, "running_s") > 0 || *running;
     bool usable = whole(engine, "state_number") <= TT_ENGINE_RESTARTING;
-    char *kind = tt_printf("%s %.*s", language, (int)strcspn(version, "("), version);
-    fprintf(out, "%5lld  ", (long long)whole(engine, "id"));
-    show_cell(out, host, 15);
-    fprintf(out, " %7lld  ", (long long)whole(engine, "pid"));
-    show_cell(out, kind, 15);
-    fputc(' ', out);
-    show_cell(out, busy && usable ? "busy" : state, 10);
-    fprintf(out, " %5lld  ", (long long)whole(engine, "queue"));
-    show_duration(out, busy ? real(engine, "running_s") : real(engine, "since_s"));
-    if (!usable) {
-        fprintf(out, "  %s", why);
-    } else if (busy && *running) {
-        fprintf(out, "  ");
-        show_cut(out, running, 40);
-    }
-    fputc('\n', out);
-    free(kind);
-    free(host);
+    row_t row = {.host = text(engine, "host"),
+                 .kind = tt_printf("%s %.*s", language, (int)strcspn(version, "("), version),
+                 .state = busy && usable ? tt_strdup("busy") : text(engine, "state"),
+                 .what = tt_strdup(!usable ? why : running),
+                 .queue = (long long)whole(engine, "queue"),
+                 .seconds = real(engine, busy ? "running_s" : "since_s")};
     free(language);
     free(version);
-    free(state);
     free(running);
     free(why);
+    return row;
+}
+
+static void release_row(row_t *self)
+{
+    free(self->host);
+    free(self->kind);
+    free(self->state);
+    free(self->what);
+}
+
+static void show_rest(const row_t *row, FILE *out)
+{
+    show_cell(out, row->kind, 15);
+    fputc(' ', out);
+    show_cell(out, row->state, 10);
+    fprintf(out, " %5lld  ", row->queue);
+    show_duration(out, row->seconds);
+    if (*row->what)
+        fprintf(out, "  ");
+}
+
+static void show_engine(tt_span_t engine, FILE *out)
+{
+    row_t row = read_row(engine);
+    fprintf(out, "%5lld  ", (long long)whole(engine, "id"));
+    show_cell(out, row.host, 15);
+    fprintf(out, " %7lld  ", (long long)whole(engine, "pid"));
+    show_rest(&row, out);
+    if (strcmp(row.state, "busy") == 0)
+        show_cut(out, row.what, 40);
+    else
+        fprintf(out, "%s", row.what); /* a reason is told whole */
+    fputc('\n', out);
+    release_row(&row);
 }
 
 static bool same_bytes(tt_span_t one, tt_span_t other)
@@ -252,28 +281,6 @@ static tt_span_t *by_host(tt_span_t engines, size_t *count)
     return rows;
 }
 
-/* What engines that are told of in one row have in common. */
-static char *common(tt_span_t engine)
-{
-    char *host = text(engine, "host"), *language = text(engine, "language");
-    char *version = text(engine, "version"), *state = text(engine, "state");
-    char *running = text(engine, "running"), *why = text(engine, "text");
-    bool busy = real(engine, "running_s") > 0 || *running;
-    bool usable = whole(engine, "state_number") <= TT_ENGINE_RESTARTING;
-    char *key = tt_printf("%s\n%s %.*s\n%s\n%s", host, language, (int)strcspn(version, "("),
-                          version, busy && usable ? "busy" : state,
-                          !usable ? why
-                          : busy  ? running
-                                  : "");
-    free(host);
-    free(language);
-    free(version);
-    free(state);
-    free(running);
-    free(why);
-    return key;
-}
-
 /* `0-16,18-199`; the caller's to free. */
 static char *names_of(const fold_group_t *group, size_t all)
 {
@@ -284,55 +291,41 @@ static char *names_of(const fold_group_t *group, size_t all)
     return (char *)names.data;
 }
 
-static void show_group(const fold_group_t *group, const tt_span_t *rows, const char *names,
+/* The first one's row, with the queues of all and the longest time. */
+static void show_group(const fold_group_t *group, const row_t *rows, const char *names,
                        size_t width, FILE *out)
 {
-    double since_s = 0;
-    long long queue = 0;
-    char *fields[4], *left = tt_strndup((const char *)group->text.data, group->text.len);
-    char *at = left;
-    for (int i = 0; i < 4; i++) {
-        fields[i] = at;
-        at += strcspn(at, "\n");
-        if (*at && i < 3)
-            *at++ = 0;
-    }
-    for (size_t i = 0; i < group->count; i++) {
-        tt_span_t engine = rows[group->members[i].index];
-        double own_s = real(engine, *fields[3] ? "running_s" : "since_s");
-        queue += whole(engine, "queue");
-        since_s = own_s > since_s ? own_s : since_s;
+    row_t row = rows[group->members[0].index];
+    for (size_t i = 1; i < group->count; i++) {
+        const row_t *other = &rows[group->members[i].index];
+        row.queue += other->queue;
+        row.seconds = other->seconds > row.seconds ? other->seconds : row.seconds;
     }
     show_cell(out, names, width);
     fprintf(out, " %5zu  ", group->count);
-    show_cell(out, fields[0], 15);
+    show_cell(out, row.host, 15);
     fputc(' ', out);
-    show_cell(out, fields[1], 15);
-    fputc(' ', out);
-    show_cell(out, fields[2], 10);
-    fprintf(out, " %5lld  ", queue);
-    show_duration(out, since_s);
-    if (*fields[3])
-        fprintf(out, "  ");
-    show_cut(out, fields[3], 40);
+    show_rest(&row, out);
+    show_cut(out, row.what, 40);
     fputc('\n', out);
-    free(left);
 }
 
 /* Of many engines those that are alike stand in one row: on the same host, with the same
  * language, doing the same. */
-static void show_groups(const tt_span_t *rows, size_t count, FILE *out)
+static void show_groups(const tt_span_t *engines, size_t count, FILE *out)
 {
     fold_t *fold = fold_new();
+    row_t *rows = tt_alloc((count + 1) * sizeof *rows);
     char **keys = tt_alloc((count + 1) * sizeof *keys);
-    size_t group_count;
+    size_t group_count, width = strlen("ENGINES");
     for (size_t i = 0; i < count; i++) {
-        keys[i] = common(rows[i]);
-        fold_add(fold, (int)whole(rows[i], "id"), NULL, tt_span(keys[i]));
+        rows[i] = read_row(engines[i]);
+        keys[i] = tt_printf("%s\n%s\n%s\n%s", rows[i].host, rows[i].kind, rows[i].state,
+                            rows[i].what);
+        fold_add(fold, (int)whole(engines[i], "id"), NULL, tt_span(keys[i]));
     }
     const fold_group_t *groups = fold_groups(fold, &group_count);
     size_t shown = group_count < ROWS_MAX ? group_count : ROWS_MAX;
-    size_t width = strlen("ENGINES");
     char **names = tt_alloc((shown + 1) * sizeof *names);
     for (size_t i = 0; i < shown; i++) {
         names[i] = names_of(&groups[i], count);
@@ -344,11 +337,14 @@ static void show_groups(const tt_span_t *rows, size_t count, FILE *out)
         show_group(&groups[i], rows, names[i], width, out);
         free(names[i]);
     }
-    free(names);
     if (group_count > ROWS_MAX)
         fprintf(out, "... and %zu more\n", group_count - ROWS_MAX);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        release_row(&rows[i]);
         free(keys[i]);
+    }
+    free(names);
+    free(rows);
     free(keys);
     fold_destroy(&fold);
 }
@@ -381,23 +377,14 @@ static void show_clock(FILE *out, double when)
     fprintf(out, "%s", text_);
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-    return *(const int *)a - *(const int *)b;
-}
-
 /* `  engines 0-3 on web1: was killed by SIGKILL`, of one row or several;
  * without ids the host alone. Sorts the ids. */
 static void show_reason(FILE *out, tt_span_t reason, int *ids, size_t count)
 {
     char *host = text(reason, "host"), *why = text(reason, "text");
-    size_t kept = 0;
+    size_t kept = tt_ids_sort(ids, count);
     tt_buf_t names;
     tt_buf_init(&names);
-    qsort(ids, count, sizeof *ids, compare_ids);
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || ids[i] != ids[kept - 1])
-            ids[kept++] = ids[i];
     tt_target_format(&names, ids, kept);
     show_clock(out, real(reason, "when"));
     if (kept > 0)

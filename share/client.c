@@ -1,10 +1,10 @@
 /* The client. See client.h. One DEALER socket; the controller's process is watched by a pidfd,
  * so its end is known at once and ends whatever was waited for. */
 #include "client_private.h"
-#include "pack.h"
 
 #include "identity.h"
 #include "log.h"
+#include "pack.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -172,6 +172,23 @@ void tt_ids_pack(tt_buf_t *out, const int *ids, size_t count)
         tt_pack_int(out, ids[i]);
 }
 
+static int by_id(const void *a, const void *b)
+{
+    int left = *(const int *)a, right = *(const int *)b;
+    return (left > right) - (left < right);
+}
+
+size_t tt_ids_sort(int *ids, size_t count)
+{
+    size_t kept = 0;
+    if (count > 0)
+        qsort(ids, count, sizeof *ids, by_id);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || ids[kept - 1] != ids[i])
+            ids[kept++] = ids[i];
+    return kept;
+}
+
 int tt_ids_read(tt_span_t any, int **ids, bool *all)
 {
     *ids = NULL;

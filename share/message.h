@@ -30,7 +30,7 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
 #define TT_BEAT_FIELDS(F) F(UINT, sent_ns) F(UINT, rss_bytes) F(ANY, running)
 #define TT_SUBMIT_FIELDS(F)                                                                   \
     F(UINT, op) F(ANY, engines) F(BYTES, blob) F(TEXT, label) F(UINT, retries)                \
-    F(UINT, timeout_ms) F(UINT, flags) F(UINT, keep) F(UINT, index) F(ANY, layout)      \
+    F(UINT, timeout_ms) F(UINT, flags) F(UINT, keep) F(UINT, index) F(ANY, layout)            \
     F(ANY, after) F(ANY, follow)
 #define TT_RESULT_FIELDS(F)                                                                   \
     F(INT, engine) F(UINT, attempt) F(UINT, status) F(UINT, queue_ns) F(UINT, wait_ns)        \
@@ -222,6 +222,9 @@ int tt_message_read(tt_message_t *self, tt_span_t header, tt_error_t *err);
  * when `all` is not NULL. */
 void tt_ids_pack(tt_buf_t *out, const int *ids, size_t count);
 int tt_ids_read(tt_span_t any, int **ids, bool *all);
+
+/* Sorts ids and drops what is there twice; returns how many are left. */
+size_t tt_ids_sort(int *ids, size_t count);
 
 /* Copies a text field into a zero-terminated array, cut to fit. */
 char *tt_text_copy(tt_span_t text, char *out, size_t size);
