@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from .harness import wait_until
 from .terminal import Prompt
 
 WRONG_USE = 2
@@ -39,18 +40,31 @@ def test_a_call_that_fails_is_a_failure(shared_four):
     assert re.search(r"^\[[0-3]:1\] NameError", got.stderr, re.M)
 
 
+# Until there is a file of that name, on an engine.
+AWAIT = ("def until(name, value=None):\n    import os, time\n"
+         "    while not os.path.exists(name): time.sleep(0.005)\n    return value")
+
+
 def test_work_in_the_background_gives_a_handle(shared_four):
-    got = shared_four.lines("import time", "def slow(x): time.sleep(0.2); return x",
-                            "h = %submit slow(5) &", "print(h.ready(), h.get())",
-                            "k = %submit --noblock slow(6)", "%wait", "print(k.get())").stdout
-    assert got == "False 5\n6\n"
+    got = shared_four.lines(AWAIT, "h = %submit until('go', 5) &", "print(h.ready())",
+                            "open('go', 'w').close()", "print(h.get(), h.ready())",
+                            "k = %submit --noblock until('go', 6)", "%wait", "print(k.get())").stdout
+    assert got == "False\n5 True\n6\n"
 
 
-def test_the_order_in_which_values_came(shared_four):
-    got = shared_four.lines(
-        "import time", "def slow(s): time.sleep(s); return s",
-        "%map --unordered slow [0.6, 0.0, 0.3]", "%map slow [0.2, 0.0, 0.1]").stdout
-    assert got == "Out[3]: [0.0, 0.3, 0.6]\nOut[4]: [0.2, 0.0, 0.1]\n"
+def test_the_order_in_which_values_came(cluster):
+    """Each item ends when its file is there, which comes when the one before has been told."""
+    cluster.start(3)
+    for option, order in ("--unordered", "['b', 'c', 'a']"), ("", "['a', 'b', 'c']"):
+        names = [f"{letter}{option}" for letter in "abc"]
+        running = cluster.popen("-c", AWAIT, "-c", f"%map {option} (lambda n: until(n, n[0])) {names}")
+        left = 3
+        for letter in "bca":
+            wait_until(lambda: cluster.status()["controller"]["tasks"] == left)
+            cluster.file(f"{letter}{option}", "")
+            left -= 1
+            wait_until(lambda: cluster.status()["controller"]["tasks"] == left)
+        assert running.wait(20).stdout == f"Out[2]: {order}\n"
 
 
 def test_failures_may_be_values(shared_four):
@@ -106,8 +120,9 @@ def test_wrong_use(shared_four, line, message):
 def test_what_cannot_be_tried_again_says_why(shared_four):
     for lines, why in [(["%px 1", "%retry 1"], "job 1 is no %map, %submit or %sweep"),
                        (["%map len ['a']", "%retry 1"], "job 1 has nothing left to do"),
-                       (["%submit __import__('time').sleep(3) &", "%retry 1"], "job 1 still runs")]:
+                       ([AWAIT, "%submit until('later') &", "%retry 2"], "job 2 still runs")]:
         assert why in shared_four.lines(*lines, code=WRONG_USE).stderr
+    shared_four.file("later", "")
 
 
 def test_interrupted_at_the_prompt_and_tried_again(cluster):
@@ -141,14 +156,21 @@ def test_when_engines_worked_is_drawn(shared_four):
     for line, why in [("%timeline", "there is no job yet"), ("%timeline 3", "no job '3'"),
                       ("%timeline x.svg", "there is no job yet")]:
         assert why in shared_four.lines(line, code=WRONG_USE).stderr
-    assert "nothing of job 1 has been done on an engine" in shared_four.lines(
-        "%submit __import__('time').sleep(2) &", "%timeline", code=WRONG_USE).stderr
+    assert "nothing of job 2 has been done on an engine" in shared_four.lines(
+        AWAIT, "%submit until('drawn') &", "%timeline", code=WRONG_USE).stderr
+    shared_four.file("drawn", "")
     assert "cannot write '/nowhere/t.svg'" in shared_four.lines(
         "%px 1", "%timeline 1 /nowhere/t.svg", code=WRONG_USE).stderr
 
 
 def test_a_loop_may_wait_for_a_handle(shared_four):
-    got = shared_four.script("import time\nh = %submit __import__('time').sleep(0.3) or 5 &\n"
-                             "n = 0\nwhile not h.ready():\n    n += 1\n    time.sleep(0.01)\n"
-                             "print(n > 0, h.get())\n")
-    assert got.stdout == "True 5\n"
+    got = shared_four.script(AWAIT + """
+h = %submit until('looped', 5) &
+print(h.ready())
+turns = 0
+while not h.ready():
+    turns += 1
+    open('looped', 'w').close()
+print(turns > 0, h.get())
+""")
+    assert got.stdout == "False\nTrue 5\n"

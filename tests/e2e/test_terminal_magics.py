@@ -6,8 +6,16 @@ import pytest
 
 from .terminal import Prompt
 
-# a signal that falls just before a blocking call may not end it
-WHILE_IT_RUNS = ("__import__('time').sleep(0.3)", None)
+
+def endless(name):
+    """Starts what an interrupt ends at any moment, and waits until it runs."""
+    return [(f"%px -t 0 open('{name}', 'w').close(); exec('while 1: pass') &",
+             r"\[\d+\] running on 0"),
+            (f"any(iter(lambda: __import__('os').path.exists('{name}'), None))", r"Out.*: True")]
+
+
+# what goes on until there is a file
+UNTIL = "any(iter(lambda: time.sleep(0.005) or os.path.exists('go'), None))"
 
 # name: [(line, a pattern of one line that is shown; None: nothing is), ...], typed in this order
 TYPED = {
@@ -34,18 +42,16 @@ TYPED = {
     "pxconfig": [("%pxconfig", r"%pxconfig --targets all --block .*")],
     "result": [("%px 8", r"Out.*"), ("%result", r"Out\[0-1:\d+\]: 8")],
     "pxresult": [("%px 9", r"Out.*"), ("%pxresult", r"Out\[0-1:\d+\]: 9")],
-    "wait": [("%px import time; time.sleep(0.5); 10 &", r"\[\d+\] running on 0-1"),
-             ("%wait", r"Out\[0-1:\d+\]: 10")],
+    "wait": [(f"%px import os, time; {UNTIL}; 10 &", r"\[\d+\] running on 0-1"),
+             ("open('go', 'w').close()", None), ("%wait", r"Out\[0-1:\d+\]: 10")],
     "timing": [("%px 1", r"Out.*"), ("%timing", r"ran .*in user code")],
     "timeline": [("%px 1", r"Out.*"), ("%timeline", r"1 .* \d+ % . 1")],
     "retry": [("bad = %map (lambda x: 1/x) [0]", r".*0 done, 1 failed · %retry \d+"),
               ("%retry", r".*0 done, 1 failed · %retry \d+")],
-    "cancel": [("%px __import__('time').sleep(600) &", r"\[\d+\] running on 0-1"),
-               WHILE_IT_RUNS, ("%cancel {before}", None), ("%wait", r"\[.*\] interrupted.*")],
+    "cancel": [*endless("cancelled"), ("%cancel {before}", None), ("%wait", r"\[0.*\] interrupted.*")],
     "save": [("%save typed.tutti", r"typed.tutti: \d+ entries"), ("'%map' in open('typed.tutti').read()", r"Out.*: True")],
     "history": [("3+4", r"Out.*: 7"), ("%history {last}", r"3\+4")],
-    "interrupt": [("%px __import__('time').sleep(600) &", r"\[\d+\] running on 0-1"),
-                  WHILE_IT_RUNS, ("%interrupt", None), ("%wait", r"\[.*\] interrupted.*")],
+    "interrupt": [*endless("interrupted"), ("%interrupt", None), ("%wait", r"\[0.*\] interrupted.*")],
     "restart": [("%px gone = 1", None), ("%restart 0", None),
                 ("%px 'gone' in globals()", r"Out\[0:\d+\]: False")],
     "logs": [("%logs", r".* is up")],

@@ -1,7 +1,6 @@
 """Work that waits for other work: `after` and `follow` of SUBMIT, %submit --after and --follow."""
 
 import random
-import time
 
 import pytest
 
@@ -24,13 +23,16 @@ def peer(cluster):
         yield one
 
 
-def test_what_waits_starts_when_the_others_have_ended(peer):
-    first = submit(peer, "import time; time.sleep(0.3); time.time()")
-    second = submit(peer, "import time; time.sleep(0.1); time.time()")
-    last = submit(peer, "import time; time.time()", after=[first, second])
-    both = submit(peer, "import time; time.time()", engines=[0, 1], after=[last])
-    order = [peer.expect("RESULT").id for _ in range(5)]
-    assert order == [second, first, last, both, both]
+def test_what_waits_starts_when_the_others_have_ended(peer, cluster):
+    first = submit(peer, wait_for("first", "1"))
+    second = submit(peer, wait_for("second", "2"))
+    last = submit(peer, "3", after=[first, second])
+    both = submit(peer, "4", engines=[0, 1], after=[last])
+    cluster.file("second", "")
+    assert peer.expect("RESULT").id == second
+    cluster.file("first", "")
+    order = [peer.expect("RESULT").id for _ in range(4)]
+    assert order == [first, last, both, both]
 
 
 def test_what_has_ended_may_be_named(peer):
@@ -47,10 +49,11 @@ def test_what_has_ended_may_be_named(peer):
     assert got.fields["status"] == REFUSED
 
 
-def test_it_follows_to_the_engine(peer):
-    for _ in range(10):
-        first = submit(peer, "import time; time.sleep(0.02)")
-        second = submit(peer, "import time; time.sleep(0.01)")
+def test_it_follows_to_the_engine(peer, cluster):
+    for turn in range(10):
+        first = submit(peer, wait_for(f"go{turn}", "1"))
+        second = submit(peer, wait_for(f"go{turn}", "2"))
+        cluster.file(f"go{turn}", "")
         third = submit(peer, "3", follow=[first], after=[second])
         got = peer.results([first, second, third])
         assert got[third].fields["engine"] == got[first].fields["engine"]
@@ -58,22 +61,23 @@ def test_it_follows_to_the_engine(peer):
         assert peer.expect("RESULT", id=late).fields["engine"] == got[second].fields["engine"]
 
 
-def test_a_failure_is_passed_on_down_a_long_chain(peer):
-    first = submit(peer, "import time; time.sleep(0.5); 1/0")
+def test_a_failure_is_passed_on_down_a_long_chain(peer, cluster):
+    first = submit(peer, wait_for("go", "1/0"))
     chain = [first]
     for _ in range(3000):
         chain.append(submit(peer, "1", after=[chain[-1]]))
+    cluster.file("go", "")
     got = peer.results(chain)
     assert got[first].fields["status"] == ERROR
     assert all(got[id].fields["status"] == REFUSED for id in chain[1:])
     assert all(got[id].fields["cause"] for id in chain[1:])
 
 
-def test_a_diamond_of_a_thousand_with_failures_in_the_middle(peer):
+def test_a_diamond_of_a_thousand_with_failures_in_the_middle(peer, cluster):
     """Every task ends once, none before what it waits for, and those alone are refused that wait for
     a failure, however far away."""
     chance = random.Random(5)
-    top = submit(peer, "import time; time.sleep(0.3)")
+    top = submit(peer, wait_for("go", "0"))
     waits, fails, layer = {top: []}, set(), [top]
     for width in [10, 100, 390, 390, 100, 8]:
         below = []
@@ -87,6 +91,7 @@ def test_a_diamond_of_a_thousand_with_failures_in_the_middle(peer):
         layer = below
     bottom = submit(peer, "1", after=layer)
     waits[bottom] = layer
+    cluster.file("go", "")
     ended = {}  # id: status, in order
     while len(ended) < len(waits):
         message = peer.expect("RESULT", deadline=60)
@@ -113,14 +118,22 @@ def test_what_waits_can_be_cancelled(peer):
     assert peer.results([first, fourth])[fourth].fields["status"] == REFUSED
 
 
-def test_what_waits_goes_with_its_client(cluster):
+@pytest.mark.parametrize("leave", [lambda one: one.send("BYE", text=""), lambda one: one.die()],
+                         ids=["bye", "death"])
+def test_what_waits_goes_with_its_client(cluster, leave):
+    def tasks():
+        return cluster.status()["controller"]["tasks"]
+
     cluster.start(2)
-    with Peer(cluster) as one:
-        first = submit(one, "import time; time.sleep(2)")
+    with Peer(cluster, mortal=True) as one:
+        first = submit(one, wait_for("go", "1"))
         for _ in range(50):
             submit(one, "2", after=[first])
-        wait_until(lambda: cluster.status()["controller"]["tasks"] == 51)
-    wait_until(lambda: cluster.status()["controller"]["tasks"] == 0, 20)
+        wait_until(lambda: tasks() == 51)
+        leave(one)
+        wait_until(lambda: tasks() == 1)  # it has started, so it runs on
+        cluster.file("go", "")
+        wait_until(lambda: tasks() == 0)
     assert cluster.px("1").stdout == "Out[0-1:1]: 1\n"
 
 
@@ -133,24 +146,31 @@ def test_an_engine_that_dies_refuses_what_waits_for_its_work(peer, cluster):
 
 # ---- at the prompt
 
+# What a line of the prompt does until there is a file of that name, on the engine.
+AWAIT = ("def until(name, value=None):\n    import os, time\n"
+         "    while not os.path.exists(name): time.sleep(0.005)\n"
+         "    return os.getpid(), time.time(), value")
+
+
 def test_jobs_come_after_jobs(shared_four):
-    began = time.monotonic()
     got = shared_four.lines(
-        "import os, time", "def slow(x): time.sleep(x); return os.getpid(), time.time()",
-        "a = %submit --name first slow(0.4) &", "b = %submit --after first slow(0) &",
-        "c = %submit --follow first --after 4 slow(0) &", "m = %map --noblock slow [0.1, 0.2]",
-        "d = %submit --after 3,4,5,6 slow(0) &",
+        "import os, time", AWAIT,
+        "a = %submit --name first until('go') &", "b = %submit --after first until('go') &",
+        "c = %submit --follow first --after 4 until('go') &", "m = %map --noblock until ['go', 'go']",
+        "d = %submit --after 3,4,5,6 until('go') &",
+        "print(a.ready(), b.ready(), d.ready())", "open('go', 'w').close()",
         "print(a.get()[1] <= b.get()[1] <= c.get()[1] <= d.get()[1], a.get()[0] == c.get()[0])")
-    assert got.stdout == "True True\n" and time.monotonic() - began < 15
+    assert got.stdout == "False False False\nTrue True\n"
 
 
 def test_a_failure_is_told_at_once(shared_four):
-    got = shared_four.lines("import time", "def bad(): time.sleep(0.3); raise ValueError('no')",
-                            "%submit bad() &", "%submit --after 3 --name next 1 &",
-                            "%submit --after next 2 &", "%wait", code=None)
+    got = shared_four.lines(AWAIT, "%submit until('fail')[0] + 'no' &",
+                            "%submit --after 2 --name next 1 &", "%submit --after next 2 &",
+                            "open('fail', 'w').close()", "%wait", code=None)
     assert got.stderr.count("refused: ") == 2 and "has failed" in got.stderr
     assert "[no engine] refused: " in got.stderr
-    got = shared_four.lines("%submit 1/0 &", "%jobs", "!sleep 0.3", "%submit --after 1 2", code=1)
+    got = shared_four.lines("h = %submit 1/0 &", "while not h.ready(): pass",
+                            "%submit --after 1 2", code=1)
     assert "%submit: job 1 has failed: what comes after it does not start" in got.stderr
 
 
