@@ -105,19 +105,13 @@ static void release_code(void *state)
  * engine; the caller's to free. NULL when it is anything else. */
 static char *called(session_t *session, const char *text, char **arguments)
 {
-    words_list_t words;
-    tt_error_t err;
-    size_t name = words_name(text), len = strlen(text);
-    while (len > 0 && strchr(" \t\n", text[len - 1]))
-        len--;
-    if (strcmp(session->language, "python") != 0 || name == 0 || text[name] != '(' ||
-        words_split(&words, text, &err) != 0)
+    size_t name = words_called(text), len = strlen(text);
+    if (strcmp(session->language, "python") != 0 || name == 0)
         return NULL;
-    bool whole = words.count == 1 && strchr(text, ')') && text[len - 1] == ')';
-    words_list_release(&words);
-    size_t first = strcspn(text, ".(");
-    char *root = tt_strndup(text, first), *found = NULL;
-    if (whole && session_defined(session, root)) {
+    while (text[len - 1] != ')')
+        len--;
+    char *root = tt_strndup(text, strcspn(text, ".(")), *found = NULL;
+    if (session_defined(session, root)) {
         found = tt_strndup(text, name);
         *arguments = tt_strndup(text + name + 1, len - name - 2);
     }

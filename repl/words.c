@@ -353,6 +353,22 @@ size_t words_assigned(const char *text)
     return sign[0] == '=' && sign[1] != '=' ? len : 0;
 }
 
+size_t words_called(const char *text)
+{
+    tt_error_t err;
+    tt_buf_t open;
+    size_t len = words_name(text);
+    if (len == 0 || text[len] != '(')
+        return 0;
+    tt_buf_init(&open);
+    const char *at = skip_piece(text + len, &open, &err);
+    while (at && *at && open.len > 0)
+        at = skip_piece(at, &open, &err);
+    bool whole = at && open.len == 0 && *skip_blanks(at) == 0;
+    tt_buf_release(&open);
+    return whole ? len : 0;
+}
+
 char *words_as(char *text)
 {
     size_t end = strlen(text), start;

@@ -69,6 +69,10 @@ size_t words_assigned(const char *text);
 /* The length of the name, which may be dotted, at the start of the text. */
 size_t words_name(const char *text);
 
+/* When the text is one call of a name, `f.g(ARGS)` and nothing more, the length of that name;
+ * else 0. */
+size_t words_called(const char *text);
+
 /* Frees the words; harmless when called twice. */
 void words_list_release(words_list_t *self);
 

@@ -18,6 +18,12 @@ def test_a_call_travels_with_its_arguments(shared_four):
     assert got.stdout == "Out[4]: 41\nOut[6]: 42\nOut[7]: 13\nOut[9]: 'a/b'\n"
 
 
+def test_what_is_more_than_a_call_is_code(shared_four):
+    got = shared_four.lines("def f(x): return x + 1", "%push f", "%submit f(1)+f(2)",
+                            "%submit f(1) * f(2)", "%submit (f)(3)")
+    assert [line.partition(": ")[2] for line in got.stdout.splitlines()] == ["5", "6", "4"]
+
+
 def test_arrays_travel_as_arguments(shared_four):
     pytest.importorskip("numpy")
     got = shared_four.lines("import numpy as np", "a = np.arange(5000.0)",

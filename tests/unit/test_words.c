@@ -218,6 +218,20 @@ static void test_assigned(void **state)
     assert_int_equal(words_assigned(""), 0);
 }
 
+static void test_called(void **state)
+{
+    (void)state;
+    assert_int_equal(words_called("f()"), 1);
+    assert_int_equal(words_called("a.fit(1, ')', [x for x in (2, 3)]) "), 5);
+    assert_int_equal(words_called("f(1)+g(2)"), 0);
+    assert_int_equal(words_called("f(1)(2)"), 0);
+    assert_int_equal(words_called("f(1"), 0);
+    assert_int_equal(words_called("f (1)"), 0);
+    assert_int_equal(words_called("(f)(1)"), 0);
+    assert_int_equal(words_called("f(')"), 0);
+    assert_int_equal(words_called(""), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,7 +239,7 @@ int main(void)
         cmocka_unit_test(test_many),      cmocka_unit_test(test_rest),
         cmocka_unit_test(test_split_bad), cmocka_unit_test(test_split),
         cmocka_unit_test(test_items),     cmocka_unit_test(test_as),
-        cmocka_unit_test(test_assigned),
+        cmocka_unit_test(test_assigned),  cmocka_unit_test(test_called),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
