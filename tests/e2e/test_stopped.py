@@ -61,14 +61,17 @@ while not os.path.exists("go{name}"): time.sleep(0.005)
 @pytest.mark.deadline(60)
 def test_a_task_that_ignores_interrupts_is_named(cluster):
     cluster.start(1)
-    process = cluster.popen("px", "--timeout", "0.2s", """
+    process = cluster.popen("px", """
 import time
 while True:
     try:
+        open("runs", "w").close()
         time.sleep(1)
     except KeyboardInterrupt:
         pass
 """)
+    cluster.wait_file("runs")
+    process.press()
     text = wait_until(lambda: cluster.ok("why") if "ignores" in cluster.ok("why") else None, 20)
     assert "its task ignores interrupts for " in text and text.rstrip().endswith(": %restart 0")
     cluster.lines("%restart 0")
