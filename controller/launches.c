@@ -29,7 +29,7 @@ typedef struct launch {
     controller_t *controller;
     uint64_t id;
     char *launcher;
-    char *language, *program, *directory;
+    char *language, *program, *directory, *labels;
     tt_buf_t args, environment; /* packed */
     uint64_t grace_ms, nice, memory_bytes;
     pid_t pid;       /* of the host's parent; 0 when it has been reaped */
@@ -127,6 +127,7 @@ static launch_t *new_launch(controller_t *self, const tt_msg_launch_t *message)
     launch->language = copy_text(message->language);
     launch->program = copy_text(message->program);
     launch->directory = copy_text(message->directory);
+    launch->labels = copy_text(message->labels);
     launch->grace_ms = message->grace_ms ? message->grace_ms : 60000;
     launch->nice = message->nice;
     launch->memory_bytes = message->memory_bytes;
@@ -155,6 +156,7 @@ static void forget_launch(controller_t *self, launch_t *launch)
     free(launch->language);
     free(launch->program);
     free(launch->directory);
+    free(launch->labels);
     tt_buf_release(&launch->args);
     tt_buf_release(&launch->environment);
     free(launch);
@@ -231,6 +233,7 @@ static void send_spawn(controller_t *self, launch_t *launch, peer_t *host)
     spawn->language = tt_span(launch->language);
     spawn->program = tt_span(launch->program);
     spawn->directory = tt_span(launch->directory);
+    spawn->labels = tt_span(launch->labels);
     spawn->args = (tt_span_t){launch->args.data, launch->args.len};
     spawn->environment = (tt_span_t){launch->environment.data, launch->environment.len};
     spawn->nice = launch->nice;
@@ -301,13 +304,14 @@ static void add_engines(controller_t *self, launch_t *launch, uint64_t count, co
         engine->launch = launch->id;
         snprintf(engine->language, sizeof engine->language, "%s", launch->language);
         snprintf(engine->host_name, sizeof engine->host_name, "%s", host);
+        snprintf(engine->labels, sizeof engine->labels, "%s", launch->labels);
         if (launch->remote)
             peers_announce(self, engine); /* whoever asked was not told their numbers */
     }
 }
 
-/* Of the engines in the launch's language where it starts them: how many are fewer than it asks
- * for. */
+/* Of the engines in the launch's language and with its labels where it starts them: how many
+ * are fewer than it asks for. */
 static uint64_t missing(const controller_t *self, const launch_t *launch, uint64_t count)
 {
     uint64_t have = 0;
@@ -316,6 +320,7 @@ static uint64_t missing(const controller_t *self, const launch_t *launch, uint64
         const launch_t *theirs = find_launch(self, engine->launch);
         bool here = engine->state <= TT_ENGINE_RESTARTING || engine->state == TT_ENGINE_STOPPED;
         have += here && strcmp(engine->language, launch->language) == 0 &&
+                strcmp(engine->labels, launch->labels) == 0 &&
                 (theirs ? theirs->remote : NULL) == launch->remote;
     }
     return have < count ? count - have : 0;
@@ -335,7 +340,8 @@ void launches_request(controller_t *self, peer_t *client, const tt_message_t *me
     launch_t *launch = new_launch(self, wanted);
     launch->waiting = client;
     launch->request = message->id;
-    if (launcher->prepare(self, launch, wanted, &err) == 0) {
+    bool labels = *launch->labels == 0 || tt_labels_check(launch->labels, &err) == 0;
+    if (labels && launcher->prepare(self, launch, wanted, &err) == 0) {
         launcher->begin(self, launch);
     } else {
         peers_error(client, message->id, "%s", err.text);
@@ -534,7 +540,7 @@ void launches_remote_removed(controller_t *self, const remote_t *remote)
 
 /* Takes over one engine that a host has from an earlier controller, with its number. False when
  * that is nonsense. */
-static bool adopt_one(controller_t *self, peer_t *host, tt_reader_t *fields)
+static bool adopt_one(controller_t *self, peer_t *host, tt_reader_t *fields, size_t count)
 {
     int64_t id = -1, pid = 0;
     uint64_t state = 0;
@@ -557,6 +563,8 @@ static bool adopt_one(controller_t *self, peer_t *host, tt_reader_t *fields)
     tt_read_text(fields, engine->language, sizeof engine->language);
     tt_read_text(fields, engine->version, sizeof engine->version);
     tt_read_text(fields, engine->program, sizeof engine->program);
+    if (count > 6)
+        tt_read_text(fields, engine->labels, sizeof engine->labels);
     peers_announce(self, engine);
     return true;
 }
@@ -570,7 +578,8 @@ static void adopt(controller_t *self, peer_t *host, tt_span_t engines)
     tt_read_array(&reader, &count);
     for (size_t i = 0; i < count && tt_read_raw(&reader, &entry) == 0; i++) {
         tt_reader_t one = tt_reader(entry);
-        if (tt_read_array(&one, &fields) != 0 || fields < 6 || !adopt_one(self, host, &one))
+        if (tt_read_array(&one, &fields) != 0 || fields < 6 ||
+            !adopt_one(self, host, &one, fields))
             break;
     }
 }

@@ -73,6 +73,7 @@ static tt_message_t about(const engine_t *engine)
     event->program = tt_span(engine->program);
     event->pid = engine->pid;
     event->text = tt_span(engine->text);
+    event->labels = tt_span(engine->labels);
     return message;
 }
 

@@ -2,6 +2,7 @@
 #ifndef REGISTRY_H
 #define REGISTRY_H
 
+#include "labels.h"
 #include "map.h"
 #include "peer.h"
 #include "task.h"
@@ -13,6 +14,7 @@ typedef struct engine {
     tt_engine_state_t state;
     char language[64], version[64], program[256];
     char text[256]; /* why it is in this state, when there is something to say */
+    char labels[TT_LABELS_SIZE];
     int pid;
     uint64_t launch; /* with which it was asked for; 0: it came with a host of an earlier
                         controller */

@@ -81,13 +81,14 @@ static void pack_engine(controller_t *self, const engine_t *engine, tt_buf_t *ou
     bool busy = first != NULL;
     const char *label = task ? task->label : busy ? first->task->label : "";
     int64_t busy_ms = busy ? (tt_now_ns() - first->sent_ns) / 1000000 : 0;
-    tt_pack_map(out, 13);
+    tt_pack_map(out, 14);
     number(out, "id", (uint64_t)engine->id);
     text(out, "host", engine->host_name);
     number(out, "pid", (uint64_t)engine->pid);
     text(out, "language", engine->language);
     text(out, "version", engine->version);
     text(out, "program", engine->program);
+    text(out, "labels", engine->labels);
     text(out, "state", tt_engine_state_text(engine->state));
     number(out, "state_number", engine->state);
     text(out, "running", busy ? label : NULL);

@@ -251,13 +251,14 @@ void engine_report(engine_t *self, const char *text)
 
 void engine_pack(const engine_t *self, tt_buf_t *out)
 {
-    tt_pack_array(out, 6);
+    tt_pack_array(out, 7);
     tt_pack_int(out, self->id);
     tt_pack_int(out, self->pid);
     tt_pack_uint(out, told_state(self));
     tt_pack_text(out, self->spec->language);
     tt_pack_text(out, self->version);
     tt_pack_text(out, self->program);
+    tt_pack_text(out, self->spec->labels);
 }
 
 static part_t *running_part(const engine_t *self)

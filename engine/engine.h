@@ -12,6 +12,7 @@
 typedef struct zygote zygote_t;
 typedef struct spec {
     char *language, *program, *directory;
+    char *labels;               /* told to the next controller */
     char **args, **environment; /* NULL-terminated */
     int nice;
     uint64_t memory_bytes; /* 0: no limit */

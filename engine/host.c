@@ -256,6 +256,7 @@ static spec_t *new_spec(host_t *self, const tt_msg_spawn_t *spawn)
     spec->language = copy_text(spawn->language);
     spec->program = copy_text(spawn->program);
     spec->directory = copy_text(spawn->directory);
+    spec->labels = copy_text(spawn->labels);
     spec->args = copy_texts(spawn->args);
     spec->environment = copy_texts(spawn->environment);
     spec->nice = spawn->nice < 20 ? (int)spawn->nice : 19;
@@ -281,6 +282,7 @@ static void free_specs(host_t *self)
         free(spec->language);
         free(spec->program);
         free(spec->directory);
+        free(spec->labels);
         free_texts(spec->args);
         free_texts(spec->environment);
         free(spec);

@@ -1,6 +1,8 @@
 /* Starting and stopping clusters. See cluster.h. */
 #include "cluster.h"
 
+#include "labels.h"
+
 #include "child.h"
 #include "interpreter.h"
 #include "machine.h"
@@ -95,15 +97,38 @@ size_t cluster_count(const tt_client_t *client, unsigned state)
     return found;
 }
 
+void cluster_group_release(cluster_group_t *self)
+{
+    tt_texts_release(&self->preload);
+    tt_texts_release(&self->labels);
+}
+
 void cluster_wish_release(cluster_wish_t *self)
 {
-    tt_texts_release(&self->group.preload);
+    cluster_group_release(&self->group);
     for (size_t i = 0; i < self->more_count; i++)
-        tt_texts_release(&self->more[i].preload);
+        cluster_group_release(&self->more[i]);
     placement_release(&self->placement);
     free(self->more);
     self->more = NULL;
     self->more_count = 0;
+}
+
+/* All labels in one text, as they travel. */
+static void put_labels(const cluster_group_t *self, tt_buf_t *out)
+{
+    for (size_t i = 0; i < self->labels.count; i++)
+        tt_buf_printf(out, "%s%s", i ? "," : "", self->labels.items[i]);
+}
+
+int cluster_group_check(const cluster_group_t *self, tt_error_t *err)
+{
+    tt_buf_t labels;
+    tt_buf_init(&labels);
+    put_labels(self, &labels);
+    int rc = self->labels.count ? tt_labels_check(tt_buf_text(&labels), err) : 0;
+    tt_buf_release(&labels);
+    return rc;
 }
 
 /* One group's engines on their way. */
@@ -122,16 +147,20 @@ int cluster_ask(tt_client_t *client, const cluster_group_t *group, tt_message_t 
 {
     tt_message_t answer;
     tt_packet_t reply;
-    tt_buf_t args;
+    tt_buf_t args, labels;
     tt_buf_init(&args);
+    tt_buf_init(&labels);
+    put_labels(group, &labels);
     tt_pack_array(&args, group->preload.count);
     for (size_t i = 0; i < group->preload.count; i++)
         tt_pack_text(&args, group->preload.items[i]);
     tt_msg_launch_t *launch = &message->as.launch;
     launch->language = tt_span(group->language ? group->language : "python");
     launch->args = (tt_span_t){args.data, args.len};
+    launch->labels = (tt_span_t){labels.data, labels.len};
     int rc = tt_client_request(client, message, REQUEST_MS, &answer, &reply, err);
     tt_buf_release(&args);
+    tt_buf_release(&labels);
     if (rc != 0)
         return -1;
     int got = tt_ids_read(answer.as.done.engines, ids, NULL);

@@ -17,6 +17,7 @@ typedef struct {
     const char *language; /* NULL: python */
     const char *program;  /* the interpreter; NULL: the default */
     tt_texts_t preload;   /* modules with which engines are forked */
+    tt_texts_t labels;    /* of share/labels.h; the arrays are owned */
 } cluster_group_t;
 
 typedef struct {
@@ -32,17 +33,23 @@ typedef struct {
 
 void cluster_wish_release(cluster_wish_t *self);
 
+void cluster_group_release(cluster_group_t *self);
+
+/* Whether its labels are some. Returns 0, or -1 with what is not. */
+int cluster_group_check(const cluster_group_t *self, tt_error_t *err);
+
 /* Starts the controller of `dir` and waits until it answers (at most 10 s). Returns 0, or -1
  * with the reason. */
 int cluster_start_controller(const tt_rundir_t *dir, const char *policy, tt_error_t *err);
 
-/* Asks for engines, at most as many as each group is short of in its language (`total`) or that
- * many more, and waits until they are ready. Returns 0; 4 when fewer arrived, each with its
- * reason on stderr; 3 with the reason in `err` when the request failed. */
+/* Asks for engines, at most as many as each group is short of in its language and with its
+ * labels (`total`) or that many more, and waits until they are ready. Returns 0; 4 when fewer
+ * arrived, each with its reason on stderr; 3 with the reason in `err` when the request failed.
+ */
 int cluster_launch(tt_client_t *client, tt_loop_t *loop, const cluster_wish_t *wish, bool total,
                    tt_error_t *err);
 
-/* Asks for a group's engines by a LAUNCH that tells all but language and preload.
+/* Asks for a group's engines by a LAUNCH that tells all but language, preload and labels.
  * Returns 0 and the numbers that the controller has answered (`*ids` is the caller's), or -1
  * with the reason. */
 int cluster_ask(tt_client_t *client, const cluster_group_t *group, tt_message_t *message,

@@ -76,7 +76,7 @@
             AT(member.memory)                                                                  \
     }
 
-/* Each -n begins a new group, which the next four belong to. */
+/* Each -n begins a new group, which the next five belong to. */
 static const tt_option_t start_options[] = {
     NAME,
     {'n', "engines", "N", "how many engines (one per core); each -n begins a group",
@@ -87,6 +87,8 @@ static const tt_option_t start_options[] = {
     {0, "preload", "MODULE", "a module that its engines start with; may be repeated",
      TT_OPTION_ORDERED, AT(groups)},
     {0, "program", "PATH", "another bash for sh; the runtime of another language",
+     TT_OPTION_ORDERED, AT(groups)},
+    {0, "label", "LABEL", "a label of its engines: gpu, mem=64G; may be repeated",
      TT_OPTION_ORDERED, AT(groups)},
     PLACEMENT(wish.placement, "where engines start (here)"),
     {0, "wait", "N", "return when N are ready (all)", TT_OPTION_TEXT, AT(wish.wait)},
@@ -120,6 +122,8 @@ static const tt_option_t add_options[] = {
      TT_OPTION_TEXT, AT(program)},
     {0, "preload", "MODULE", "a module that engines start with; may be repeated",
      TT_OPTION_MULTI, AT(machine.group.preload)},
+    {0, "label", "LABEL", "a label of the engines: gpu, mem=64G; may be repeated",
+     TT_OPTION_MULTI, AT(machine.group.labels)},
     {0, "setup", "FILE", "a script that runs there first", TT_OPTION_TEXT, AT(machine.setup)},
     PLACEMENT(machine.placement, "where engines start there (the home)"),
     {0, "timeout", "S", "seconds to wait for all (300)", TT_OPTION_SECONDS,
@@ -231,9 +235,10 @@ int command_complain(int status, const char *format, ...)
 
 static int check_group(const cluster_group_t *group)
 {
-    if (group->engines == CLUSTER_PER_CORE || group->engines >= 1)
-        return 0;
-    return command_complain(2, "-n takes a number above 0, not %ld", group->engines);
+    tt_error_t err;
+    if (group->engines != CLUSTER_PER_CORE && group->engines < 1)
+        return command_complain(2, "-n takes a number above 0, not %ld", group->engines);
+    return cluster_group_check(group, &err) == 0 ? 0 : command_complain(2, "%s", err.text);
 }
 
 int command_check(const given_t *given)

@@ -47,7 +47,8 @@ static int read_all(given_t *given, int argc, char **argv, machines_t *machines)
         group->program = given->program;
     int rc = read_count(given->count, &group->engines);
     rc = rc ? rc : read_machines(given, argc, argv, machines);
-    if (rc == 0 && placement_check(&given->machine.placement, &err) != 0)
+    if (rc == 0 && (placement_check(&given->machine.placement, &err) != 0 ||
+                    cluster_group_check(group, &err) != 0))
         return command_complain(2, "%s", err.text);
     if (rc == 0 && group->language && tt_interpreter_find(group->language) == NULL &&
         group->program == NULL)

@@ -39,22 +39,29 @@ static int set_program(cluster_group_t *group, char *value)
     return 0;
 }
 
+static int add_text(tt_texts_t *texts, char *value)
+{
+    texts->items = tt_realloc(texts->items, (texts->count + 1) * sizeof *texts->items);
+    texts->items[texts->count++] = value;
+    return 0;
+}
+
 static int add_preload(cluster_group_t *group, char *value)
 {
-    tt_texts_t *modules = &group->preload;
-    modules->items = tt_realloc(modules->items, (modules->count + 1) * sizeof *modules->items);
-    modules->items[modules->count++] = value;
-    return 0;
+    return add_text(&group->preload, value);
+}
+
+static int add_label(cluster_group_t *group, char *value)
+{
+    return add_text(&group->labels, value);
 }
 
 static const struct {
     const char *option;
     int (*set)(cluster_group_t *group, char *value);
-} group_setters[] = {{"engines", set_engines},
-                     {"lang", set_language},
-                     {"python", set_program},
-                     {"program", set_program},
-                     {"preload", add_preload}};
+} group_setters[] = {{"engines", set_engines}, {"lang", set_language},
+                     {"python", set_program},  {"program", set_program},
+                     {"preload", add_preload}, {"label", add_label}};
 
 static int set_in_group(cluster_group_t *group, const char *option, char *value)
 {

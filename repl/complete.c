@@ -375,7 +375,18 @@ static void add_if(const typed_t *typed, const char *word)
         line_choices_add(typed->choices, word, strlen(word), NULL);
 }
 
-/* Ids, hosts, @languages, all. */
+static void label_words(const typed_t *typed, const char *labels)
+{
+    tt_label_t label;
+    while (tt_labels_next(&labels, &label)) {
+        char text[80];
+        snprintf(text, sizeof text, "@%.*s", (int)label.name.len,
+                 (const char *)label.name.data);
+        add_if(typed, text);
+    }
+}
+
+/* Ids, hosts, @languages, @labels, all. */
 static void target_words(const typed_t *typed, size_t from)
 {
     size_t count;
@@ -389,6 +400,7 @@ static void target_words(const typed_t *typed, size_t from)
         add_if(typed, engines[i].host);
         snprintf(text, sizeof text, "@%s", engines[i].language);
         add_if(typed, text);
+        label_words(typed, engines[i].labels);
     }
 }
 

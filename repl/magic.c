@@ -43,6 +43,10 @@
     {                                                                                          \
         0, "retries", true, "try what failed so often again"                                   \
     }
+#define NEEDS                                                                                  \
+    {                                                                                          \
+        0, "needs", true, "only engines with these labels: gpu=1,mem=16G"                      \
+    }
 #define NAME                                                                                   \
     {                                                                                          \
         0, "name", true, "what the job is called"                                              \
@@ -77,6 +81,7 @@ static const words_option_t map_options[] = {
     OUT,
     NAME,
     RETRIES,
+    NEEDS,
     {0, "direct", false, "deal the items out beforehand, in order"},
     {0, "lb", false, "whichever engine is free does it (so it is)"},
     {0, "unordered", false, "the values in the order in which they came"},
@@ -93,6 +98,7 @@ static const words_option_t submit_options[] = {
     OUT,
     NAME,
     RETRIES,
+    NEEDS,
     {0, "after", true, "when these jobs have ended well: 3,5"},
     {0, "follow", true, "the same, and on an engine that did one of them"},
 };
@@ -106,6 +112,7 @@ static const words_option_t sweep_options[] = {
     OUT,
     NAME,
     RETRIES,
+    NEEDS,
     {0, "sort", true, "by this column; -COLUMN: the largest first"},
     {0, "best", true, "tell the row with most of a column; -COLUMN: least"},
     {0, "csv", true, "write the table to this file"},

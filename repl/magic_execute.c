@@ -1,6 +1,7 @@
 /* What magics share that send work to engines: which engines are meant, and the job that comes
  * of it. */
 #include "keep.h"
+#include "labels.h"
 #include "magic.h"
 #include "option.h"
 #include "pack.h"
@@ -35,6 +36,24 @@ static char *set_of_line(const session_t *session, const char *set)
     return tt_strdup(set);
 }
 
+/* Keeps those whose labels have what the work needs. Returns 0, or an exit status. */
+static int keep_able(session_t *session, const char *needs, magic_targets_t *targets)
+{
+    tt_error_t err;
+    size_t kept = 0;
+    if (tt_labels_check(needs, &err) != 0)
+        return session_complain(session, "--needs", 2, "%s", err.text);
+    for (size_t i = 0; i < targets->count; i++) {
+        const tt_engine_t *engine = tt_client_engine(session->client, targets->ids[i]);
+        if (engine && tt_labels_meet(engine->labels, needs))
+            targets->ids[kept++] = targets->ids[i];
+    }
+    targets->count = kept;
+    return kept > 0 ? 0
+                    : session_complain(session, NULL, 1,
+                                       "no engine has %s; %%status shows their labels", needs);
+}
+
 int magic_get_targets(session_t *session, const magic_call_t *call, magic_targets_t *targets)
 {
     const char *set = words_value(&call->words, "targets");
@@ -46,7 +65,8 @@ int magic_get_targets(session_t *session, const magic_call_t *call, magic_target
     int status = session_targets(session, set, exclude, &targets->ids, &targets->count,
                                  &targets->scalar);
     free(own);
-    return status;
+    const char *needs = words_value(&call->words, "needs");
+    return status == 0 && needs ? keep_able(session, needs, targets) : status;
 }
 
 void magic_free_targets(magic_targets_t *self)

@@ -100,7 +100,7 @@ static int run_command(const given_t *top, int argc, char **argv)
     cluster_wish_release(&given.wish);
     tt_texts_release(&given.groups);
     placement_release(&given.machine.placement);
-    tt_texts_release(&given.machine.group.preload);
+    cluster_group_release(&given.machine.group);
     return status;
 }
 

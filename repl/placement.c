@@ -19,29 +19,15 @@ void placement_release(placement_t *self)
     tt_texts_release(&self->variables);
 }
 
-int placement_bytes(const char *text, uint64_t *bytes)
-{
-    static const char units[] = "KMGT";
-    char *end;
-    double number = strtod(text, &end);
-    const char *unit = *end ? strchr(units, *end) : NULL;
-    if (end == text || !(number > 0) || number > 1e15 || (*end && (unit == NULL || end[1])))
-        return -1;
-    for (const char *at = units; unit && at <= unit; at++)
-        number *= 1024;
-    *bytes = (uint64_t)number;
-    return 0;
-}
-
 int placement_check(const placement_t *self, tt_error_t *err)
 {
-    uint64_t bytes;
+    double bytes;
     if (self->threads < 0 || self->threads > THREADS_MAX)
         return tt_error_set(err, "--threads takes a number from 1 to %d, not %ld", THREADS_MAX,
                             self->threads);
     if (self->nice < 0 || self->nice > 19)
         return tt_error_set(err, "--nice takes a number from 0 to 19, not %ld", self->nice);
-    if (self->memory && (placement_bytes(self->memory, &bytes) != 0 || bytes < MEMORY_LEAST))
+    if (self->memory && (tt_amount(self->memory, &bytes) != 0 || bytes < MEMORY_LEAST))
         return tt_error_set(err, "--memory takes at least 64M, as in 4G, not '%s'",
                             self->memory);
     for (size_t i = 0; i < self->variables.count; i++) {
@@ -78,28 +64,26 @@ static size_t pack_threads(const placement_t *self, bool here, tt_buf_t *out)
 }
 
 void placement_tell(const placement_t *self, const char *directory, bool here,
-                    tt_msg_launch_t *launch, tt_buf_t *environment)
+                    tt_msg_launch_t *launch, tt_buf_t *texts)
 {
     tt_buf_t threads;
-    uint64_t bytes = 0;
+    double bytes = 0;
     tt_buf_init(&threads);
     size_t count = pack_threads(self, here, &threads);
-    tt_pack_array(environment, count + self->variables.count);
-    tt_buf_append(environment, threads.data, threads.len);
+    tt_pack_array(texts, count + self->variables.count);
+    tt_buf_append(texts, threads.data, threads.len);
     for (size_t i = 0; i < self->variables.count; i++)
-        tt_pack_text(environment, self->variables.items[i]);
+        tt_pack_text(texts, self->variables.items[i]);
     tt_buf_release(&threads);
     if (self->memory)
-        placement_bytes(self->memory, &bytes);
-    launch->environment = (tt_span_t){environment->data, environment->len};
-    launch->directory = tt_span(self->directory ? self->directory : directory);
-    if (here && self->directory && self->directory[0] != '/') {
-        /* behind the environment in the same buffer, which it does not move any more */
-        size_t at = environment->len;
-        tt_buf_printf(environment, "%s/%s", directory, self->directory);
-        launch->directory = (tt_span_t){environment->data + at, environment->len - at};
-        launch->environment = (tt_span_t){environment->data, at};
-    }
+        tt_amount(self->memory, &bytes);
+    size_t end = texts->len; /* of the environment; behind it may be the directory */
+    if (here && self->directory && self->directory[0] != '/')
+        tt_buf_printf(texts, "%s/%s", directory, self->directory);
+    launch->environment = (tt_span_t){texts->data, end};
+    launch->directory = texts->len > end
+                            ? (tt_span_t){texts->data + end, texts->len - end}
+                            : tt_span(self->directory ? self->directory : directory);
     launch->nice = (uint64_t)self->nice;
-    launch->memory_bytes = bytes;
+    launch->memory_bytes = (uint64_t)bytes;
 }

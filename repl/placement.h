@@ -21,12 +21,9 @@ void placement_release(placement_t *self);
 int placement_check(const placement_t *self, tt_error_t *err);
 
 /* Fills in a LAUNCH's directory (`directory` when none was told), environment, nice and memory.
- * With `here` the libraries' variables that our own environment has stay as they are. What the
- * message points to is in `environment`, which must live as long. */
+ * With `here` the libraries' variables that our own environment has stay as they are.
+ * What the message points to is in `texts`, which must live as long. */
 void placement_tell(const placement_t *self, const char *directory, bool here,
-                    tt_msg_launch_t *launch, tt_buf_t *environment);
-
-/* Bytes of "4G", "1.5G", "500M", "64K" or a number, in powers of 1,024. Returns 0, or -1. */
-int placement_bytes(const char *text, uint64_t *bytes);
+                    tt_msg_launch_t *launch, tt_buf_t *texts);
 
 #endif

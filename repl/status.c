@@ -189,7 +189,8 @@ static void show_cell(FILE *out, const char *value, size_t columns)
 /* An engine as a row shows it; the texts are owned. */
 typedef struct {
     char *host, *kind, *state;
-    char *what; /* what it runs, or why it does not */
+    char *labels; /* `@gpu=2,fast`, or empty */
+    char *what;   /* what it runs, or why it does not */
     long long queue;
     double seconds; /* since it is in this state, or runs that */
 } row_t;
@@ -200,9 +201,11 @@ static row_t read_row(tt_span_t engine)
     char *running = text(engine, "running"), *why = text(engine, "text");
     bool busy = real(engine, "running_s") > 0 || *running;
     bool usable = whole(engine, "state_number") <= TT_ENGINE_RESTARTING;
+    char *labels = text(engine, "labels");
     row_t row = {.host = text(engine, "host"),
                  .kind = tt_printf("%s %.*s", language, (int)strcspn(version, "("), version),
                  .state = busy && usable ? tt_strdup("busy") : text(engine, "state"),
+                 .labels = tt_printf("%s%s", *labels ? "@" : "", labels),
                  .what = tt_strdup(!usable ? why : running),
                  .queue = (long long)whole(engine, "queue"),
                  .seconds = real(engine, busy ? "running_s" : "since_s")};
@@ -210,6 +213,7 @@ static row_t read_row(tt_span_t engine)
     free(version);
     free(running);
     free(why);
+    free(labels);
     return row;
 }
 
@@ -218,6 +222,7 @@ static void release_row(row_t *self)
     free(self->host);
     free(self->kind);
     free(self->state);
+    free(self->labels);
     free(self->what);
 }
 
@@ -228,6 +233,8 @@ static void show_rest(const row_t *row, FILE *out)
     show_cell(out, row->state, 10);
     fprintf(out, " %5lld  ", row->queue);
     show_duration(out, row->seconds);
+    if (*row->labels)
+        fprintf(out, "  %s", row->labels);
     if (*row->what)
         fprintf(out, "  ");
 }
@@ -320,8 +327,8 @@ static void show_groups(const tt_span_t *engines, size_t count, FILE *out)
     size_t group_count, width = strlen("ENGINES");
     for (size_t i = 0; i < count; i++) {
         rows[i] = read_row(engines[i]);
-        keys[i] = tt_printf("%s\n%s\n%s\n%s", rows[i].host, rows[i].kind, rows[i].state,
-                            rows[i].what);
+        keys[i] = tt_printf("%s\n%s\n%s\n%s\n%s", rows[i].host, rows[i].kind, rows[i].state,
+                            rows[i].labels, rows[i].what);
         fold_add(fold, (int)whole(engines[i], "id"), NULL, tt_span(keys[i]));
     }
     const fold_group_t *groups = fold_groups(fold, &group_count);

@@ -500,6 +500,11 @@ const tt_engine_t *tt_client_engines(const tt_client_t *self, size_t *count)
     return self->roster.engines;
 }
 
+const tt_engine_t *tt_client_engine(const tt_client_t *self, int id)
+{
+    return tt_roster_find(&self->roster, id);
+}
+
 /* ---- work */
 
 uint64_t tt_job_id(const tt_job_t *self)

@@ -42,8 +42,10 @@ void tt_client_lose(tt_client_t *self, const char *why);
 /* False once the controller is gone. */
 bool tt_client_alive(const tt_client_t *self);
 
-/* The engines as of now, sorted by id. Borrowed until the loop runs again. */
+/* The engines as of now, sorted by id; or the one of that number, NULL when there is none.
+ * Borrowed until the loop runs again. */
 const tt_engine_t *tt_client_engines(const tt_client_t *self, size_t *count);
+const tt_engine_t *tt_client_engine(const tt_client_t *self, int id);
 
 /* One engine's end of a job. Frames are body, stdout, stderr, buffers; they may be taken. */
 typedef struct {

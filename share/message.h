@@ -41,11 +41,11 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
 #define TT_HASH_FIELDS(F) F(BYTES, hash)
 #define TT_EVENT_FIELDS(F)                                                                    \
     F(UINT, kind) F(INT, engine) F(UINT, state) F(TEXT, host) F(TEXT, language)               \
-    F(TEXT, version) F(TEXT, program) F(INT, pid) F(TEXT, text)
+    F(TEXT, version) F(TEXT, program) F(INT, pid) F(TEXT, text) F(TEXT, labels) F(UINT, born)
 #define TT_LAUNCH_FIELDS(F)                                                                   \
     F(TEXT, launcher) F(UINT, count) F(TEXT, language) F(TEXT, program) F(ANY, args)          \
     F(TEXT, directory) F(ANY, environment) F(UINT, grace_ms) F(UINT, total) F(ANY, settings) \
-    F(UINT, nice) F(UINT, memory_bytes)
+    F(UINT, nice) F(UINT, memory_bytes) F(TEXT, labels)
 #define TT_ACTION_FIELDS(F) F(UINT, action) F(ANY, engines)
 #define TT_KEEP_FIELDS(F) F(UINT, keep) F(BYTES, meta)
 #define TT_TAKEN_FIELDS(F) F(UINT, count)
@@ -55,7 +55,7 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     F(TEXT, host)
 #define TT_SPAWN_FIELDS(F)                                                                    \
     F(ANY, engines) F(TEXT, language) F(TEXT, program) F(ANY, args) F(TEXT, directory)        \
-    F(ANY, environment) F(UINT, nice) F(UINT, memory_bytes)
+    F(ANY, environment) F(UINT, nice) F(UINT, memory_bytes) F(TEXT, labels)
 #define TT_ENGINE_FIELDS(F)                                                                   \
     F(INT, engine) F(UINT, state) F(INT, pid) F(TEXT, language) F(TEXT, version)              \
     F(TEXT, program) F(TEXT, text)

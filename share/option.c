@@ -127,6 +127,24 @@ static int unknown(const tt_option_t *table, const char *option, tt_error_t *err
 
 /* ---- values */
 
+int tt_amount(const char *text, double *amount)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    if (strspn(text, "0123456789.") == 0)
+        return -1;
+    double number = strtod(text, &end);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (*end && (unit == NULL || end[1]))
+        return -1;
+    for (const char *at = units; unit && at <= unit; at++)
+        number *= 1024;
+    if (!(number > 0) || number > 1e18)
+        return -1;
+    *amount = number;
+    return 0;
+}
+
 int tt_seconds(const char *text, double *seconds)
 {
     static const struct {

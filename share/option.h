@@ -61,6 +61,9 @@ const char *tt_closest(const char *word, const char *const *names, size_t count)
 /* Reads a whole number, all of the text. Returns 0 or -1. */
 int tt_whole_number(const char *text, long *number);
 
+/* Reads a number above 0, maybe in K, M, G or T, powers of 1,024: "4G". Returns 0 or -1. */
+int tt_amount(const char *text, double *amount);
+
 /* Reads a duration as TT_OPTION_SECONDS does. Returns 0 or -1. */
 int tt_seconds(const char *text, double *seconds);
 

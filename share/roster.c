@@ -20,6 +20,8 @@ tt_engine_t tt_engine_of(const tt_msg_event_t *event)
     tt_text_copy(event->version, engine.version, sizeof engine.version);
     tt_text_copy(event->program, engine.program, sizeof engine.program);
     tt_text_copy(event->text, engine.text, sizeof engine.text);
+    tt_text_copy(event->labels, engine.labels, sizeof engine.labels);
+    engine.born = event->born;
     return engine;
 }
 
@@ -49,8 +51,14 @@ void tt_roster_note(tt_roster_t *self, const tt_engine_t *engine)
     self->engines[at] = *engine;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    const tt_engine_t *left = a, *right = b;
+    return (left->id > right->id) - (left->id < right->id);
+}
+
 const tt_engine_t *tt_roster_find(const tt_roster_t *self, int id)
 {
-    size_t at = place(self, id);
-    return at < self->count && self->engines[at].id == id ? &self->engines[at] : NULL;
+    tt_engine_t key = {.id = id};
+    return self->count ? bsearch(&key, self->engines, self->count, sizeof key, by_id) : NULL;
 }

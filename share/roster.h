@@ -2,6 +2,7 @@
 #ifndef TT_ROSTER_H
 #define TT_ROSTER_H
 
+#include "labels.h"
 #include "message.h"
 
 typedef struct {
@@ -10,6 +11,8 @@ typedef struct {
     int pid;
     char host[256], language[64], version[64], program[256];
     char text[256]; /* why it is in this state */
+    char labels[TT_LABELS_SIZE];
+    uint64_t born; /* which of the cluster's processes it is: later ones have larger numbers */
 } tt_engine_t;
 
 typedef struct {

@@ -2,6 +2,8 @@
  * engines. An item is tried against the table of forms at the end; the last form is a host. */
 #include "target.h"
 
+#include "labels.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,30 +72,32 @@ static int no_host(choice_t *self, const char *host)
     return rc;
 }
 
-static size_t label_count(const tt_target_engine_t *engine)
+/* What `@` can name the engine by, behind the names that there are. */
+static char **add_names(char **names, size_t *used, const tt_target_engine_t *engine)
 {
-    size_t count = 0;
-    while (engine->labels && engine->labels[count])
-        count++;
-    return count;
+    const char *at = engine->labels ? engine->labels : "";
+    tt_label_t label;
+    if (engine->language) {
+        names = tt_realloc(names, (*used + 1) * sizeof *names);
+        names[(*used)++] = tt_strdup(engine->language);
+    }
+    while (tt_labels_next(&at, &label)) {
+        names = tt_realloc(names, (*used + 1) * sizeof *names);
+        names[(*used)++] = tt_strndup((const char *)label.name.data, label.name.len);
+    }
+    return names;
 }
 
 static int no_label(choice_t *self, const char *label)
 {
     char what[160];
     snprintf(what, sizeof what, "no engine has the label or language '%.100s'", label);
-    size_t room = 0, used = 0;
+    char **names = NULL;
+    size_t used = 0;
     for (size_t i = 0; i < self->count; i++)
-        room += 1 + label_count(&self->engines[i]);
-    const char **names = tt_alloc(room * sizeof *names);
-    for (size_t i = 0; i < self->count; i++) {
-        const tt_target_engine_t *engine = &self->engines[i];
-        if (engine->language)
-            names[used++] = engine->language;
-        for (size_t k = 0; k < label_count(engine); k++)
-            names[used++] = engine->labels[k];
-    }
-    qsort(names, used, sizeof *names, by_text);
+        names = add_names(names, &used, &self->engines[i]);
+    if (used > 0)
+        qsort(names, used, sizeof *names, by_text);
     tt_buf_t exist;
     tt_buf_init(&exist);
     for (size_t i = 0; i < used; i++)
@@ -101,6 +105,8 @@ static int no_label(choice_t *self, const char *label)
             tt_buf_printf(&exist, "%s@%s", exist.len ? ", " : "", names[i]);
     int rc = no_such(self, what, &exist);
     tt_buf_release(&exist);
+    for (size_t i = 0; i < used; i++)
+        free(names[i]);
     free(names);
     return rc;
 }
@@ -238,10 +244,7 @@ static bool has_label(const tt_target_engine_t *engine, const char *label)
 {
     if (engine->language && strcmp(engine->language, label) == 0)
         return true;
-    for (size_t i = 0; i < label_count(engine); i++)
-        if (strcmp(engine->labels[i], label) == 0)
-            return true;
-    return false;
+    return engine->labels && tt_labels_have(engine->labels, label);
 }
 
 static int form_label(choice_t *self, const char *item)

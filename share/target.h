@@ -21,8 +21,8 @@ typedef struct {
     int id;
     const char *host; /* NULL: not known */
     const char *language;
-    const char *const *labels; /* ends with NULL; NULL: none */
-} tt_target_engine_t;          /* all borrowed */
+    const char *labels; /* of labels.h; NULL: none */
+} tt_target_engine_t;   /* all borrowed */
 
 /* Finds the engines that `set` names and `exclude` (NULL: nothing) does not. Returns 0 and
  * their sorted unique ids, at least one, in `ids`, the caller's to free(); or -1 with what is

@@ -284,3 +284,10 @@ def test_some_machines_come_and_one_does_not(cluster, machines):
     assert outcome.stderr.startswith("web2: permission denied (publickey)")
     assert cluster.ok("px", "6*7") == "Out[web1,web3:1]: 42\n"
     assert "host web2 is not reached: permission denied" in cluster.ok("status")
+
+
+def test_engines_there_have_labels(cluster, web):
+    add(cluster, "-n", 1, "--label", "gpu=2,big", "web1")
+    add(cluster, "-n", 1, "web1")
+    assert cluster.ok("px", "-t", "@gpu", "1") == "Out[0:1]: 1\n"
+    assert [row["labels"] for row in cluster.engines().values()] == ["gpu=2,big", ""]

@@ -307,6 +307,23 @@ TEST(the_closest_name_is_close_or_there_is_none)
 
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+TEST(amounts_are_numbers_with_a_unit_in_powers_of_1024)
+{
+    double amount;
+    const char *const bad[] = {"",    "G",   "-1G", "0",     "4X",      "4GB",
+                               "4 G", "nan", "inf", "1e20T", "2000000T"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(tt_amount(bad[i], &amount), -1);
+    static const struct {
+        const char *text;
+        double amount;
+    } good[] = {{"12345", 12345}, {"64K", 65536}, {"1.5G", 3LL << 29}, {"2T", 2LL << 40}};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_int_equal(tt_amount(good[i].text, &amount), 0);
+        assert_true(amount == good[i].amount);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +347,7 @@ int main(void)
         EACH(help_is_aligned_and_fits_80_columns),
         EACH(a_long_entry_has_its_help_on_the_next_line),
         EACH(the_closest_name_is_close_or_there_is_none),
+        EACH(amounts_are_numbers_with_a_unit_in_powers_of_1024),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,22 +12,6 @@ static void refused(placement_t placement, const char *why)
     assert_says(&err, why);
 }
 
-TEST(sizes_are_numbers_with_a_unit_in_powers_of_1024)
-{
-    uint64_t bytes;
-    const char *const bad[] = {"", "G", "-1G", "0", "4X", "4GB", "4 G", "nan", "inf", "1e20T"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(placement_bytes(bad[i], &bytes), -1);
-    assert_int_equal(placement_bytes("12345", &bytes), 0);
-    assert_int_equal(bytes, 12345);
-    assert_int_equal(placement_bytes("64K", &bytes), 0);
-    assert_int_equal(bytes, 64 << 10);
-    assert_int_equal(placement_bytes("1.5G", &bytes), 0);
-    assert_int_equal(bytes, 3LL << 29);
-    assert_int_equal(placement_bytes("2T", &bytes), 0);
-    assert_int_equal(bytes, 2LL << 40);
-}
-
 TEST(what_makes_no_sense_is_refused_with_what_would)
 {
     char *bare = "FLAVOUR", *nameless = "=x";
@@ -107,7 +91,6 @@ TEST(the_rest_goes_into_its_fields)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RUN(sizes_are_numbers_with_a_unit_in_powers_of_1024),
         RUN(what_makes_no_sense_is_refused_with_what_would),
         RUN(each_library_has_one_thread_unless_something_else_is_told),
         RUN(a_variable_of_the_persons_own_stands_alone),

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const gpu[] = {"gpu", "big", NULL};
-static const char *const fast[] = {"fast", NULL};
+static const char gpu[] = "gpu=2,big";
+static const char fast[] = "fast";
 
 /* Unsorted on purpose; 5 is missing. */
 static const tt_target_engine_t engines[] = {
