@@ -43,7 +43,7 @@ static bool can_take(const engine_t *engine, const task_t *task)
 {
     return engine->state == TT_ENGINE_READY && engine->host &&
            engine->sent.count < balanced_window(engine) && engine->queue.count == 0 &&
-           !tt_outbox_full(engine->host->outbox) && task_allows(task, engine->id);
+           !tt_outbox_full(engine->host->outbox) && task_allows(task, engine->id, engine->born);
 }
 
 /* The fewest parts; among equals the one that has waited longest, since the search goes round.

@@ -128,6 +128,8 @@ static void on_action(controller_t *self, peer_t *peer, tt_message_t *message,
     int *ids;
     size_t count = read_engines(self, message->as.action.engines, &ids);
     (void)payload;
+    if (message->as.action.action == TT_ACTION_END)
+        launches_end(self, ids, count);
     forward(self, message, &message->as.action.engines, ids, count);
     if (message->as.action.action == TT_ACTION_RESTART)
         launches_again(self, ids, count);
@@ -240,6 +242,8 @@ static void on_engine(controller_t *self, peer_t *peer, tt_message_t *message,
     (void)payload;
     if (engine == NULL || engine->host != peer || news->state > TT_ENGINE_STOPPED)
         return;
+    if (news->state == TT_ENGINE_RESTARTING)
+        registry_reborn(&self->registry, engine);
     engine->state = (tt_engine_state_t)news->state;
     engine->pid = (int)news->pid;
     engine->since_ms = tt_now_ms();
@@ -252,6 +256,8 @@ static void on_engine(controller_t *self, peer_t *peer, tt_message_t *message,
         reasons_add(&self->reasons, engine->id, engine->host_name, engine->text);
     if (engine->state == TT_ENGINE_READY)
         dispatch_engine_free(self, engine);
+    else if (engine->state == TT_ENGINE_RESTARTING)
+        dispatch_engine_reborn(self, engine);
     else if (engine->state == TT_ENGINE_STOPPED)
         dispatch_engine_stopped(self, engine);
     else if (!engine_usable(engine))

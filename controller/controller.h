@@ -110,8 +110,10 @@ void dispatch_engine_free(controller_t *self, engine_t *engine);
 void dispatch_engine_lost(controller_t *self, engine_t *engine, const char *cause);
 /* The engine will not run (again): what waited for it ends. */
 void dispatch_engine_failed(controller_t *self, engine_t *engine, const char *cause);
-/* The engine has been stopped and may go on: what it has not started is asked back. */
+/* The engine does nothing for now, or ends: what it has not started is asked back. */
 void dispatch_engine_stopped(controller_t *self, engine_t *engine);
+/* It gets another process: the same, and what only the older one might do is nobody's now. */
+void dispatch_engine_reborn(controller_t *self, engine_t *engine);
 /* The client hears of nothing any more: its kept tasks stay, without it; of the others what
  * waits ends. */
 void dispatch_client_gone(controller_t *self, peer_t *client);
@@ -145,6 +147,8 @@ void launches_remote_here(controller_t *self, struct remote *remote, peer_t *hos
 void launches_remote_failed(controller_t *self, const struct remote *remote, const char *why);
 /* It was removed: its engines are gone. */
 void launches_remote_removed(controller_t *self, const struct remote *remote);
+/* Ends engines for good; what they have not started goes elsewhere where it may. */
+void launches_end(controller_t *self, const int *ids, size_t count);
 /* Starts a host again for engines that are lost. Returns how many are on their way. */
 int launches_again(controller_t *self, const int *ids, size_t count);
 /* The log of the cluster's engines, for a child's output; -1 when it cannot be opened. */

@@ -19,6 +19,7 @@ enum {
 static void send_direct(controller_t *self, engine_t *engine);
 static void send_balanced(controller_t *self);
 static void try_later(controller_t *self);
+static void end_hopeless(controller_t *self);
 
 /* What clients may have waiting here; beyond it they are told to wait. */
 #define QUEUED_CAP ((size_t)1 << 30)
@@ -101,6 +102,7 @@ static void send_task(controller_t *self, peer_t *host, task_t *task, const int 
     message.as.task.attempt = attempt;
     message.as.task.timeout_ms = task->timeout_ms;
     message.as.task.flags = task->now ? TT_SUBMIT_NOW : 0;
+    message.as.task.pid = task->born ? registry_find(&self->registry, ids[0])->pid : 0;
     message.as.task.layout = (tt_span_t){task->layout.data, task->layout.len};
     if (task->has_blob)
         message.as.task.blob = (tt_span_t){task->blob, 16};
@@ -234,8 +236,8 @@ void dispatch_engine_stopped(controller_t *self, engine_t *engine)
 static part_t *spare_part(const engine_t *busy, const engine_t *idle)
 {
     part_t *part = busy->sent.last;
-    while (part &&
-           (part->recalled || !part->task->balanced || !task_allows(part->task, idle->id)))
+    while (part && (part->recalled || !part->task->balanced ||
+                    !task_allows(part->task, idle->id, idle->born)))
         part = part->prev;
     return part == busy->sent.first ? NULL : part;
 }
@@ -291,7 +293,7 @@ static bool any_usable(const controller_t *self, const task_t *task)
 {
     for (size_t i = 0; i < self->registry.count; i++)
         if (engine_usable(self->registry.engines[i]) &&
-            task_allows(task, self->registry.engines[i]->id))
+            task_allows(task, self->registry.engines[i]->id, self->registry.engines[i]->born))
             return true;
     return false;
 }
@@ -436,6 +438,7 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
     tt_map_set(&client->tasks, task->client_id, task);
     kept_submitted(self, task, submit);
     if (balanced) {
+        task->born = submit->born;
         task->allowed = all ? NULL : ids;
         task->allowed_count = unique;
     } else {
@@ -629,9 +632,9 @@ void dispatch_returned(controller_t *self, const peer_t *host, const tt_message_
         self->registry.engines[i]->recalling = false;
     for (int i = 0; task && i < count; i++) {
         part_t *part = task_part(task, ids[i]);
-        if (part == NULL || part->state != PART_SENT || !part->recalled ||
+        if (part == NULL || part->state != PART_SENT || (!part->recalled && !task->born) ||
             part->engine->host != host)
-            continue; /* not asked for, or not of this host */
+            continue; /* not asked for, nor for a process that has ended; or of another host */
         part_list_remove(&part->engine->sent, part);
         if (part->final || (task->client == NULL && task->keep == NULL)) {
             end_without(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
@@ -643,6 +646,8 @@ void dispatch_returned(controller_t *self, const peer_t *host, const tt_message_
         balanced_push_front(self->balanced, part);
     }
     free(ids);
+    if (task && task->born)
+        end_hopeless(self);
     send_balanced(self);
     /* It had started already: other engines may have some that have not. */
     for (size_t i = 0; balanced_count(self->balanced) == 0 && i < self->registry.count; i++)
@@ -671,9 +676,16 @@ static void end_hopeless(controller_t *self)
     for (size_t i = 0; i < count; i++) {
         balanced_remove(self->balanced, hopeless[i]);
         end_without(self, hopeless[i], TT_STATUS_CANCELLED,
-                    "no engine that could do it is left");
+                    hopeless[i]->task->born ? "no engine is left that has what was sent before"
+                                            : "no engine that could do it is left");
     }
     free(hopeless);
+}
+
+void dispatch_engine_reborn(controller_t *self, engine_t *engine)
+{
+    dispatch_engine_stopped(self, engine);
+    end_hopeless(self);
 }
 
 void dispatch_engine_lost(controller_t *self, engine_t *engine, const char *cause)

@@ -187,6 +187,8 @@ static size_t homeless(const controller_t *self, const launch_t *launch, int **i
 static void set_engine(controller_t *self, engine_t *engine, tt_engine_state_t state,
                        const char *text)
 {
+    if (state == TT_ENGINE_STARTING)
+        registry_reborn(&self->registry, engine);
     engine->state = state;
     engine->since_ms = tt_now_ms();
     snprintf(engine->text, sizeof engine->text, "%s", text);
@@ -555,6 +557,8 @@ static bool adopt_one(controller_t *self, peer_t *host, tt_reader_t *fields, siz
     }
     if (engine == NULL)
         engine = registry_add(&self->registry, (int)id);
+    if (engine->pid != (int)pid)
+        registry_reborn(&self->registry, engine);
     engine->host = host;
     engine->pid = (int)pid;
     engine->state = state <= TT_ENGINE_STOPPED ? (tt_engine_state_t)state : TT_ENGINE_STARTING;
@@ -607,7 +611,8 @@ static launch_t *launch_like(controller_t *self, const engine_t *engine)
 {
     launch_t *launch = self->launches;
     while (launch && (!launch->inherited || strcmp(launch->language, engine->language) != 0 ||
-                      strcmp(launch->program, engine->program) != 0))
+                      strcmp(launch->program, engine->program) != 0 ||
+                      strcmp(launch->labels, engine->labels) != 0))
         launch = launch->next;
     if (launch)
         return launch;
@@ -615,6 +620,7 @@ static launch_t *launch_like(controller_t *self, const engine_t *engine)
     message.as.launch.launcher = tt_span("local");
     message.as.launch.language = tt_span(engine->language);
     message.as.launch.program = tt_span(engine->program);
+    message.as.launch.labels = tt_span(engine->labels);
     launch = new_launch(self, &message.as.launch);
     launch->inherited = true;
     return launch;
@@ -646,6 +652,22 @@ int launches_again(controller_t *self, const int *ids, size_t count)
         free(wanted);
     }
     return started;
+}
+
+void launches_end(controller_t *self, const int *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        engine_t *engine = registry_find(&self->registry, ids[i]);
+        if (engine == NULL || engine->state == TT_ENGINE_GONE)
+            continue;
+        dispatch_engine_stopped(self, engine);
+        set_engine(self, engine, TT_ENGINE_GONE, "ended");
+        dispatch_engine_failed(self, engine, "its engine was ended");
+        if (engine->host)
+            continue; /* which says when it has ended */
+        dispatch_engine_lost(self, engine, "its engine was ended");
+        registry_remove(&self->registry, engine);
+    }
 }
 
 /* ---- processes */

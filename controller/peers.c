@@ -74,6 +74,7 @@ static tt_message_t about(const engine_t *engine)
     event->pid = engine->pid;
     event->text = tt_span(engine->text);
     event->labels = tt_span(engine->labels);
+    event->born = engine->born;
     return message;
 }
 

@@ -23,6 +23,7 @@ engine_t *registry_add(registry_t *self, int id)
     engine_t *engine = tt_alloc(sizeof *engine);
     engine->id = id >= 0 ? id : self->next_id;
     engine->since_ms = tt_now_ms();
+    engine->born = ++self->born;
     engine->state = TT_ENGINE_STARTING;
     engine->mean_run_ns = 1000000; /* nothing is known: not far ahead */
     if (engine->id >= self->next_id)
@@ -34,6 +35,11 @@ engine_t *registry_add(registry_t *self, int id)
     self->engines[at] = engine;
     tt_map_set(&self->by_id, (uint64_t)engine->id, engine);
     return engine;
+}
+
+void registry_reborn(registry_t *self, engine_t *engine)
+{
+    engine->born = ++self->born;
 }
 
 void registry_remove(registry_t *self, engine_t *engine)

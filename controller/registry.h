@@ -16,6 +16,7 @@ typedef struct engine {
     char text[256]; /* why it is in this state, when there is something to say */
     char labels[TT_LABELS_SIZE];
     int pid;
+    uint64_t born;   /* which process it is: each that may start gets the next number */
     uint64_t launch; /* with which it was asked for; 0: it came with a host of an earlier
                         controller */
     int64_t since_ms;
@@ -36,12 +37,15 @@ typedef struct {
     engine_t **engines; /* sorted by id */
     size_t count;
     int next_id;
+    uint64_t born; /* the newest engine's */
 } registry_t;
 
 void registry_release(registry_t *self);
 
 /* A new engine: with the next free number, or with `id` (0 or more), which must be free. */
 engine_t *registry_add(registry_t *self, int id);
+/* The engine gets another process, or may get one. */
+void registry_reborn(registry_t *self, engine_t *engine);
 /* The engine of that number, which may have come from anywhere; or NULL. */
 engine_t *registry_find(const registry_t *self, int64_t id);
 /* Forgets an engine; its lists must be empty. */

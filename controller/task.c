@@ -110,8 +110,10 @@ static int by_id(const void *a, const void *b)
     return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
 }
 
-bool task_allows(const task_t *self, int engine_id)
+bool task_allows(const task_t *self, int engine_id, uint64_t born)
 {
+    if (self->born && born > self->born)
+        return false;
     return self->allowed == NULL || bsearch(&engine_id, self->allowed, self->allowed_count,
                                             sizeof *self->allowed, by_id);
 }

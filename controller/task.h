@@ -55,6 +55,7 @@ typedef struct task {
     size_t bytes;
     int *allowed; /* balanced: sorted ids of engines that may do it; NULL: any */
     size_t allowed_count;
+    uint64_t born; /* balanced: engines that were born later may not do it; 0: all may */
     part_t *parts; /* direct: sorted by engine_id */
     size_t part_count, left;
     int64_t submitted_ns;
@@ -90,6 +91,6 @@ void task_destroy(task_t **self_p);
 part_t *task_part(task_t *self, int engine_id);
 
 /* Whether a balanced task may run on that engine. */
-bool task_allows(const task_t *self, int engine_id);
+bool task_allows(const task_t *self, int engine_id, uint64_t born);
 
 #endif

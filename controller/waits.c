@@ -110,7 +110,7 @@ static void narrow(task_t *task)
     if (!task->balanced || task->followed_count == 0)
         return;
     for (size_t i = 0; i < task->followed_count; i++)
-        if (task_allows(task, task->followed[i]))
+        if (task_allows(task, task->followed[i], 0))
             task->followed[kept++] = task->followed[i];
     free(task->allowed);
     task->allowed = task->followed;

@@ -125,6 +125,24 @@ static void want_values(engine_t *self)
         values_ready(host_values(self->host), part->task, self->id);
 }
 
+/* Whether only a process that has ended might do it. */
+static bool is_stale(const engine_t *self, const part_t *part)
+{
+    return part->task->pid && part->task->pid != self->pid;
+}
+
+static void give_back(engine_t *self, part_t *part)
+{
+    tt_buf_t engines;
+    tt_buf_init(&engines);
+    tt_ids_pack(&engines, &self->id, 1);
+    tt_message_t message = tt_message(TT_MSG_RETURNED, part->task->id);
+    message.as.returned.engines = (tt_span_t){engines.data, engines.len};
+    host_send(self->host, &message, NULL);
+    tt_buf_release(&engines);
+    part_destroy(&part);
+}
+
 void engine_pump(engine_t *self)
 {
     char text[128];
@@ -134,7 +152,9 @@ void engine_pump(engine_t *self)
         if (!values_ready(host_values(self->host), part->task, self->id))
             break;
         part_queue_pop(&self->waiting);
-        if ((why = objection(self, part, text, sizeof text)))
+        if (is_stale(self, part))
+            give_back(self, part);
+        else if ((why = objection(self, part, text, sizeof text)))
             engine_answer(self, part, TT_STATUS_REFUSED, why);
         else
             send_part(self, part);

@@ -35,6 +35,7 @@ task_t *task_new(uint64_t id, const tt_msg_task_t *message, tt_frames_t *frames)
     self->op = (unsigned)message->op;
     self->attempt = (unsigned)message->attempt;
     self->timeout_ms = message->timeout_ms < INT64_MAX ? message->timeout_ms : INT64_MAX;
+    self->pid = message->pid;
     self->now = message->flags & TT_SUBMIT_NOW;
     if (self->now && self->timeout_ms == 0)
         self->timeout_ms = NOW_LIMIT_MS;

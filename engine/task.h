@@ -26,6 +26,7 @@ typedef struct {
     unsigned op;
     unsigned attempt;
     uint64_t timeout_ms; /* limit of its run; 0: none */
+    int64_t pid;         /* of the only process that may do it; 0: any of the engine's */
     bool now;            /* a question that waits for nothing */
     tt_frames_t frames;  /* arguments, buffers: those that stood in the message */
     incoming_t incoming; /* the others */

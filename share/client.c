@@ -586,6 +586,7 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
     message.as.submit.index = submit->index;
     message.as.submit.after = pack_jobs(&after, submit->after, submit->after_count);
     message.as.submit.follow = pack_jobs(&follow, submit->follow, submit->follow_count);
+    message.as.submit.born = submit->born;
     if (payload->count > TT_FRAMES_MAX) {
         job->refusal = "more than 65536 buffers in one task";
         tt_frames_release(payload);

@@ -84,6 +84,8 @@ typedef struct {
      * on whose engines it runs then. What has ended may be named, too. */
     const uint64_t *after, *follow;
     size_t after_count, follow_count;
+    uint64_t
+        born; /* balanced: no engine that was born later does it (tt_engine_t); 0: any may */
     const tt_job_handlers_t *handlers;
     void *arg;
 } tt_submit_t;

@@ -31,7 +31,7 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
 #define TT_SUBMIT_FIELDS(F)                                                                   \
     F(UINT, op) F(ANY, engines) F(BYTES, blob) F(TEXT, label) F(UINT, retries)                \
     F(UINT, timeout_ms) F(UINT, flags) F(UINT, keep) F(UINT, index) F(ANY, layout)            \
-    F(ANY, after) F(ANY, follow)
+    F(ANY, after) F(ANY, follow) F(UINT, born)
 #define TT_RESULT_FIELDS(F)                                                                   \
     F(INT, engine) F(UINT, attempt) F(UINT, status) F(UINT, queue_ns) F(UINT, wait_ns)        \
     F(INT, run_ns) F(UINT, dropped_bytes) F(TEXT, cause) F(TEXT, host) F(ANY, layout)
@@ -69,7 +69,7 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     F(UINT, outcome) F(TEXT, path) F(UINT, size) F(UINT, mode) F(BYTES, hash) F(TEXT, text)
 #define TT_TASK_FIELDS(F)                                                                     \
     F(UINT, op) F(ANY, engines) F(BYTES, blob) F(UINT, attempt) F(UINT, timeout_ms)           \
-    F(UINT, flags) F(ANY, layout)
+    F(UINT, flags) F(ANY, layout) F(INT, pid)
 #define TT_DATA_FIELDS(F) F(INT, engine) F(UINT, offset) F(UINT, total) F(TEXT, text)
 #define TT_WANT_FIELDS(F) F(INT, engine) F(UINT, taken)
 /* clang-format on */
@@ -198,7 +198,7 @@ enum {
 enum { TT_CHUNK_MAX = 64 << 10, TT_FILE_HASH_LEN = 32 };
 
 /* What an ACTION does to engines. */
-enum { TT_ACTION_RESTART = 1, TT_ACTION_KILL = 2 };
+enum { TT_ACTION_RESTART = 1, TT_ACTION_END = 2 };
 
 /* The table's row of a message, for those who need its name ("HELLO") or direction. NULL when
  * the number is unknown. */

@@ -176,8 +176,8 @@ TEST(a_launch_without_a_number_asks_for_one_engine_per_core)
 TEST(groups_are_asked_for_one_after_the_other_each_in_its_language)
 {
     cluster_group_t *more = tt_alloc(sizeof *more);
-    *more = (cluster_group_t){4, "mock", NULL, {NULL, 0}};
-    cluster_wish_t wish = {.group = {3, "python", "/bin/py", {NULL, 0}},
+    *more = (cluster_group_t){.engines = 4, .language = "mock"};
+    cluster_wish_t wish = {.group = {.engines = 3, .language = "python", .program = "/bin/py"},
                            .more = more,
                            .more_count = 1,
                            .wait = "1",

@@ -241,11 +241,11 @@ TEST(interrupts_and_actions_go_to_the_hosts_of_the_engines_and_are_answered)
     tt_buf_init(&list);
     tt_ids_pack(&list, some, 2); /* one of them is not there */
     message = tt_message(TT_MSG_ACTION, 12);
-    message.as.action.action = TT_ACTION_KILL;
+    message.as.action.action = TT_ACTION_END;
     message.as.action.engines = span_of(&list);
     say(&client, &message);
     hear(&other, TT_MSG_ACTION);
-    assert_int_equal(other.got.as.action.action, TT_ACTION_KILL);
+    assert_int_equal(other.got.as.action.action, TT_ACTION_END);
     check_ids(other.got.as.action.engines, theirs, 1);
     hear(&client, TT_MSG_DONE);
     tt_buf_release(&list);

@@ -415,7 +415,7 @@ TEST(only_what_was_taken_back_is_told_as_returned)
 TEST(an_engine_that_is_killed_for_good_is_gone_and_its_number_can_be_used_again)
 {
     start_with_engine();
-    act(TT_ACTION_KILL, IDS(5));
+    act(TT_ACTION_END, IDS(5));
     await_engine(5, TT_ENGINE_GONE);
     spawn(IDS(5), "mock", "");
     await_engine(5, TT_ENGINE_READY);
