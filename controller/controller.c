@@ -128,7 +128,8 @@ static void on_action(controller_t *self, peer_t *peer, tt_message_t *message,
     int *ids;
     size_t count = read_engines(self, message->as.action.engines, &ids);
     (void)payload;
-    if (message->as.action.action == TT_ACTION_END)
+    if (message->as.action.action == TT_ACTION_END ||
+        message->as.action.action == TT_ACTION_RETIRE)
         launches_end(self, ids, count);
     forward(self, message, &message->as.action.engines, ids, count);
     if (message->as.action.action == TT_ACTION_RESTART)

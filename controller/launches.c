@@ -2,6 +2,7 @@
  * and what became of it. Also which hosts an earlier controller left behind for us. */
 #include "child.h"
 #include "controller.h"
+#include "launch.h"
 #include "interpreter.h"
 #include "identity.h"
 #include "log.h"
@@ -24,28 +25,6 @@ enum {
     ADOPTED_MAX = 1 << 24      /* above the numbers of their engines: ours go on behind them */
 };
 
-typedef struct launch {
-    struct launch *next;
-    controller_t *controller;
-    uint64_t id;
-    char *launcher;
-    char *language, *program, *directory, *labels;
-    tt_buf_t args, environment; /* packed */
-    uint64_t grace_ms, nice, memory_bytes;
-    pid_t pid;       /* of the host's parent; 0 when it has been reaped */
-    pid_t ended_pid; /* the last one that was */
-    char ending[64]; /* how it ended */
-    bool registered;
-    bool inherited;   /* made for lost engines of an earlier controller */
-    remote_t *remote; /* the machine it is for; NULL: this one */
-    bool total, begun;
-    int first_id; /* of the numbers that are set aside for it; -1: none are */
-    uint64_t timer;
-    /* a request that waits for hosts of an earlier controller */
-    peer_t *waiting; /* the client to answer */
-    uint64_t request, count;
-} launch_t;
-
 /* `prepare` reads what a request says to this launcher only; NULL: nothing. `begin` carries the
  * request out, and answers it. */
 typedef struct {
@@ -61,10 +40,14 @@ static void begin_local(controller_t *self, launch_t *launch);
 static int prepare_ssh(controller_t *self, launch_t *launch, const tt_msg_launch_t *wanted,
                        tt_error_t *err);
 static void begin_ssh(controller_t *self, launch_t *launch);
+static int prepare_like(controller_t *self, launch_t *launch, const tt_msg_launch_t *wanted,
+                        tt_error_t *err);
+static void begin_like(controller_t *self, launch_t *launch);
 
 static const launcher_t launchers[] = {
     {"local", prepare_local, begin_local},
     {"ssh", prepare_ssh, begin_ssh},
+    {"like", prepare_like, begin_like},
 };
 
 static const launcher_t *find_launcher(const char *name)
@@ -105,67 +88,10 @@ static int start_local(controller_t *self, launch_t *launch, tt_error_t *err)
 
 /* ---- launches */
 
-static launch_t *find_launch(const controller_t *self, uint64_t id)
-{
-    launch_t *launch = self->launches;
-    while (launch && launch->id != id)
-        launch = launch->next;
-    return launch;
-}
-
-static char *copy_text(tt_span_t text)
-{
-    return tt_strndup((const char *)text.data, text.len);
-}
-
-static launch_t *new_launch(controller_t *self, const tt_msg_launch_t *message)
-{
-    launch_t *launch = tt_alloc(sizeof *launch);
-    launch->controller = self;
-    launch->id = ++self->next_launch;
-    launch->launcher = copy_text(message->launcher);
-    launch->language = copy_text(message->language);
-    launch->program = copy_text(message->program);
-    launch->directory = copy_text(message->directory);
-    launch->labels = copy_text(message->labels);
-    launch->grace_ms = message->grace_ms ? message->grace_ms : 60000;
-    launch->nice = message->nice;
-    launch->memory_bytes = message->memory_bytes;
-    launch->count = message->count;
-    launch->total = message->total;
-    launch->first_id = -1;
-    if (message->args.len)
-        tt_buf_append(&launch->args, message->args.data, message->args.len);
-    if (message->environment.len)
-        tt_buf_append(&launch->environment, message->environment.data,
-                      message->environment.len);
-    launch->next = self->launches;
-    self->launches = launch;
-    return launch;
-}
-
-/* Takes it out of the list and frees it: no engine may be of this launch. */
-static void forget_launch(controller_t *self, launch_t *launch)
-{
-    launch_t **at = &self->launches;
-    while (*at != launch)
-        at = &(*at)->next;
-    *at = launch->next;
-    tt_loop_cancel_timer(self->loop, launch->timer);
-    free(launch->launcher);
-    free(launch->language);
-    free(launch->program);
-    free(launch->directory);
-    free(launch->labels);
-    tt_buf_release(&launch->args);
-    tt_buf_release(&launch->environment);
-    free(launch);
-}
-
 void launches_release(controller_t *self)
 {
     while (self->launches)
-        forget_launch(self, self->launches);
+        launch_forget(self, self->launches);
     remote_release_all(self);
 }
 
@@ -319,7 +245,7 @@ static uint64_t missing(const controller_t *self, const launch_t *launch, uint64
     uint64_t have = 0;
     for (size_t i = 0; i < self->registry.count; i++) {
         const engine_t *engine = self->registry.engines[i];
-        const launch_t *theirs = find_launch(self, engine->launch);
+        const launch_t *theirs = launch_find(self, engine->launch);
         bool here = engine->state <= TT_ENGINE_RESTARTING || engine->state == TT_ENGINE_STOPPED;
         have += here && strcmp(engine->language, launch->language) == 0 &&
                 strcmp(engine->labels, launch->labels) == 0 &&
@@ -336,10 +262,10 @@ void launches_request(controller_t *self, peer_t *client, const tt_message_t *me
     const launcher_t *launcher =
         find_launcher(tt_text_copy(wanted->launcher, name, sizeof name));
     if (launcher == NULL) {
-        peers_error(client, message->id, "no launcher '%s': there are local, ssh", name);
+        peers_error(client, message->id, "no launcher '%s': there are local, ssh, like", name);
         return;
     }
-    launch_t *launch = new_launch(self, wanted);
+    launch_t *launch = launch_new(self, wanted);
     launch->waiting = client;
     launch->request = message->id;
     bool labels = *launch->labels == 0 || tt_labels_check(launch->labels, &err) == 0;
@@ -347,7 +273,7 @@ void launches_request(controller_t *self, peer_t *client, const tt_message_t *me
         launcher->begin(self, launch);
     } else {
         peers_error(client, message->id, "%s", err.text);
-        forget_launch(self, launch);
+        launch_forget(self, launch);
     }
 }
 
@@ -434,7 +360,7 @@ static void drop_failed(controller_t *self, const launch_t *launch)
 {
     for (size_t i = self->registry.count; i-- > 0;) {
         engine_t *engine = self->registry.engines[i];
-        const launch_t *theirs = find_launch(self, engine->launch);
+        const launch_t *theirs = launch_find(self, engine->launch);
         if (engine->state != TT_ENGINE_FAILED || theirs == NULL ||
             theirs->remote != launch->remote || strcmp(engine->language, launch->language) != 0)
             continue;
@@ -504,7 +430,7 @@ void launches_remote_failed(controller_t *self, const remote_t *remote, const ch
             continue;
         if (launch->first_id + (int)launch->count == self->registry.next_id)
             self->registry.next_id = launch->first_id; /* nobody has seen these numbers */
-        forget_launch(self, launch);
+        launch_forget(self, launch);
     }
 }
 
@@ -534,7 +460,7 @@ void launches_remote_removed(controller_t *self, const remote_t *remote)
         if (launch->remote != remote)
             continue;
         drop_engines(self, launch);
-        forget_launch(self, launch);
+        launch_forget(self, launch);
     }
 }
 
@@ -591,7 +517,7 @@ static void adopt(controller_t *self, peer_t *host, tt_span_t engines)
 void launches_host(controller_t *self, peer_t *host, const tt_msg_hello_t *hello)
 {
     adopt(self, host, hello->engines);
-    launch_t *launch = find_launch(self, hello->launch);
+    launch_t *launch = launch_find(self, hello->launch);
     if (launch && !launch->registered && launch->pid > 0) {
         launch->registered = true;
         tt_loop_cancel_timer(self->loop, launch->timer);
@@ -621,7 +547,7 @@ static launch_t *launch_like(controller_t *self, const engine_t *engine)
     message.as.launch.language = tt_span(engine->language);
     message.as.launch.program = tt_span(engine->program);
     message.as.launch.labels = tt_span(engine->labels);
-    launch = new_launch(self, &message.as.launch);
+    launch = launch_new(self, &message.as.launch);
     launch->inherited = true;
     return launch;
 }
@@ -629,7 +555,7 @@ static launch_t *launch_like(controller_t *self, const engine_t *engine)
 /* The launch of an engine; those that came from an earlier controller get one together. */
 static void give_launch(controller_t *self, engine_t *engine)
 {
-    if (find_launch(self, engine->launch) == NULL)
+    if (launch_find(self, engine->launch) == NULL)
         engine->launch = launch_like(self, engine)->id;
 }
 
@@ -668,6 +594,35 @@ void launches_end(controller_t *self, const int *ids, size_t count)
         dispatch_engine_lost(self, engine, "its engine was ended");
         registry_remove(&self->registry, engine);
     }
+}
+
+/* ---- more of the same */
+
+/* Where and how the engine whose number stands in the settings was started. */
+static int prepare_like(controller_t *self, launch_t *launch, const tt_msg_launch_t *wanted,
+                        tt_error_t *err)
+{
+    tt_reader_t reader = tt_reader(wanted->settings);
+    int64_t id = -1;
+    engine_t *engine =
+        tt_read_int(&reader, &id) == 0 ? registry_find(&self->registry, id) : NULL;
+    if (check_count(wanted, 1, err) != 0)
+        return -1;
+    if (engine == NULL)
+        return tt_error_set(err, "no engine that new ones could be like");
+    give_launch(self, engine);
+    const launch_t *model = launch_find(self, engine->launch);
+    launch_copy(launch, model);
+    launch->total = false;
+    return 0;
+}
+
+static void begin_like(controller_t *self, launch_t *launch)
+{
+    if (launch->remote)
+        begin_ssh(self, launch);
+    else
+        begin_local(self, launch);
 }
 
 /* ---- processes */

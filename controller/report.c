@@ -88,7 +88,6 @@ static void pack_engine(controller_t *self, const engine_t *engine, tt_buf_t *ou
     text(out, "language", engine->language);
     text(out, "version", engine->version);
     text(out, "program", engine->program);
-    text(out, "labels", engine->labels);
     text(out, "state", tt_engine_state_text(engine->state));
     number(out, "state_number", engine->state);
     text(out, "running", busy ? label : NULL);
@@ -96,6 +95,7 @@ static void pack_engine(controller_t *self, const engine_t *engine, tt_buf_t *ou
     number(out, "queue", engine->queue.count + engine->held.count + (busy ? sent - 1 : 0));
     real(out, "since_s", (double)(tt_now_ms() - engine->since_ms) / 1e3);
     text(out, "text", engine->text);
+    text(out, "labels", engine->labels);
 }
 
 static void pack_host(controller_t *self, const peer_t *host, tt_buf_t *out)

@@ -549,6 +549,12 @@ void engine_kill(engine_t *self, bool for_good, const char *why)
         engine_fail(self, why);
 }
 
+void engine_retire(engine_t *self)
+{
+    self->given_up = self->retiring = true;
+    engine_pump(self);
+}
+
 void engine_stop(engine_t *self)
 {
     self->given_up = true;

@@ -60,6 +60,8 @@ void engine_forget_waiting(engine_t *self);
 /* Kills the interpreter with all that it started; it is then started again, or not
  * (`for_good`). */
 void engine_kill(engine_t *self, bool for_good, const char *why);
+/* The same for good, when it has done what it has been sent. */
+void engine_retire(engine_t *self);
 /* Asks the interpreter to end, for a shutdown. */
 void engine_stop(engine_t *self);
 /* SIGCHLD: a signal has stopped the interpreter; 0: it goes on. */

@@ -53,6 +53,7 @@ struct engine {
     int stop_signal; /* that has stopped its process; 0: none has */
     int failed_starts;
     bool given_up;    /* do not start it again */
+    bool retiring;    /* it ends when it has nothing more to do */
     char ending[256]; /* why it ended, when that was our doing */
 };
 

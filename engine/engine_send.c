@@ -162,6 +162,8 @@ void engine_pump(engine_t *self)
     if (self->state == TT_ENGINE_READY)
         want_values(self);
     engine_watch_limit(self);
+    if (self->retiring && self->waiting.count + self->sent.count == 0)
+        engine_kill(self, true, "was stopped");
 }
 
 void engine_submit(engine_t *self, task_t *task)

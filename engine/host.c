@@ -442,6 +442,8 @@ static void act_on(engine_t *engine, void *arg)
         return; /* it is as new as can be, and to kill it would be a failed start */
     if (restart && engine_state(engine) == TT_ENGINE_FAILED)
         engine_start(engine);
+    else if (*(const uint64_t *)arg == TT_ACTION_RETIRE)
+        engine_retire(engine);
     else
         engine_kill(engine, !restart, restart ? "was restarted" : "was stopped");
 }

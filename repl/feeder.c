@@ -20,9 +20,13 @@ struct feeder {
     feeder_work_t work;
     char magic[32]; /* for messages */
     uint8_t hash[GIVEN_HASH];
-    int *engines;
+    int *targets; /* that may do it */
+    size_t target_count;
+    int *engines; /* of these, those that have what was sent before */
     size_t engine_count;
-    bool direct; /* each item has its engine beforehand */
+    uint64_t born; /* how late they may be born; 0: that does not matter */
+    bool any;      /* all targets do it */
+    bool direct;   /* each item has its engine beforehand */
     unsigned retries;
     uint64_t timeout_ms;
     size_t outstanding_max;
@@ -88,8 +92,8 @@ static int choose_engines(feeder_t *self, const magic_call_t *call, bool any_lan
                              strcmp(engines[e].language, session->language) == 0))
             targets.ids[kept++] = targets.ids[i];
     }
-    self->engines = targets.ids;
-    self->engine_count = kept;
+    self->targets = targets.ids;
+    self->target_count = kept;
     if (kept == 0)
         return session_complain(session, self->magic, 2, "none of the targets is a %s engine",
                                 session->language);
@@ -123,13 +127,13 @@ static int add_job(feeder_t *self, const job_t *job, ids_t *ids)
 static int narrow(feeder_t *self, const job_t *job)
 {
     size_t kept = 0;
-    for (size_t i = 0; i < self->engine_count; i++)
+    for (size_t i = 0; i < self->target_count; i++)
         for (size_t p = 0; p < job->part_count; p++)
-            if (job->parts[p].engine == self->engines[i]) {
-                self->engines[kept++] = self->engines[i];
+            if (job->parts[p].engine == self->targets[i]) {
+                self->targets[kept++] = self->targets[i];
                 break;
             }
-    self->engine_count = kept;
+    self->target_count = kept;
     return kept > 0 ? 0
                     : session_complain(self->session, self->magic, 2,
                                        "none of the targets has done job %d", job->number);
@@ -156,6 +160,7 @@ feeder_t *feeder_new(session_t *session, const magic_call_t *call, bool any_lang
     feeder_t *self = tt_alloc(sizeof *self);
     self->session = session;
     snprintf(self->magic, sizeof self->magic, "%%%s", call->magic->name);
+    self->any = words_has(&call->words, "any");
     *status = magic_timeout(session, call, &self->timeout_ms);
     if (*status == 0)
         *status = read_way(self, call);
@@ -180,6 +185,7 @@ void feeder_destroy(feeder_t **self_p)
     if (self->work.release)
         self->work.release(self->work.state);
     free(self->work.function);
+    free(self->targets);
     free(self->engines);
     free(self->after.items);
     free(self->follow.items);
@@ -226,6 +232,7 @@ static void submit_item(job_t *job, feeder_t *self, size_t index)
                           .after_count = self->after.count,
                           .follow = self->follow.items,
                           .follow_count = self->follow.count,
+                          .born = self->born,
                           .handlers = &job_item_handlers,
                           .arg = job_item_new(job, index)};
     if (self->direct) {
@@ -235,6 +242,16 @@ static void submit_item(job_t *job, feeder_t *self, size_t index)
     }
     job->parts[index].sent_ns = tt_now_ns();
     job->client_jobs[index] = tt_client_submit(self->session->client, &submit, &frames);
+}
+
+/* Which of the targets do it now. */
+static void choose_complete(feeder_t *self)
+{
+    self->engines = tt_realloc(self->engines, (self->target_count + 1) * sizeof *self->engines);
+    memcpy(self->engines, self->targets, self->target_count * sizeof *self->engines);
+    self->engine_count = self->target_count;
+    self->born =
+        self->any ? 0 : magic_keep_complete(self->session, self->engines, &self->engine_count);
 }
 
 static void feed(job_t *job)
@@ -274,6 +291,7 @@ job_t *feeder_start(feeder_t *self, const feeder_work_t *work, const char *sourc
         feeder_destroy(&self);
         return NULL;
     }
+    choose_complete(self);
     job_t *job = job_new(self->session->number, source, self->work.count);
     job->each = true;
     job->map = !work->single;
@@ -309,6 +327,7 @@ int feeder_retry(session_t *session, job_t *job)
         status = given_function(session, "%retry", self->work.function, self->hash);
     if (status != 0)
         return status;
+    choose_complete(self);
     self->after.count = self->follow.count = 0; /* they have ended */
     job_reopen(job);
     keep_begin(session, job);

@@ -60,6 +60,7 @@ typedef struct job {
     size_t engine_count;
     job_part_t *parts;
     size_t part_count, left;
+    uint64_t deed;      /* its number in the journal; 0: it has none */
     bool valued;        /* its values come without a repr: they are shown here */
     bool unordered;     /* its values are bound in the order in which they came */
     bool lenient;       /* items that failed are values: the job is not a failure */

@@ -229,6 +229,8 @@ int session_finish_job(session_t *self, job_t *job)
 {
     int status = 0;
     size_t failed = show(self, job);
+    if (job->deed && failed == job->part_count)
+        journal_remove(self->journal, job->deed); /* it has done nothing anywhere */
     job->shown = true;
     keep_end(self, job);
     if (job->map && failed > 0 && (self->json || !job->background))

@@ -47,6 +47,10 @@
     {                                                                                          \
         0, "needs", true, "only engines with these labels: gpu=1,mem=16G"                      \
     }
+#define ANY                                                                                    \
+    {                                                                                          \
+        0, "any", false, "also engines that lack what was sent before"                         \
+    }
 #define NAME                                                                                   \
     {                                                                                          \
         0, "name", true, "what the job is called"                                              \
@@ -82,6 +86,7 @@ static const words_option_t map_options[] = {
     NAME,
     RETRIES,
     NEEDS,
+    ANY,
     {0, "direct", false, "deal the items out beforehand, in order"},
     {0, "lb", false, "whichever engine is free does it (so it is)"},
     {0, "unordered", false, "the values in the order in which they came"},
@@ -99,6 +104,7 @@ static const words_option_t submit_options[] = {
     NAME,
     RETRIES,
     NEEDS,
+    ANY,
     {0, "after", true, "when these jobs have ended well: 3,5"},
     {0, "follow", true, "the same, and on an engine that did one of them"},
 };
@@ -113,6 +119,7 @@ static const words_option_t sweep_options[] = {
     NAME,
     RETRIES,
     NEEDS,
+    ANY,
     {0, "sort", true, "by this column; -COLUMN: the largest first"},
     {0, "best", true, "tell the row with most of a column; -COLUMN: least"},
     {0, "csv", true, "write the table to this file"},
@@ -136,6 +143,8 @@ static const words_option_t scatter_options[] = {
 static const words_option_t push_options[] = {TARGETS, EXCLUDE, NOBLOCK, NAME};
 
 static const words_option_t download_options[] = {TARGETS, EXCLUDE};
+
+static const words_option_t scale_options[] = {TARGETS, EXCLUDE};
 
 static const words_option_t upload_options[] = {
     TARGETS, EXCLUDE, {0, "to", true, "the folder there (where engines start)"}};
@@ -256,6 +265,11 @@ const magic_t magics[] = {
      GRAMMAR_KNOWN, NO_OPTIONS, magic_interrupt},
     {"restart", "[SET]", "starts engines again, with empty namespaces", "%restart 0", "Engines",
      GRAMMAR_KNOWN, NO_OPTIONS, magic_restart},
+    {"scale", "[-t SET] N | +N | -N",
+     "starts more engines like those there are, or ends the last ones", "%scale +2", "Engines",
+     GRAMMAR_KNOWN, OPTIONS(scale_options), magic_scale},
+    {"replay", "[SET]", "gives engines that are new or back what was sent before", "%replay 4",
+     "Engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_replay},
     {"kill", "[SET]", "kills engines, which come back empty; alone: those deaf to Ctrl-C",
      "%kill 3", "Engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_kill},
     {"logs", "[SET]", "shows what controller and engine host have logged", "%logs 3", "Engines",

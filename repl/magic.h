@@ -63,6 +63,8 @@ int magic_timing(session_t *session, const magic_call_t *call);
 int magic_timeline(session_t *session, const magic_call_t *call);
 int magic_cancel(session_t *session, const magic_call_t *call);
 int magic_interrupt(session_t *session, const magic_call_t *call);
+int magic_scale(session_t *session, const magic_call_t *call);
+int magic_replay(session_t *session, const magic_call_t *call);
 int magic_restart(session_t *session, const magic_call_t *call);
 int magic_status(session_t *session, const magic_call_t *call);
 int magic_upload(session_t *session, const magic_call_t *call);
@@ -148,6 +150,15 @@ typedef struct {
     bool diff;               /* how the answers differ is shown */
     const statement_t *here; /* is run here as well, meanwhile; NULL: nothing is */
 } magic_code_t;
+
+/* Notes in the session's journal what these targets have got; `deed` tells all but for whom.
+ * The deed's number. */
+uint64_t magic_note(session_t *session, const magic_targets_t *targets, const deed_t *deed);
+/* Of engines for balanced work keeps those that lack nothing, if there are any, and tells of
+ * the others. The oldest that may do it, for tt_submit_t's `born`. */
+uint64_t magic_keep_complete(session_t *session, int *ids, size_t *count);
+/* Appends the arguments of a SET of one value in so many frames. */
+void magic_pack_set(tt_buf_t *args, const char *name, size_t frame_count);
 
 /* Sends it to the targets as the statement's job, and waits for it unless it is for the
  * background. */

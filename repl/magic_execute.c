@@ -427,6 +427,9 @@ int magic_execute(session_t *session, const magic_call_t *call, const magic_targ
     job_t *job = magic_submit(session, targets, &task);
     tt_buf_release(&args);
     job->px = code->px;
+    if (code->px && !code->diff && !(code->flags & TT_EXECUTE_SHELL))
+        job->deed =
+            magic_note(session, targets, &(deed_t){.text = code->code, .flags = code->flags});
     job->view = view;
     job->background = code->px && config->noblock && !words_has(&call->words, "block");
     int here = run_here(session, code);

@@ -122,6 +122,14 @@ static void pack_set(tt_buf_t *args, const char *name, const char *kind)
     tt_pack_text(args, kind);
 }
 
+void magic_pack_set(tt_buf_t *args, const char *name, size_t frame_count)
+{
+    pack_set(args, name, "value");
+    tt_pack_array(args, 1);
+    tt_pack_uint(args, frame_count);
+    tt_pack_nil(args);
+}
+
 /* One job for each name: SET on every target. */
 static int push_one(session_t *session, const magic_call_t *call, const given_name_t *name,
                     const magic_targets_t *targets)
@@ -133,13 +141,11 @@ static int push_one(session_t *session, const magic_call_t *call, const given_na
     if (status != 0)
         return status;
     tt_buf_init(&args);
-    pack_set(&args, name->name, "value");
-    tt_pack_array(&args, 1);
-    tt_pack_uint(&args, group.count);
-    tt_pack_nil(&args);
+    magic_pack_set(&args, name->name, group.count);
     job_t *job = magic_submit(session, targets, &task);
     tt_buf_release(&args);
     job->scalar = false;
+    job->deed = magic_note(session, targets, &(deed_t){.text = name->expr, .name = name->name});
     return magic_start_job(session, call, job);
 }
 

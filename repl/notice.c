@@ -6,6 +6,7 @@
 #include "label.h"
 #include "screen.h"
 #include "stream.h"
+#include "target.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -99,6 +100,44 @@ static char *words_of(const known_t *self)
     }
 }
 
+/* Whether the engine lacks what was sent before; appends how much. */
+static bool lack_of(int id, tt_buf_t *out)
+{
+    const tt_engine_t *engine = tt_client_engine(notice.session->client, id);
+    if (engine == NULL || engine->state != TT_ENGINE_READY)
+        return false;
+    lack_t lack = journal_lack(notice.session->journal, engine);
+    if (lack.lines + lack.names == 0)
+        return false;
+    if (out)
+        lack_tell(&lack, out);
+    return true;
+}
+
+/* What is told of an engine, and what it lacks; NULL: nothing. The caller's to free. */
+static char *whole_words_of(const known_t *self)
+{
+    tt_buf_t lack;
+    char *words = words_of(self), *whole = words;
+    tt_buf_init(&lack);
+    if (words && lack_of(self->id, &lack)) {
+        whole = tt_printf("%s; lacks %s", words, tt_buf_text(&lack));
+        free(words);
+    }
+    tt_buf_release(&lack);
+    return whole;
+}
+
+static void tell_replay(const fold_group_t *group, tt_buf_t *out)
+{
+    int *ids = tt_alloc((group->count + 1) * sizeof *ids);
+    for (size_t i = 0; i < group->count; i++)
+        ids[i] = group->members[i].id;
+    tt_buf_printf(out, ": %%replay ");
+    tt_target_format(out, ids, tt_ids_sort(ids, group->count));
+    free(ids);
+}
+
 /* `engines 0-3: killed by SIGKILL; back, names are gone` */
 static void tell_group(const fold_group_t *group, tt_buf_t *out)
 {
@@ -107,6 +146,8 @@ static void tell_group(const fold_group_t *group, tt_buf_t *out)
     label_names(out, group->members, group->count, &style);
     tt_buf_printf(out, ": ");
     tt_text_escape(out, (const char *)group->text.data, group->text.len);
+    if (lack_of(group->members[0].id, NULL))
+        tell_replay(group, out);
     tt_buf_printf(out, "\n");
 }
 
@@ -117,7 +158,7 @@ static void tell_engines(tt_buf_t *out)
     size_t count;
     for (size_t i = 0; i < notice.count; i++) {
         known_t *self = &notice.engines[i];
-        if (self->changed && (texts[i] = words_of(self)))
+        if (self->changed && (texts[i] = whole_words_of(self)))
             fold_add(fold, self->id, NULL, tt_span(texts[i]));
         self->changed = self->ended = false;
         if (self->state != TT_ENGINE_STARTING) /* of which nothing is told */

@@ -26,6 +26,7 @@ void session_init(session_t *self, tt_loop_t *loop, const tt_rundir_t *dir, tt_c
                         .python = "",
                         .progress_after_s = 1};
     self->targets = tt_strdup("all");
+    self->journal = journal_new();
     self->file = "";
 }
 
@@ -41,6 +42,7 @@ void session_release(session_t *self)
     for (size_t i = 0; i < self->typed_count; i++)
         free(self->typed[i].text);
     free(self->typed);
+    journal_destroy(&self->journal);
     free(self->targets);
     free(self->exclude);
     free(self->complaint);

@@ -6,6 +6,7 @@
 #include "client.h"
 #include "grammar.h"
 #include "job.h"
+#include "journal.h"
 #include "local.h"
 #include "source.h"
 
@@ -43,7 +44,8 @@ typedef struct session {
     char *exclude;  /* NULL: nothing */
     entry_t *typed; /* ENTRIES_MAX at most */
     size_t typed_count, typed_cap;
-    job_t *jobs;     /* in order of their numbers */
+    job_t *jobs; /* in order of their numbers */
+    journal_t *journal;
     job_t *waiting;  /* the job that the prompt waits for now */
     bool pressed;    /* Ctrl-C was, during the present statement: no other one follows it */
     bool waits_only; /* Ctrl-C ends the wait, not the job */

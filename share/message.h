@@ -198,7 +198,7 @@ enum {
 enum { TT_CHUNK_MAX = 64 << 10, TT_FILE_HASH_LEN = 32 };
 
 /* What an ACTION does to engines. */
-enum { TT_ACTION_RESTART = 1, TT_ACTION_END = 2 };
+enum { TT_ACTION_RESTART = 1, TT_ACTION_END = 2, TT_ACTION_RETIRE = 3 };
 
 /* The table's row of a message, for those who need its name ("HELLO") or direction. NULL when
  * the number is unknown. */

@@ -291,3 +291,12 @@ def test_engines_there_have_labels(cluster, web):
     add(cluster, "-n", 1, "web1")
     assert cluster.ok("px", "-t", "@gpu", "1") == "Out[0:1]: 1\n"
     assert [row["labels"] for row in cluster.engines().values()] == ["gpu=2,big", ""]
+
+
+def test_more_engines_there_are_like_those_there(cluster, web):
+    cluster.start(1)
+    add(cluster, "-n", 1, "--label", "far", "--env", "FLAVOUR=sweet", "web1")
+    outcome = cluster.run("-c", "%scale -t web1 +1\n%px -t @far import os; os.environ['FLAVOUR']")
+    assert outcome.stdout == "Out[1-2:2]: 'sweet'\n" and "2 is new" in outcome.stderr, outcome
+    cluster.ok("-c", "%scale -t web1 1")
+    wait_until(lambda: list(cluster.engines()) == [0, 1], 10, "engine 2 ended")

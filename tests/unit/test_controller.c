@@ -247,6 +247,9 @@ TEST(interrupts_and_actions_go_to_the_hosts_of_the_engines_and_are_answered)
     hear(&other, TT_MSG_ACTION);
     assert_int_equal(other.got.as.action.action, TT_ACTION_END);
     check_ids(other.got.as.action.engines, theirs, 1);
+    hear(&client, TT_MSG_EVENT); /* gone at once, for whoever asks */
+    assert_int_equal(client.got.as.event.engine, 1);
+    assert_int_equal(client.got.as.event.state, TT_ENGINE_GONE);
     hear(&client, TT_MSG_DONE);
     tt_buf_release(&list);
 }

@@ -133,7 +133,7 @@ TEST(engines_that_cannot_be_started_are_told_of)
     message.as.launch.count = 1;
     say(&client, &message);
     hear(&client, TT_MSG_ERROR);
-    check_text(client.got.as.error.text, "no launcher 'slurm': there are local, ssh");
+    check_text(client.got.as.error.text, "no launcher 'slurm': there are local, ssh, like");
     message = tt_message(TT_MSG_LAUNCH, 51);
     message.as.launch.launcher = tt_span("local");
     message.as.launch.language = tt_span("mock");

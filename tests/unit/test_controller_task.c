@@ -158,15 +158,25 @@ TEST(a_balanced_task_may_run_anywhere_or_where_it_is_allowed)
 {
     tt_msg_submit_t submit = {.flags = TT_SUBMIT_BALANCED};
     task = new_task(&submit, 1);
-    assert_true(task_allows(task, 0));
-    assert_true(task_allows(task, 12345));
+    assert_true(task_allows(task, 0, 1));
+    assert_true(task_allows(task, 12345, 1));
     task->allowed = malloc(3 * sizeof(int));
     memcpy(task->allowed, (int[]){2, 5, 7}, 3 * sizeof(int));
     task->allowed_count = 3;
     for (int id = 0; id < 10; id++)
-        assert_int_equal(task_allows(task, id), id == 2 || id == 5 || id == 7);
+        assert_int_equal(task_allows(task, id, 1), id == 2 || id == 5 || id == 7);
     task->allowed_count = 0;
-    assert_false(task_allows(task, 2)); /* nowhere is not anywhere */
+    assert_false(task_allows(task, 2, 1)); /* nowhere is not anywhere */
+}
+
+TEST(a_balanced_task_may_want_an_engine_that_is_not_too_young)
+{
+    tt_msg_submit_t submit = {.flags = TT_SUBMIT_BALANCED};
+    task = new_task(&submit, 1);
+    assert_true(task_allows(task, 0, UINT64_MAX));
+    task->born = 7;
+    assert_true(task_allows(task, 0, 7));
+    assert_false(task_allows(task, 0, 8));
 }
 
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -183,6 +193,7 @@ int main(void)
         EACH(the_part_of_an_engine_is_found_by_its_number),
         EACH(a_balanced_task_has_one_part_which_is_the_engines_that_has_it),
         EACH(a_balanced_task_may_run_anywhere_or_where_it_is_allowed),
+        EACH(a_balanced_task_may_want_an_engine_that_is_not_too_young),
     };
     alarm(20);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -236,7 +236,7 @@ TEST(an_engine_that_is_ready_tells_who_it_is)
     uint64_t state;
     char language[16];
     assert_int_equal(tt_read_array(&reader, &count), 0);
-    assert_int_equal(count, 6);
+    assert_int_equal(count, 7);
     assert_int_equal(tt_read_int(&reader, &id) | tt_read_int(&reader, &pid), 0);
     assert_int_equal(tt_read_uint(&reader, &state), 0);
     assert_int_equal(tt_read_text(&reader, language, sizeof language), 0);

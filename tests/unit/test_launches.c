@@ -129,7 +129,7 @@ TEST(a_number_or_a_launcher_that_makes_no_sense_is_refused)
     request(&client, 3, 1, false, "carrier pigeon");
     assert_heard(client, "ERROR 1: cannot start 0 engines: 1 to 100000; "
                          "ERROR 2: cannot start 100001 engines: 1 to 100000; "
-                         "ERROR 3: no launcher 'carrier pigeon': there are local, ssh; ");
+                         "ERROR 3: no launcher 'carrier pigeon': there are local, ssh, like; ");
     assert_int_equal(hand->registry.count, 0);
 }
 
