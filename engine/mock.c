@@ -211,12 +211,50 @@ static void set(mock_t *self, const tt_request_t *request, tt_reply_t *reply)
     tt_buf_append(&variable->value, request->buffers[0].data, request->buffers[0].len);
 }
 
+/* `[name, type, size, digest, text]` of each variable. */
+static void get_names(mock_t *self, tt_reply_t *reply)
+{
+    self->scratch.len = 0;
+    tt_pack_array(&self->scratch, self->count);
+    for (size_t i = 0; i < self->count; i++) {
+        const variable_t *variable = &self->variables[i];
+        uint8_t digest[16] = {0};
+        bool small = variable->value.len <= sizeof digest;
+        if (small)
+            memcpy(digest, variable->value.data, variable->value.len);
+        tt_pack_array(&self->scratch, 5);
+        tt_pack_text(&self->scratch, variable->name);
+        tt_pack_text(&self->scratch, "value");
+        tt_pack_text(&self->scratch, "");
+        if (small)
+            tt_pack_bin(&self->scratch, digest, sizeof digest);
+        else
+            tt_pack_nil(&self->scratch);
+        tt_pack_text(&self->scratch, "");
+    }
+    tt_reply_value(reply, NULL, (tt_span_t){self->scratch.data, self->scratch.len});
+}
+
+static bool wants_names(tt_reader_t args)
+{
+    char how[16] = "";
+    size_t count;
+    if (tt_read_array(&args, &count) != 0 || tt_skip(&args) != 0)
+        return false;
+    tt_read_text(&args, how, sizeof how);
+    return strcmp(how, "names") == 0;
+}
+
 static void get(mock_t *self, const tt_request_t *request, tt_reply_t *reply)
 {
     tt_reader_t args = tt_reader(request->args);
     size_t count, names = 0;
     if (tt_read_array(&args, &count) != 0 || tt_read_array(&args, &names) != 0) {
         tt_reply_error(reply, TT_STATUS_REFUSED, "ProtocolError", "GET needs names", NULL);
+        return;
+    }
+    if (names == 0 && wants_names(tt_reader(request->args))) {
+        get_names(self, reply);
         return;
     }
     self->scratch.len = 0;

@@ -151,6 +151,10 @@ typedef struct {
     const statement_t *here; /* is run here as well, meanwhile; NULL: nothing is */
 } magic_code_t;
 
+/* Asks the targets which names they have, of these types if any are given, and shows them as one
+ * table (magic_who.c). */
+int magic_who(session_t *session, const magic_call_t *call, const magic_targets_t *targets,
+              const char *types);
 /* Notes in the session's journal what these targets have got; `deed` tells all but for whom.
  * The deed's number. */
 uint64_t magic_note(session_t *session, const magic_targets_t *targets, const deed_t *deed);

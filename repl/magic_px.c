@@ -53,6 +53,24 @@ static void list_local(tt_buf_t *out)
             tt_buf_printf(out, "%s%%%s", out->len ? ", " : "", row->name);
 }
 
+static bool is_who(const char *name)
+{
+    return strcmp(name, "who") == 0 || strcmp(name, "whos") == 0;
+}
+
+/* Whether a person looks at it: neither a program nor a name wants it. */
+static bool is_shown(const px_t *self)
+{
+    return !self->session->json && self->call->statement->name_count == 0 &&
+           self->inner->name_count == 0;
+}
+
+static int run_who(px_t *self)
+{
+    magic_keep_ours(self->session, &self->targets);
+    return magic_who(self->session, self->call, &self->targets, self->inner->rest);
+}
+
 static int run_inner_magic(px_t *self)
 {
     const char *name = self->inner->magic;
@@ -61,6 +79,8 @@ static int run_inner_magic(px_t *self)
     if (magic_all_shell(self->session, &self->targets))
         return session_complain(self->session, "%px", 2,
                                 "a shell has no %%%s: write it as the shell does", name);
+    if (magic && is_who(name) && is_shown(self))
+        return run_who(self);
     if (magic && magic->flags & GRAMMAR_LOCAL)
         return run_code(self, self->code, TT_EXECUTE_MAGIC);
     if (magic)

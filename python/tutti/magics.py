@@ -287,7 +287,7 @@ def env(call):
 
 # ---- names
 
-def _names(session, kinds=()):
+def names(session, kinds=()):
     """The user's names, those of the kinds alone if some are given."""
     return sorted(name for name, value in list(session.namespace.items())
                   if isinstance(name, str) and not name.startswith("_")
@@ -296,8 +296,7 @@ def _names(session, kinds=()):
 
 def who(call):
     kinds = call.plain().split()
-    names = _names(call.session, kinds)
-    print("\t ".join(names) or _no_names(kinds))
+    print("\t ".join(names(call.session, kinds)) or _no_names(kinds))
 
 
 def _no_names(kinds):
@@ -307,7 +306,7 @@ def _no_names(kinds):
 def whos(call):
     kinds = call.plain().split()
     rows = [(name, type(value).__name__, _summary(value)) for name, value in
-            ((name, call.session.namespace[name]) for name in _names(call.session, kinds))]
+            ((name, call.session.namespace[name]) for name in names(call.session, kinds))]
     if not rows:
         print(_no_names(kinds))
         return

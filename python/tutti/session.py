@@ -245,8 +245,11 @@ class Session:
     def get(self, args):
         exprs, how = _check(args, list, str)
         if how not in self.getters or not all(type(e) is str for e in exprs):
-            raise Refused("GET takes [[expr, ...], 'value', 'function' or 'items'], not %.80r"
-                          % (args,))
+            raise Refused("GET takes [[expr, ...], 'value', 'function', 'items' or 'names'], not "
+                          "%.80r" % (args,))
+        if how == "names":
+            from . import census  # hashlib takes its time, and is seldom wanted
+            return self.reply(value=census.rows(self.namespace, magics.names(self, exprs)))
         for expr in exprs:
             self.require(expr)
         return self.getters[how](self, [self.evaluate(e) for e in exprs], exprs)
@@ -294,7 +297,7 @@ class Session:
                                  % (len(counts), total >> 20))
         return self.reply(value=counts, frames=frames)
 
-    getters = {"value": get_value, "function": get_function, "items": get_items}
+    getters = {"value": get_value, "function": get_function, "items": get_items, "names": None}
 
     def set(self, args, frames):
         name, kind, counts, meta = _check(args, str, str, list, (dict, type(None)))

@@ -34,6 +34,13 @@ def test_the_status_groups_engines_that_are_alike(many):
     assert len(lines) < 8 and any(re.match(r"0-199 +200 +\S+ +mock 1 +ready ", line) for line in lines)
 
 
+def test_names_are_told_in_a_few_lines(many):
+    got = many.lines("common = 1", "odd = 1", "%push common odd", "odd = 2", "%push -t 17 odd", "%px %who")
+    assert [line.rstrip() for line in got.stdout.splitlines()] == [
+        "name    engines  type   size  value", "common  all      value        the same",
+        "odd     all      value        2 different"]
+
+
 def test_ten_thousand_failures_of_ten_thousand_messages(shared_four):
     got = shared_four.lines("def clean(row):\n    raise ValueError('bad row %d' % row)",
                             "r = %map clean range(10000)", code=1, timeout=60)
