@@ -290,8 +290,9 @@ static void on_interrupt(tt_loop_t *loop)
 static void on_child(tt_loop_t *loop)
 {
     (void)loop;
-    if (session && session->local)
-        local_reap(session->local);
+    local_t *local;
+    for (size_t i = 0; session && (local = session_each_local(session, i)); i++)
+        local_reap(local);
 }
 
 static void on_suspend(tt_loop_t *loop)

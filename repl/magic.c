@@ -274,6 +274,8 @@ const magic_t magics[] = {
      "%kill 3", "Engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_kill},
     {"logs", "[SET]", "shows what controller and engine host have logged", "%logs 3", "Engines",
      GRAMMAR_KNOWN, NO_OPTIONS, magic_logs},
+    {"lang", "[LANGUAGE]", "tells or sets the language of plain lines", "%lang sh", "Engines",
+     GRAMMAR_KNOWN, NO_OPTIONS, magic_lang},
     {"version", "", "tells the versions of tutti and of the interpreters", "%version",
      "Engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_version},
     {"why", "[HOST]", "tells why engines are missing", "%why web18", "Engines", GRAMMAR_KNOWN,

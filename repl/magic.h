@@ -63,6 +63,7 @@ int magic_timing(session_t *session, const magic_call_t *call);
 int magic_timeline(session_t *session, const magic_call_t *call);
 int magic_cancel(session_t *session, const magic_call_t *call);
 int magic_interrupt(session_t *session, const magic_call_t *call);
+int magic_lang(session_t *session, const magic_call_t *call);
 int magic_scale(session_t *session, const magic_call_t *call);
 int magic_replay(session_t *session, const magic_call_t *call);
 int magic_restart(session_t *session, const magic_call_t *call);
@@ -151,8 +152,8 @@ typedef struct {
     const statement_t *here; /* is run here as well, meanwhile; NULL: nothing is */
 } magic_code_t;
 
-/* Asks the targets which names they have, of these types if any are given, and shows them as one
- * table (magic_who.c). */
+/* Asks the targets which names they have, of these types if any are given, and shows them as
+ * one table (magic_who.c). */
 int magic_who(session_t *session, const magic_call_t *call, const magic_targets_t *targets,
               const char *types);
 /* Notes in the session's journal what these targets have got; `deed` tells all but for whom.

@@ -197,6 +197,12 @@ int magic_logs(session_t *session, const magic_call_t *call)
                  : session_complain(session, "%logs", 2, "the logs are where the cluster is");
 }
 
+static void tell_local(const local_t *local, FILE *out)
+{
+    fprintf(out, "here: %s %s, %s\n", local_language(local), local_version(local),
+            local_program(local));
+}
+
 int magic_version(session_t *session, const magic_call_t *call)
 {
     (void)call;
@@ -204,12 +210,29 @@ int magic_version(session_t *session, const magic_call_t *call)
     char *there = cluster_summary(session->client);
     printf("tutti %s\n", TT_VERSION);
     if (local)
-        printf("here: %s %s, %s\n", local_language(local), local_version(local),
-               local_program(local));
+        tell_local(local, stdout);
     printf("engines: %s\n", there);
     fflush(stdout);
     free(there);
     return 0;
+}
+
+/* Which language plain lines are; another one from here on. */
+int magic_lang(session_t *session, const magic_call_t *call)
+{
+    words_list_t words;
+    tt_error_t err;
+    if (words_split(&words, call->rest, &err) != 0)
+        return session_complain(session, "%lang", 2, "%s", err.text);
+    int status =
+        words.count > 1
+            ? session_complain(session, "%lang", 2, "takes one language, as in %%lang sh")
+            : session_set_language(session, words.count ? words.items[0] : session->language);
+    words_list_release(&words);
+    if (status == 0)
+        tell_local(session->local, stdout);
+    fflush(stdout);
+    return status;
 }
 
 int magic_why(session_t *session, const magic_call_t *call)

@@ -33,6 +33,9 @@ void session_init(session_t *self, tt_loop_t *loop, const tt_rundir_t *dir, tt_c
 void session_release(session_t *self)
 {
     local_destroy(&self->local);
+    for (size_t i = 0; i < self->aside_count; i++)
+        local_destroy(&self->aside[i]);
+    free(self->aside);
     tt_client_close(&self->client);
     while (self->jobs) {
         job_t *job = self->jobs;
@@ -245,8 +248,9 @@ void session_interrupt(session_t *self)
 void session_give_up(session_t *self)
 {
     self->given_up = true;
-    if (self->local)
-        local_give_up(self->local);
+    local_t *local;
+    for (size_t i = 0; (local = session_each_local(self, i)); i++)
+        local_give_up(local);
     tt_loop_stop(self->loop);
 }
 

@@ -33,7 +33,10 @@ typedef struct session {
     local_t *local;       /* started when it is first needed */
     bool no_local;        /* it could not be started */
     const char *language; /* of the local engine */
-    const char *python;   /* for the local engine; "" for the default */
+    const char *python;   /* for the first local engine; "" for the default */
+    local_t **aside;      /* those of other languages (%lang), with their names */
+    size_t aside_count;
+    bool asked;           /* code of the local engine waits for a magic */
     terminal_t *terminal; /* where lines are typed; NULL in scripts */
     bool json;            /* results as JSON lines */
     bool colour;
@@ -93,6 +96,11 @@ void session_settle(session_t *self);
 
 /* It, started if it is not there. NULL after a message. */
 local_t *session_local(session_t *self);
+/* Plain lines are this language's from here on; the local engine there was keeps its names for
+ * when it is called again. Returns 0, or an exit status after a message. */
+int session_set_language(session_t *self, const char *language);
+/* Every local engine there is: to be called with `at` 0, 1 ... until NULL. */
+local_t *session_each_local(const session_t *self, size_t at);
 /* Runs code, a command of its shell, or help on a name, and shows what comes of it. Returns the
  * exit status. */
 int session_run_plain(session_t *self, const char *code);

@@ -2,6 +2,7 @@
  * whole. See session.h. */
 #include "session.h"
 
+#include "interpreter.h"
 #include "line.h"
 #include "pack.h"
 #include "screen.h"
@@ -22,14 +23,74 @@ local_t *session_local(session_t *self)
 {
     tt_error_t err;
     if (self->local == NULL) {
-        local_wish_t wish = {self->language, self->python, self->terminal,
-                             session_on_ask, on_output,    self};
+        const char *program = self->aside_count == 0 ? self->python : "";
+        local_wish_t wish = {self->language, program,   self->terminal,
+                             session_on_ask, on_output, self};
         self->local = local_new(self->loop, &wish, &err);
         self->no_local = self->local == NULL;
         if (self->no_local)
             session_complain(self, NULL, 1, "%s", err.text);
     }
     return self->local;
+}
+
+local_t *session_each_local(const session_t *self, size_t at)
+{
+    size_t first = self->local != NULL;
+    if (at < first)
+        return self->local;
+    return at - first < self->aside_count ? self->aside[at - first] : NULL;
+}
+
+/* Puts the local engine aside; what stands there of the language takes its place, if anything.
+ */
+static void exchange(session_t *self, const char *language)
+{
+    local_t *found = NULL;
+    size_t kept = 0;
+    for (size_t i = 0; i < self->aside_count; i++)
+        if (found == NULL && strcmp(local_language(self->aside[i]), language) == 0)
+            found = self->aside[i];
+        else
+            self->aside[kept++] = self->aside[i];
+    self->aside_count = kept;
+    if (self->local) {
+        self->aside = tt_realloc(self->aside, (kept + 1) * sizeof(local_t *));
+        self->aside[self->aside_count++] = self->local;
+    }
+    self->local = found;
+}
+
+static int refuse_language(session_t *self, const char *language)
+{
+    tt_buf_t known;
+    tt_buf_init(&known);
+    for (const tt_interpreter_t *row = tt_interpreters; row->name; row++)
+        tt_buf_printf(&known, "%s%s", known.len ? ", " : "", row->name);
+    int status = session_complain(self, "%lang", 2, "no language '%s': there are %s", language,
+                                  tt_buf_text(&known));
+    tt_buf_release(&known);
+    return status;
+}
+
+int session_set_language(session_t *self, const char *language)
+{
+    const tt_interpreter_t *row = tt_interpreter_find(language);
+    if (row == NULL)
+        return refuse_language(self, language);
+    if (self->asked)
+        return session_complain(self, "%lang", 2, "is for the prompt, not for code");
+    if (strcmp(self->language, row->name) == 0)
+        return session_local(self) ? 0 : 1;
+    const char *before = self->language;
+    exchange(self, row->name);
+    self->language = row->name;
+    if (session_local(self))
+        return 0;
+    exchange(self, before);
+    self->language = before;
+    self->no_local = false;
+    return 1;
 }
 
 /* A traceback, `exit 3`, or `TYPE: message`. A shell that was interrupted says nothing. */

@@ -38,6 +38,11 @@ source_t *source_new(const char *file, const char *text, size_t len,
     return self;
 }
 
+void source_set_rules(source_t *self, const grammar_rules_t *rules)
+{
+    self->rules = *rules;
+}
+
 void source_destroy(source_t **self_p)
 {
     source_t *self = *self_p;

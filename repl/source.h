@@ -23,6 +23,8 @@ typedef struct {
  * LF become LF, and a byte order mark goes. `rules` may be NULL; it is copied. */
 source_t *source_new(const char *file, const char *text, size_t len,
                      const grammar_rules_t *rules);
+/* What follows is read by other rules: the language has changed. */
+void source_set_rules(source_t *self, const grammar_rules_t *rules);
 void source_destroy(source_t **self_p);
 
 /* Takes the next block: true, or false at the end. Blank lines between blocks are skipped. A

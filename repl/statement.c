@@ -162,6 +162,8 @@ int session_run(session_t *self, const char *file, const char *text, size_t len)
             continue;
         self->pressed = false;
         status = run_block(self, &block);
+        rules = session_rules(self); /* it may have been %lang */
+        source_set_rules(source, &rules);
         if (status == 0 && self->pressed)
             status = 1; /* it met nothing that it could end */
         if (status != 0 && *self->file && !self->placed)

@@ -57,6 +57,8 @@ TYPED = {
     "restart": [("%px gone = 1", None), ("%restart 0", None),
                 ("%px 'gone' in globals()", r"Out\[0:\d+\]: False")],
     "logs": [("%logs", r".* is up")],
+    "lang": [("%lang", r"here: python 3\..*"), ("%lang sh", r"here: sh .*"), ("echo in $((40+2))", "in 42"),
+             ("%lang python", r"here: python 3\..*")],
     "version": [("%version", r"tutti \d.*")],
     "why": [("%why", r".*")],
     "time": [("%time 5", r"Wall time.*")],
