@@ -28,13 +28,15 @@
         'b', "block", false, "wait for it"                                                     \
     }
 
+#define FOLD                                                                                   \
+    {'r', "fold", false, "show equal answers once (so it is)"},                                \
+        {'e', "no-fold", false, "show the answer of each engine by itself"},                   \
+    {                                                                                          \
+        0, "group-outputs", true, "engine: as --no-fold; type, order: as --fold"               \
+    }
 #define VIEW                                                                                   \
     {0, "stream", false, "show output as it comes, at once"},                                  \
-        {0, "no-stream", false, "show output at the end only"},                                \
-        {0, "fold", false, "show equal answers once (so it is)"},                              \
-    {                                                                                          \
-        0, "no-fold", false, "show the answer of each engine by itself"                        \
-    }
+        {0, "no-stream", false, "show output at the end only"}, FOLD
 #define OUT                                                                                    \
     {                                                                                          \
         'o', "out", true, "the name that the values go to"                                     \
@@ -68,7 +70,6 @@ static const words_option_t px_options[] = {
     {0, "progress-after", true, "seconds until progress is shown; -1: never"},
     {0, "local", false, "run it here as well"},
     {0, "verbose", false, "tell on which engines it runs"},
-    {0, "group-outputs", true, "engine: as --no-fold; type, order: as --fold"},
     {0, "signal-on-interrupt", true, "accepted: it is SIGINT"},
 };
 static const words_option_t sh_options[] = {TARGETS, EXCLUDE, TIMEOUT, NOBLOCK,
@@ -162,7 +163,7 @@ static const words_option_t pxconfig_options[] = {
     BLOCK,
     NOBLOCK,
     {0, "verbose", false, "tell on which engines it runs"},
-    {0, "noverbose", false, "do not"},
+    {0, "no-verbose", false, "do not"},
     {0, "timeout", true, "interrupt it after so many seconds; 0: never"},
     {0, "progress-after", true, "seconds until progress is shown; -1: never"},
     VIEW,
@@ -176,6 +177,8 @@ static const words_option_t save_options[] = {
 static const words_option_t history_options[] = {
     {'n', "numbers", false, "with the numbers of the prompt"},
 };
+
+static const words_option_t result_options[] = {FOLD};
 
 static const words_option_t wait_options[] = {
     {0, "timeout", true, "wait no longer than so many seconds"},
@@ -243,9 +246,9 @@ const magic_t magics[] = {
 
     {"result", "[N ...] [> FILE] [| COMMAND]",
      "shows the answers of jobs again, whole, or passes them on", "%result 5 | less", "Jobs",
-     GRAMMAR_KNOWN, NO_OPTIONS, magic_result},
+     GRAMMAR_KNOWN, OPTIONS(result_options), magic_result},
     {"pxresult", "[N ...]", "the same, of the last %px if no job is named", "%pxresult", "Jobs",
-     GRAMMAR_KNOWN, NO_OPTIONS, magic_pxresult},
+     GRAMMAR_KNOWN, OPTIONS(result_options), magic_pxresult},
     {"wait", "[--timeout S] [N ...]", "waits for jobs in the background", "%wait 5", "Jobs",
      GRAMMAR_KNOWN, OPTIONS(wait_options), magic_wait},
     {"timing", "[N ...]", "tells where the time of jobs went", "%timing 5", "Jobs",

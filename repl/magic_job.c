@@ -66,6 +66,11 @@ job_t *magic_find_job(session_t *session, const char *magic, const char *text)
     return job;
 }
 
+static bool names_none(const char *text)
+{
+    return text[strspn(text, ", \t\n")] == 0;
+}
+
 /* Whether every word of the text names a job. */
 static bool all_known(session_t *session, const char *magic, const char *text)
 {
@@ -75,6 +80,23 @@ static bool all_known(session_t *session, const char *magic, const char *text)
         text += strcspn(text, ", \t\n");
     }
     return true;
+}
+
+/* How the call wants the answers shown: of the jobs named, or of `latest`. */
+static int set_views(session_t *session, const magic_call_t *call, const char *magic,
+                     job_t *latest)
+{
+    const char *text = call->rest + strspn(call->rest, ", \t\n");
+    int status = 0;
+    if (names_none(text) || strchr(">|", *text))
+        return latest ? magic_view(session, &call->words, &latest->view) : 0;
+    while (status == 0 && *text && strchr(">|", *text) == NULL) {
+        job_t *job = magic_find_job(session, magic, text);
+        status = job ? magic_view(session, &call->words, &job->view) : 2;
+        text += strcspn(text, ", \t\n>|");
+        text += strspn(text, ", \t\n");
+    }
+    return status;
 }
 
 /* Waits for a job and shows its answers, again if need be. */
@@ -100,11 +122,6 @@ static int show_named(session_t *session, const char *magic, const char *text)
         text += strcspn(text, ", \t\n");
     }
     return status;
-}
-
-static bool names_none(const char *text)
-{
-    return text[strspn(text, ", \t\n")] == 0;
 }
 
 /* ---- answers for a file or a command */
@@ -174,6 +191,11 @@ static int pass_on(session_t *session, const char *rest, const char *sign)
 int magic_result(session_t *session, const magic_call_t *call)
 {
     const char *sign = call->rest + strcspn(call->rest, ">|");
+    job_t *latest = session->jobs;
+    while (latest && latest->next)
+        latest = latest->next;
+    if (call->words.count > 0 && set_views(session, call, "%result", latest) != 0)
+        return 2;
     if (*sign)
         return pass_on(session, call->rest, sign);
     if (!names_none(call->rest))
@@ -185,10 +207,12 @@ int magic_result(session_t *session, const magic_call_t *call)
 int magic_pxresult(session_t *session, const magic_call_t *call)
 {
     job_t *last = NULL;
-    if (!names_none(call->rest))
-        return show_named(session, "%pxresult", call->rest);
     for (job_t *job = session->jobs; job; job = job->next)
         last = job->px ? job : last;
+    if (call->words.count > 0 && set_views(session, call, "%pxresult", last) != 0)
+        return 2;
+    if (!names_none(call->rest))
+        return show_named(session, "%pxresult", call->rest);
     if (last == NULL)
         return session_complain(session, "%pxresult", 2, "there is no %%px yet");
     return show_one(session, "%pxresult", last);

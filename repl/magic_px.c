@@ -287,7 +287,7 @@ static int apply(session_t *session, config_t *config, const words_choice_t *cho
     }
     if (strcmp(name, "block") == 0 || strcmp(name, "noblock") == 0)
         px->noblock = *name == 'n';
-    if (strcmp(name, "verbose") == 0 || strcmp(name, "noverbose") == 0)
+    if (strcmp(name, "verbose") == 0 || strcmp(name, "no-verbose") == 0)
         px->verbose = *name == 'v';
     return magic_view(session, &(words_t){(words_choice_t *)(uintptr_t)choice, 1, NULL},
                       &px->view);
@@ -305,7 +305,7 @@ static int tell_config(const session_t *session)
     static const char *const streams[] = {"", " --stream", " --no-stream"};
     tt_buf_printf(&line, " --%s --%s --%s%s --timeout %g --progress-after %g\n",
                   config->noblock ? "noblock" : "block",
-                  config->verbose ? "verbose" : "noverbose",
+                  config->verbose ? "verbose" : "no-verbose",
                   config->view.apart ? "no-fold" : "fold", streams[config->view.stream],
                   (double)config->timeout_ms / 1000, session->progress_after_s);
     screen_write(1, (tt_span_t){line.data, line.len});

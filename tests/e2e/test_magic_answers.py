@@ -111,3 +111,12 @@ def test_logs_and_versions(cluster):
     assert "engine 0" not in got and "is up" not in got
     assert "cluster 'default' is up" in cluster.lines("%logs").stdout
     assert cluster.lines("%logs 0").stdout == ""
+
+
+def test_letters_of_ipyparallel(shared_four):
+    got = shared_four.lines("%px -e 5", "%pxresult -r", "%result -e 1", "%pxresult", "%px --no-fold -r 6",
+                            "%result --group-outputs engine 5 | wc -l")
+    apart = "".join(f"Out[{n}:1]: 5\n" for n in range(4))
+    assert got.stdout == apart + "Out[0-3:1]: 5\n" + apart * 2 + "Out[0-3:5]: 6\n4\n", got
+    assert "--group-outputs takes type, order or engine, not 'x'" in shared_four.lines(
+        "%px 1", "%result --group-outputs x", code=2).stderr

@@ -90,12 +90,12 @@ def test_autopx_takes_plain_lines_there_until_it_is_said_again(cluster):
 def test_pxconfig_holds_for_every_px(cluster):
     cluster.start(2)
     outcome = cluster.lines("%pxconfig", "%pxconfig -t 1 --noblock --verbose", "%px 5",
-                            "%pxresult", "%pxconfig --block --noverbose --timeout 0.2",
+                            "%pxresult", "%pxconfig --block --no-verbose --timeout 0.2",
                             "%pxconfig", "%px import time; time.sleep(600)", code=1)
     assert outcome.stdout.splitlines() == [
-        "%pxconfig --targets all --block --noverbose --fold --timeout 0 --progress-after 1",
+        "%pxconfig --targets all --block --no-verbose --fold --timeout 0 --progress-after 1",
         "Out[1:3]: 5",
-        "%pxconfig --targets 1 --block --noverbose --fold --timeout 0.2 --progress-after 1"]
+        "%pxconfig --targets 1 --block --no-verbose --fold --timeout 0.2 --progress-after 1"]
     assert "Parallel execution on engine(s): 1\n[3] running" in outcome.stderr
     assert "timeout" in outcome.stderr
 

@@ -280,7 +280,7 @@ TEST(pxconfig_sets_what_holds_for_every_px)
     assert_wrong("%pxconfig --timeout soon", "%pxconfig: --timeout takes seconds, not 'soon'");
     assert_int_equal(run("%pxconfig"), 0);
     assert_out(
-        "%pxconfig --targets all --block --noverbose --fold --timeout 0 --progress-after 1\n");
+        "%pxconfig --targets all --block --no-verbose --fold --timeout 0 --progress-after 1\n");
     assert_int_equal(run("%pxconfig -t 9 --noblock"), 2);
     assert_false(session.px.noblock);
     assert_int_equal(run("%pxconfig -t 1 -a --verbose --timeout 3 --progress-after -1"), 0);
@@ -299,7 +299,7 @@ TEST(pxconfig_sets_what_holds_for_every_px)
     letter = fake_await(&fake, TT_MSG_SUBMIT);
     assert_int_equal(letter->message.as.submit.timeout_ms, 2000);
     letter_free(letter);
-    assert_int_equal(run("%pxconfig --block --noverbose --timeout 0"), 0);
+    assert_int_equal(run("%pxconfig --block --no-verbose --timeout 0"), 0);
     assert_int_equal(run("%px f()"), 0);
     assert_err("");
 }
