@@ -215,6 +215,16 @@ def test_descriptors_of_the_engine_do_not_reach_its_children(engine):
 
 # ---- get, set
 
+def test_get_names_tells_types_sizes_and_whether_values_are_the_same(engine):
+    engine.execute("b = [1, 2]\nc = [1, 2]\na = 1.5\n_hidden = 3\nclass K: pass\nk = K()")
+    found = {row[0]: row[1:] for row in value(engine, GET, [], "names")}
+    assert list(found) == ["K", "a", "b", "c", "k"]
+    assert found["b"][:2] == ["list", "2"] and found["b"][3] == "[1, 2]" and len(found["b"][2]) == 16
+    assert found["b"] == found["c"] and found["a"][2] not in (None, found["b"][2])
+    assert found["k"] == ["K", "", None, ""]
+    assert [row[0] for row in value(engine, GET, ["list", "float"], "names")] == ["a", "b", "c"]
+
+
 def test_get_value_evaluates_each_expression(engine):
     engine.execute("a = 3\nclass C: b = [4]")
     assert value(engine, GET, ["a", "C.b[0]", "a + 1"], "value") == [3, 4, 4]

@@ -17,6 +17,8 @@ import subprocess
 import tempfile
 import time
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup's must not be what is tested
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SLOW = float(os.environ.get("TUTTI_TEST_SLOW", "1"))
 LEFT_S = 5  # seconds that a stopped cluster's processes have to be gone
