@@ -48,6 +48,29 @@ static bool is_told(const placement_t *self, const char *name)
     return false;
 }
 
+/* Of several values for one name the last one holds: then the settings' come before the line's.
+ */
+static bool is_told_again(const tt_texts_t *variables, size_t index)
+{
+    const char *text = variables->items[index];
+    size_t name = strcspn(text, "=") + 1;
+    for (size_t i = index + 1; i < variables->count; i++)
+        if (strncmp(variables->items[i], text, name) == 0)
+            return true;
+    return false;
+}
+
+static size_t pack_variables(const tt_texts_t *variables, tt_buf_t *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < variables->count; i++)
+        if (!is_told_again(variables, i)) {
+            tt_pack_text(out, variables->items[i]);
+            count++;
+        }
+    return count;
+}
+
 static size_t pack_threads(const placement_t *self, bool here, tt_buf_t *out)
 {
     size_t count = 0;
@@ -66,15 +89,14 @@ static size_t pack_threads(const placement_t *self, bool here, tt_buf_t *out)
 void placement_tell(const placement_t *self, const char *directory, bool here,
                     tt_msg_launch_t *launch, tt_buf_t *texts)
 {
-    tt_buf_t threads;
+    tt_buf_t all;
     double bytes = 0;
-    tt_buf_init(&threads);
-    size_t count = pack_threads(self, here, &threads);
-    tt_pack_array(texts, count + self->variables.count);
-    tt_buf_append(texts, threads.data, threads.len);
-    for (size_t i = 0; i < self->variables.count; i++)
-        tt_pack_text(texts, self->variables.items[i]);
-    tt_buf_release(&threads);
+    tt_buf_init(&all);
+    size_t count = pack_threads(self, here, &all);
+    count += pack_variables(&self->variables, &all);
+    tt_pack_array(texts, count);
+    tt_buf_append(texts, all.data, all.len);
+    tt_buf_release(&all);
     if (self->memory)
         tt_amount(self->memory, &bytes);
     size_t end = texts->len; /* of the environment; behind it may be the directory */

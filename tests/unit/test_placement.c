@@ -74,6 +74,17 @@ TEST(a_variable_of_the_persons_own_stands_alone)
     assert_null(strstr(text, "OMP_NUM_THREADS=2"));
 }
 
+TEST(of_several_values_for_a_variable_the_last_one_holds)
+{
+    tt_msg_launch_t launch = {0};
+    char *own[] = {"A=1", "AB=2", "A=3", "MKL_NUM_THREADS=4", "MKL_NUM_THREADS=5"};
+    placement_t placement = {.variables = {own, 5}};
+    char *text = told(&placement, false, &launch);
+    assert_non_null(strstr(text, "\nAB=2\nA=3\nMKL_NUM_THREADS=5\n"));
+    assert_null(strstr(text, "A=1"));
+    assert_null(strstr(text, "MKL_NUM_THREADS=4"));
+}
+
 TEST(the_rest_goes_into_its_fields)
 {
     tt_msg_launch_t launch = {0};
@@ -94,6 +105,7 @@ int main(void)
         RUN(what_makes_no_sense_is_refused_with_what_would),
         RUN(each_library_has_one_thread_unless_something_else_is_told),
         RUN(a_variable_of_the_persons_own_stands_alone),
+        RUN(of_several_values_for_a_variable_the_last_one_holds),
         RUN(the_rest_goes_into_its_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
