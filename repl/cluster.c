@@ -103,6 +103,17 @@ void cluster_group_release(cluster_group_t *self)
     tt_texts_release(&self->labels);
 }
 
+static bool is_python(const cluster_group_t *self)
+{
+    return self->language == NULL || strcmp(self->language, "python") == 0;
+}
+
+const char *cluster_program(const cluster_group_t *self)
+{
+    const char *program = self->program || !is_python(self) ? self->program : self->python;
+    return program ? program : "";
+}
+
 void cluster_wish_release(cluster_wish_t *self)
 {
     cluster_group_release(&self->group);
@@ -175,8 +186,8 @@ static int request_launch(launch_t *self, const cluster_group_t *group, tt_error
     char directory[PATH_MAX];
     tt_buf_t environment;
     tt_buf_init(&environment);
-    const char *program = group->program ? group->program : "";
-    if (*program == 0 && (group->language == NULL || strcmp(group->language, "python") == 0))
+    const char *program = cluster_program(group);
+    if (*program == 0 && is_python(group))
         program = tt_interpreter_python();
     tt_msg_launch_t *launch = &message.as.launch;
     launch->launcher = tt_span("local");

@@ -18,6 +18,7 @@ typedef struct {
     const char *program;  /* the interpreter; NULL: the default */
     tt_texts_t preload;   /* modules with which engines are forked */
     tt_texts_t labels;    /* of share/labels.h; the arrays are owned */
+    const char *python;   /* the same, where the language is Python and no program is told */
 } cluster_group_t;
 
 typedef struct {
@@ -34,6 +35,9 @@ typedef struct {
 void cluster_wish_release(cluster_wish_t *self);
 
 void cluster_group_release(cluster_group_t *self);
+
+/* The interpreter that was told for its engines; "" for the default. */
+const char *cluster_program(const cluster_group_t *self);
 
 /* Whether its labels are some. Returns 0, or -1 with what is not. */
 int cluster_group_check(const cluster_group_t *self, tt_error_t *err);

@@ -15,7 +15,14 @@
 
 #define AT(member) offsetof(given_t, member)
 
+/* Every command has these two. */
+#define PROFILE                                                                                \
+    {                                                                                          \
+        0, "profile", "NAME", "settings of this profile, too ($TUTTI_PROFILE)",                \
+            TT_OPTION_TEXT, AT(profile)                                                        \
+    }
 #define HELP                                                                                   \
+    PROFILE,                                                                                   \
     {                                                                                          \
         'h', "help", NULL, "this help", TT_OPTION_FLAG, AT(help)                               \
     }
@@ -35,7 +42,7 @@
 #define PYTHON                                                                                 \
     {                                                                                          \
         0, "python", "PATH", "their Python ($VIRTUAL_ENV's, $CONDA_PREFIX's, else Debian's)",  \
-            TT_OPTION_TEXT, AT(wish.group.program)                                             \
+            TT_OPTION_TEXT, AT(wish.group.python)                                              \
     }
 #define PRELOAD                                                                                \
     {                                                                                          \
@@ -85,11 +92,11 @@ static const tt_option_t start_options[] = {
     {0, "python", "PATH", "its Python ($VIRTUAL_ENV's, $CONDA_PREFIX's, else Debian's)",
      TT_OPTION_ORDERED, AT(groups)},
     {0, "preload", "MODULE", "a module that its engines start with; may be repeated",
-     TT_OPTION_ORDERED, AT(groups)},
+     TT_OPTION_ORDERED_MULTI, AT(groups)},
     {0, "program", "PATH", "another bash for sh; the runtime of another language",
      TT_OPTION_ORDERED, AT(groups)},
     {0, "label", "LABEL", "a label of its engines: gpu, mem=64G; may be repeated",
-     TT_OPTION_ORDERED, AT(groups)},
+     TT_OPTION_ORDERED_MULTI, AT(groups)},
     PLACEMENT(wish.placement, "where engines start (here)"),
     {0, "wait", "N", "return when N are ready (all)", TT_OPTION_TEXT, AT(wish.wait)},
     {0, "timeout", "S", "seconds to wait for them (60)", TT_OPTION_SECONDS, AT(wish.timeout_s)},
@@ -117,7 +124,7 @@ static const tt_option_t add_options[] = {
     {0, "lang", "LANG", "the engines' language (python)", TT_OPTION_TEXT,
      AT(machine.group.language)},
     {0, "python", "PATH", "their Python there ($VIRTUAL_ENV's, $CONDA_PREFIX's, else python3)",
-     TT_OPTION_TEXT, AT(machine.group.program)},
+     TT_OPTION_TEXT, AT(machine.group.python)},
     {0, "program", "PATH", "another bash for sh; the runtime of another language",
      TT_OPTION_TEXT, AT(program)},
     {0, "preload", "MODULE", "a module that engines start with; may be repeated",
@@ -161,6 +168,13 @@ static const tt_option_t upload_options[] = {
     EXCLUDE, {0, "to", "DIR", "the folder there (where engines start)", TT_OPTION_TEXT, AT(to)},
     HELP,    {0}};
 static const tt_option_t download_options[] = {NAME, TARGETS, EXCLUDE, HELP, {0}};
+static const tt_option_t config_options[] = {
+    {0, "all", NULL, "also what is not set, with what it means", TT_OPTION_FLAG, AT(all)},
+    {0, "path", NULL, "only the file's name", TT_OPTION_FLAG, AT(path)},
+    {0, "profiles", NULL, "only the names of the profiles", TT_OPTION_FLAG, AT(profiles)},
+    JSON,
+    HELP,
+    {0}};
 static const tt_option_t run_options[] = {NAME, ENGINES, PYTHON, PRELOAD, JSON, HELP, {0}};
 
 const tt_option_t command_top_options[] = {
@@ -169,7 +183,7 @@ const tt_option_t command_top_options[] = {
     {'n', "engines", "N", "engines of a cluster started for -c (one per core)", TT_OPTION_INT,
      AT(wish.group.engines)},
     {0, "python", "PATH", "their Python, and the local one", TT_OPTION_TEXT,
-     AT(wish.group.program)},
+     AT(wish.group.python)},
     {0, "lang", "LANG", "the language of plain lines, and of engines that are started (python)",
      TT_OPTION_TEXT, AT(wish.group.language)},
     {0, "name", "NAME", "the cluster (default)", TT_OPTION_TEXT, AT(name)},
@@ -178,6 +192,8 @@ const tt_option_t command_top_options[] = {
     {'i', "identity", "FILE", "the key for --ssh", TT_OPTION_TEXT, AT(reach.identity)},
     {'J', "jump", "HOST", "the host on the way for --ssh", TT_OPTION_TEXT, AT(reach.jump)},
     {0, "json", NULL, "results as JSON lines", TT_OPTION_FLAG, AT(json)},
+    PROFILE,
+    {0, "no-settings", NULL, "as if there were no settings", TT_OPTION_FLAG, AT(no_settings)},
     {'h', "help", NULL, "this help", TT_OPTION_FLAG, AT(help)},
     {0, "version", NULL, "the version", TT_OPTION_FLAG, AT(version)},
     {0},
@@ -185,7 +201,7 @@ const tt_option_t command_top_options[] = {
 
 const command_t commands[] = {
     {"start", "[-n N] [options]", "starts a cluster and waits until its engines are ready",
-     start_options, false, false, command_start},
+     start_options, false, true, command_start},
     {"add", "[-n N] [-i KEY] [USER@]HOST[:PORT]...",
      "adds engines on machines over ssh; starts a cluster if need be", add_options, false,
      false, command_add},
@@ -210,6 +226,9 @@ const command_t commands[] = {
      run_options, false, true, command_run},
     {"logs", "[-f]", "shows a cluster's logs", logs_options, false, false, command_logs},
     {"why", "[HOST]", "tells why engines are missing", name_options, false, false, command_why},
+    {"config", "[--all] [--json] [COMMAND]",
+     "shows the settings that hold, and where they stand", config_options, false, true,
+     command_config},
     {"completion", "", "writes bash's completion of all this: source <(tutti completion)",
      help_options, false, false, command_completion},
     {"pipe", "", "passes bytes to a cluster's socket: the far end of --ssh", name_options,
@@ -233,25 +252,53 @@ int command_complain(int status, const char *format, ...)
     return status;
 }
 
-static int check_group(const cluster_group_t *group)
+given_t command_defaults(void)
 {
-    tt_error_t err;
+    return (given_t){
+        .name = "default",
+        .machine = {.timeout_s = 300},
+        .wish = {.group.engines = CLUSTER_PER_CORE, .timeout_s = 60, .grace_s = 60}};
+}
+
+void command_release(given_t *given)
+{
+    cluster_wish_release(&given->wish);
+    tt_texts_release(&given->groups);
+    tt_texts_release(&given->lines);
+    placement_release(&given->machine.placement);
+    cluster_group_release(&given->machine.group);
+}
+
+static int verify_group(const cluster_group_t *group, tt_error_t *err)
+{
     if (group->engines != CLUSTER_PER_CORE && group->engines < 1)
-        return command_complain(2, "-n takes a number above 0, not %ld", group->engines);
-    return cluster_group_check(group, &err) == 0 ? 0 : command_complain(2, "%s", err.text);
+        return tt_error_set(err, "-n takes a number above 0, not %ld", group->engines);
+    return cluster_group_check(group, err);
+}
+
+int command_verify(const given_t *given, tt_error_t *err)
+{
+    const cluster_wish_t *wish = &given->wish;
+    const char *wait = wish->wait;
+    long unused;
+    if (verify_group(&wish->group, err) != 0)
+        return -1;
+    for (size_t i = 0; i < wish->more_count; i++)
+        if (verify_group(&wish->more[i], err) != 0)
+            return -1;
+    if (wait && strcmp(wait, "all") != 0 && (*wait == 0 || wait[strspn(wait, "0123456789")]))
+        return tt_error_set(err, "--wait takes a number or 'all', not '%.80s'", wait);
+    if (placement_check(&wish->placement, err) != 0 ||
+        placement_check(&given->machine.placement, err) != 0 ||
+        cluster_group_check(&given->machine.group, err) != 0)
+        return -1;
+    return machines_count(given->count, &unused, err);
 }
 
 int command_check(const given_t *given)
 {
-    const char *wait = given->wish.wait;
-    if (check_group(&given->wish.group) != 0)
-        return 2;
-    for (size_t i = 0; i < given->wish.more_count; i++)
-        if (check_group(&given->wish.more[i]) != 0)
-            return 2;
-    if (wait && strcmp(wait, "all") != 0 && (*wait == 0 || wait[strspn(wait, "0123456789")]))
-        return command_complain(2, "--wait takes a number or 'all', not '%s'", wait);
-    return 0;
+    tt_error_t err;
+    return command_verify(given, &err) == 0 ? 0 : command_complain(2, "%s", err.text);
 }
 
 int command_check_none(const char *command, int argc)

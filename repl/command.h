@@ -14,8 +14,11 @@ typedef struct {
     const char *targets, *exclude, *file, *to;
     double limit_s; /* of a px's run time; 0: none */
     bool json, all, follow, help, version;
-    tt_texts_t lines;       /* -c */
-    machine_wish_t machine; /* of add */
+    const char *profile; /* of the settings; NULL: not told */
+    bool no_settings, path, profiles;
+    const struct settings *settings; /* what they are; NULL: none were read */
+    tt_texts_t lines;                /* -c */
+    machine_wish_t machine;          /* of add */
     const char *count, *hosts_file, *program;
     tt_texts_t groups; /* of start: what tells of its engines, in order: option, value, ... */
 } given_t;
@@ -26,13 +29,13 @@ typedef struct {
     const char *summary; /* one sentence */
     const tt_option_t *options;
     bool verbatim; /* operands are code: the first one ends the options */
-    bool session;  /* needs a session, which is here wherever the cluster is */
+    bool here;     /* runs here, wherever the cluster is: what needs a session, above all */
     int (*run)(given_t *given, int argc,
                char **argv); /* operands only; returns the exit status */
 } command_t;
 
 extern const command_t commands[];
-/* Of `tutti` without a command. */
+/* Of `tutti` itself, in front of a command or without one. */
 extern const tt_option_t command_top_options[];
 
 /* What a command shares with the others: the loop with our signals, and the cluster's
@@ -42,8 +45,14 @@ tt_loop_t *command_loop(void);
 tt_loop_t *command_terminal_loop(void);
 int command_complain(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* What no option's type checks: -n above 0, --wait a number or "all". Returns 0, or 2 after a
- * message. */
+/* What holds when nothing is said, and freeing it. */
+given_t command_defaults(void);
+void command_release(given_t *given);
+
+/* What no option's type checks: -n above 0, --wait a number or "all", where engines are to be.
+ * Returns 0, or -1 with what is wrong. */
+int command_verify(const given_t *given, tt_error_t *err);
+/* The same: 0, or 2 after a message. */
 int command_check(const given_t *given);
 /* Complains of operands for a command that takes none. Returns 0 or 2. */
 int command_check_none(const char *command, int argc);
@@ -55,6 +64,7 @@ void command_set_session(struct session *session);
 int command_start(given_t *given, int argc, char **argv);
 int command_add(given_t *given, int argc, char **argv);
 int command_remove(given_t *given, int argc, char **argv);
+int command_config(given_t *given, int argc, char **argv);
 int command_completion(given_t *given, int argc, char **argv);
 int command_pipe(given_t *given, int argc, char **argv);
 int command_stop(given_t *given, int argc, char **argv);

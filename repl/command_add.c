@@ -9,16 +9,6 @@
 
 enum { CONNECT_MS = 10000, REQUEST_MS = 20000 };
 
-static int read_count(const char *text, long *engines)
-{
-    *engines = CLUSTER_PER_CORE;
-    if (text == NULL || strcmp(text, "auto") == 0)
-        return 0;
-    if (tt_whole_number(text, engines) == 0 && *engines >= 1 && *engines <= 100000)
-        return 0;
-    return command_complain(2, "-n takes a number above 0 or 'auto', not '%s'", text);
-}
-
 static int read_machines(given_t *given, int argc, char **argv, machines_t *machines)
 {
     tt_error_t err;
@@ -45,10 +35,10 @@ static int read_all(given_t *given, int argc, char **argv, machines_t *machines)
     tt_error_t err;
     if (given->program)
         group->program = given->program;
-    int rc = read_count(given->count, &group->engines);
-    rc = rc ? rc : read_machines(given, argc, argv, machines);
-    if (rc == 0 && (placement_check(&given->machine.placement, &err) != 0 ||
-                    cluster_group_check(group, &err) != 0))
+    if (machines_count(given->count, &group->engines, &err) != 0)
+        return command_complain(2, "%s", err.text);
+    int rc = read_machines(given, argc, argv, machines);
+    if (rc == 0 && command_verify(given, &err) != 0)
         return command_complain(2, "%s", err.text);
     if (rc == 0 && group->language && tt_interpreter_find(group->language) == NULL &&
         group->program == NULL)
@@ -68,7 +58,8 @@ static tt_client_t *connect_to(const given_t *given, machines_t *machines)
     tt_client_t *client = NULL;
     int rc = tt_rundir_prepare(given->name, &dir, &err);
     bool running = rc == 0 && tt_rundir_holder(&dir, &pid) == 1;
-    if (rc == 0 && !running && (rc = cluster_start_controller(&dir, NULL, &err)) == 0)
+    if (rc == 0 && !running &&
+        (rc = cluster_start_controller(&dir, given->wish.policy, &err)) == 0)
         printf("cluster '%s' is up\n", dir.name);
     if (rc == 0)
         client = tt_client_open(command_loop(), &dir, "tutti", &machine_handlers, machines,

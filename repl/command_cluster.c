@@ -1,5 +1,6 @@
 /* Subcommands on clusters: start, stop, status, list, logs, why. */
 #include "command.h"
+#include "groups.h"
 #include "logs.h"
 #include "pack.h"
 #include "status.h"
@@ -19,78 +20,6 @@ static tt_client_t *connect_to(const tt_rundir_t *dir, tt_error_t *err)
 }
 
 /* ---- start */
-
-static int set_engines(cluster_group_t *group, char *value)
-{
-    if (tt_whole_number(value, &group->engines) == 0)
-        return 0;
-    return command_complain(2, "start: --engines: '%s' is not a whole number", value);
-}
-
-static int set_language(cluster_group_t *group, char *value)
-{
-    group->language = value;
-    return 0;
-}
-
-static int set_program(cluster_group_t *group, char *value)
-{
-    group->program = value;
-    return 0;
-}
-
-static int add_text(tt_texts_t *texts, char *value)
-{
-    texts->items = tt_realloc(texts->items, (texts->count + 1) * sizeof *texts->items);
-    texts->items[texts->count++] = value;
-    return 0;
-}
-
-static int add_preload(cluster_group_t *group, char *value)
-{
-    return add_text(&group->preload, value);
-}
-
-static int add_label(cluster_group_t *group, char *value)
-{
-    return add_text(&group->labels, value);
-}
-
-static const struct {
-    const char *option;
-    int (*set)(cluster_group_t *group, char *value);
-} group_setters[] = {{"engines", set_engines}, {"lang", set_language},
-                     {"python", set_program},  {"program", set_program},
-                     {"preload", add_preload}, {"label", add_label}};
-
-static int set_in_group(cluster_group_t *group, const char *option, char *value)
-{
-    for (size_t i = 0; i < sizeof group_setters / sizeof *group_setters; i++)
-        if (strcmp(group_setters[i].option, option) == 0)
-            return group_setters[i].set(group, value);
-    return 0;
-}
-
-/* Each -n but the first begins a group; what stands before the first is the first group's. */
-static int read_groups(given_t *given)
-{
-    cluster_wish_t *wish = &given->wish;
-    cluster_group_t *group = &wish->group;
-    bool counted = false;
-    for (size_t i = 0; i + 1 < given->groups.count; i += 2) {
-        const char *option = given->groups.items[i];
-        bool counts = strcmp(option, "engines") == 0;
-        if (counts && counted) {
-            wish->more = tt_realloc(wish->more, (wish->more_count + 1) * sizeof *wish->more);
-            group = &wish->more[wish->more_count++];
-            *group = (cluster_group_t){.engines = CLUSTER_PER_CORE};
-        }
-        counted = counted || counts;
-        if (set_in_group(group, option, given->groups.items[i + 1]) != 0)
-            return 2;
-    }
-    return 0;
-}
 
 static size_t put(const char **args, size_t count, const char *option, const char *value)
 {
@@ -114,6 +43,7 @@ static int start_there(const given_t *given)
     char **options = tt_alloc((groups + 1) * sizeof *options);
     snprintf(timeout, sizeof timeout, "%.3f", wish->timeout_s);
     snprintf(grace, sizeof grace, "%.3f", wish->grace_s);
+    args[count++] = "--no-settings"; /* those here are among the options */
     args[count++] = "start";
     for (size_t i = 0; i < groups; i++) {
         options[i] = tt_printf("--%s", given->groups.items[2 * i]);
@@ -147,11 +77,12 @@ int command_start(given_t *given, int argc, char **argv)
     tt_error_t err;
     pid_t pid;
     (void)argv;
-    if (command_check_none("start", argc) != 0 || read_groups(given) != 0 ||
-        command_check(given) != 0)
+    if (command_check_none("start", argc) != 0)
         return 2;
-    if (placement_check(&given->wish.placement, &err) != 0)
-        return command_complain(2, "%s", err.text);
+    if (groups_read(&given->groups, &given->wish, &err) != 0)
+        return command_complain(2, "start: %s", err.text);
+    if (command_check(given) != 0)
+        return 2;
     if (given->reach.setup && given->reach.host == NULL)
         return command_complain(2, "--setup goes with --on HOST");
     if (given->reach.host)

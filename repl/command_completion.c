@@ -14,21 +14,11 @@ static void write_options(const tt_option_t *table)
     }
 }
 
-/* Behind these a file or folder is meant, whatever the command. */
-static bool takes_path(const tt_option_t *option)
-{
-    static const char *const paths[] = {"FILE", "PATH", "DIR"};
-    for (size_t i = 0; option->argument && i < sizeof paths / sizeof *paths; i++)
-        if (strcmp(option->argument, paths[i]) == 0)
-            return true;
-    return false;
-}
-
 /* ` -n --engines --name`: those that take a value which nothing is known of. */
 static void write_valued(const tt_option_t *table)
 {
     for (; table->letter || table->name; table++) {
-        if (table->argument == NULL || takes_path(table))
+        if (table->argument == NULL || tt_option_is_path(table))
             continue;
         if (table->letter)
             printf("%s-%c", "|", table->letter);
@@ -70,6 +60,10 @@ int command_completion(given_t *given, int argc, char **argv)
     printf("    esac\n"
            "    if [[ $current == -* ]]; then\n"
            "        COMPREPLY=($(compgen -W \"$options\" -- \"$current\"))\n"
+           "    elif [[ $before == --profile ]]; then\n"
+           "        COMPREPLY=($(compgen -W \"$(\"${COMP_WORDS[0]}\" config --profiles "
+           "2>/dev/null)\""
+           " -- \"$current\"))\n"
            "    elif [[ $before == $valued ]]; then\n"
            "        return\n"
            "    elif [[ -z $command && $before != -* ]]; then\n"

@@ -2,9 +2,11 @@
 #include "command.h"
 #include "identity.h"
 #include "keep.h"
+#include "magic.h"
 #include "notice.h"
 #include "prompt.h"
 #include "screen.h"
+#include "settings.h"
 #include "stage.h"
 #include "text.h"
 
@@ -37,6 +39,60 @@ static char *history_path(const tt_rundir_t *dir)
                      dir->state_dir);
 }
 
+/* ---- the settings of the prompt */
+
+static bool is_of_targets(const char *option)
+{
+    return strcmp(option, "targets") == 0 || strcmp(option, "exclude") == 0;
+}
+
+static const words_option_t *find_option(const magic_t *magic, const char *name)
+{
+    for (size_t i = 0; i < magic->option_count; i++)
+        if (strcmp(magic->options[i].name, name) == 0)
+            return &magic->options[i];
+    return NULL;
+}
+
+/* As if it had been typed: %pxconfig with the options that name targets, or with all others.
+ * Messages tell where the targets stand, else the first of them. */
+static int configure_by(session_t *session, const settings_t *settings, bool targets)
+{
+    const magic_t *magic = magic_find("pxconfig");
+    words_choice_t *choices = tt_alloc((settings->count + 1) * sizeof *choices);
+    size_t count = 0;
+    for (size_t i = 0; i < settings->count; i++) {
+        const setting_t *setting = &settings->items[i];
+        const char *name = setting->option->name;
+        if (strcmp(setting->section, "prompt") != 0 || setting_is_off(setting) ||
+            is_of_targets(name) != targets)
+            continue;
+        if (count == 0 || strcmp(name, "targets") == 0)
+            session->line = setting->line;
+        choices[count++] =
+            (words_choice_t){find_option(magic, name), (char *)(uintptr_t)setting->value};
+    }
+    const statement_t statement = {.kind = STATEMENT_MAGIC};
+    const magic_call_t call = {&statement, "", {choices, count, ""}, "", magic};
+    int status = count > 0 ? magic->run(session, &call) : 0;
+    free(choices);
+    return status;
+}
+
+/* Targets that are not there stay what is meant, so that nothing runs elsewhere. */
+static void configure(session_t *session, const settings_t *settings)
+{
+    const setting_t *targets = settings_find(settings, "prompt", "targets");
+    session->file = settings->path ? settings->path : "";
+    configure_by(session, settings, false);
+    if (configure_by(session, settings, true) != 0 && targets) {
+        free(session->targets);
+        session->targets = tt_strdup(targets->value);
+    }
+    session->file = "";
+    session->line = 0;
+}
+
 static int run(stage_t *stage, const given_t *given)
 {
     leave_t leave = LEAVE_ALL;
@@ -49,6 +105,7 @@ static int run(stage_t *stage, const given_t *given)
     wish.notice = left.len > 0 ? tt_buf_text(&left) : NULL;
     wish.history_path = history;
     stage->session.colour = screen_has_colour();
+    configure(&stage->session, given->settings);
     notice_start(&stage->session);
     int status = prompt_run(&stage->session, &wish, &leave);
     notice_stop();

@@ -136,6 +136,16 @@ void machines_release(machines_t *self)
     *self = (machines_t){NULL, 0};
 }
 
+int machines_count(const char *text, long *engines, tt_error_t *err)
+{
+    *engines = CLUSTER_PER_CORE;
+    if (text == NULL || strcmp(text, "auto") == 0)
+        return 0;
+    if (tt_whole_number(text, engines) == 0 && *engines >= 1 && *engines <= 100000)
+        return 0;
+    return tt_error_set(err, "-n takes a number above 0 or 'auto', not '%.80s'", text);
+}
+
 int machines_check(const machine_wish_t *wish, tt_error_t *err)
 {
     struct stat found;
@@ -240,7 +250,7 @@ static int ask(const machine_t *machine, tt_client_t *client, const machine_wish
     pack_settings(&settings, machine, wish);
     launch->launcher = tt_span("ssh");
     launch->count = wish->group.engines == CLUSTER_PER_CORE ? 0 : (uint64_t)wish->group.engines;
-    launch->program = tt_span(wish->group.program ? wish->group.program : "");
+    launch->program = tt_span(cluster_program(&wish->group));
     placement_tell(&wish->placement, "", false, launch, &environment);
     launch->total = 1;
     launch->settings = (tt_span_t){settings.data, settings.len};

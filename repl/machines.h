@@ -38,6 +38,10 @@ int machines_add(machines_t *self, const char *word, tt_error_t *err);
 int machines_add_file(machines_t *self, const char *path, tt_error_t *err);
 void machines_release(machines_t *self);
 
+/* Reads how many engines each is to have: a number, `auto` or NULL, one per core. Returns 0, or
+ * -1 with what is wrong. */
+int machines_count(const char *text, long *engines, tt_error_t *err);
+
 /* Checks what can be checked here, the key's and the script's file. Returns 0 or -1 with the
  * reason. */
 int machines_check(const machine_wish_t *wish, tt_error_t *err);

@@ -55,6 +55,9 @@ int magic_pull(session_t *session, const magic_call_t *call);
 int magic_targets(session_t *session, const magic_call_t *call);
 int magic_autopx(session_t *session, const magic_call_t *call);
 int magic_pxconfig(session_t *session, const magic_call_t *call);
+/* Whether an option of %pxconfig can have this value, as far as no engine must be asked.
+ * Returns 0, or -1 with what is wrong. */
+int magic_pxconfig_check(const char *option, const char *value, tt_error_t *err);
 int magic_pxresult(session_t *session, const magic_call_t *call);
 int magic_jobs(session_t *session, const magic_call_t *call);
 int magic_result(session_t *session, const magic_call_t *call);

@@ -272,19 +272,29 @@ typedef struct {
     double progress_after_s;
 } config_t;
 
+int magic_pxconfig_check(const char *option, const char *value, tt_error_t *err)
+{
+    double seconds;
+    if (strcmp(option, "timeout") == 0 && tt_seconds(value, &seconds) != 0)
+        return tt_error_set(err, "--timeout takes seconds, not '%.80s'", value);
+    if (strcmp(option, "progress-after") == 0 && strcmp(value, "-1") != 0 &&
+        tt_seconds(value, &seconds) != 0)
+        return tt_error_set(err, "--progress-after takes seconds, or -1, not '%.80s'", value);
+    return 0;
+}
+
 static int apply(session_t *session, config_t *config, const words_choice_t *choice)
 {
     const char *name = choice->option->name;
     px_config_t *px = &config->px;
     double seconds;
+    tt_error_t err;
+    if (magic_pxconfig_check(name, choice->value, &err) != 0)
+        return session_complain(session, "%pxconfig", 2, "%s", err.text);
     if (strcmp(name, "progress-after") == 0)
         return magic_seconds(session, name, choice->value, &config->progress_after_s);
-    if (strcmp(name, "timeout") == 0) {
-        if (tt_seconds(choice->value, &seconds) != 0)
-            return session_complain(session, "%pxconfig", 2,
-                                    "--timeout takes seconds, not '%s'", choice->value);
+    if (strcmp(name, "timeout") == 0 && tt_seconds(choice->value, &seconds) == 0)
         px->timeout_ms = (uint64_t)(seconds * 1000);
-    }
     if (strcmp(name, "block") == 0 || strcmp(name, "noblock") == 0)
         px->noblock = *name == 'n';
     if (strcmp(name, "verbose") == 0 || strcmp(name, "no-verbose") == 0)

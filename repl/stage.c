@@ -26,7 +26,7 @@ static int find_cluster(stage_t *self, const given_t *given, bool may_start)
     if (!may_start)
         return command_complain(-1, "no cluster '%s' is running; tutti start makes one",
                                 given->name);
-    if (cluster_start_controller(&self->dir, NULL, &err) != 0)
+    if (cluster_start_controller(&self->dir, given->wish.policy, &err) != 0)
         return command_complain(-1, "%s", err.text);
     self->own = true;
     return 0;
@@ -51,7 +51,7 @@ int stage_open(stage_t *self, given_t *given, bool may_start,
     self->session.json = given->json;
     if (given->wish.group.language)
         self->session.language = given->wish.group.language;
-    self->session.python = given->wish.group.program ? given->wish.group.program : "";
+    self->session.python = cluster_program(&given->wish.group);
     command_set_session(&self->session);
     if (!self->own)
         return 0;

@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+void tt_texts_add(tt_texts_t *self, const char *text)
+{
+    self->items = tt_realloc(self->items, (self->count + 1) * sizeof *self->items);
+    self->items[self->count++] = (char *)(uintptr_t)text;
+}
+
 void tt_texts_release(tt_texts_t *self)
 {
     free(self->items);
@@ -222,30 +228,53 @@ static int set_seconds(const setting_t *self)
     return 0;
 }
 
-static void add_text(tt_texts_t *texts, const char *text)
-{
-    texts->items = tt_realloc(texts->items, (texts->count + 1) * sizeof *texts->items);
-    texts->items[texts->count++] = (char *)(uintptr_t)text;
-}
-
 static int set_multi(const setting_t *self)
 {
-    add_text(self->at, self->value);
+    tt_texts_add(self->at, self->value);
     return 0;
 }
 
 static int set_ordered(const setting_t *self)
 {
-    add_text(self->at, self->option->name);
-    add_text(self->at, self->value);
+    tt_texts_add(self->at, self->option->name);
+    tt_texts_add(self->at, self->value);
     return 0;
 }
 
 static int (*const setters[])(const setting_t *self) = {
-    [TT_OPTION_FLAG] = set_flag,   [TT_OPTION_TEXT] = set_text,
-    [TT_OPTION_INT] = set_int,     [TT_OPTION_SECONDS] = set_seconds,
-    [TT_OPTION_MULTI] = set_multi, [TT_OPTION_ORDERED] = set_ordered,
+    [TT_OPTION_FLAG] = set_flag,
+    [TT_OPTION_TEXT] = set_text,
+    [TT_OPTION_INT] = set_int,
+    [TT_OPTION_SECONDS] = set_seconds,
+    [TT_OPTION_MULTI] = set_multi,
+    [TT_OPTION_ORDERED] = set_ordered,
+    [TT_OPTION_ORDERED_MULTI] = set_ordered,
 };
+
+int tt_option_set(const tt_option_t *option, void *into, char *value, tt_error_t *err)
+{
+    setting_t setting = {option, (char *)into + option->offset, value, err};
+    return setters[option->kind](&setting);
+}
+
+const tt_option_t *tt_option_find(const tt_option_t *table, const char *name)
+{
+    return find_long(table, name, strlen(name));
+}
+
+bool tt_option_adds_up(const tt_option_t *option)
+{
+    return option->kind == TT_OPTION_MULTI || option->kind == TT_OPTION_ORDERED_MULTI;
+}
+
+bool tt_option_is_path(const tt_option_t *option)
+{
+    static const char *const paths[] = {"FILE", "PATH", "DIR"};
+    for (size_t i = 0; option->argument && i < sizeof paths / sizeof *paths; i++)
+        if (strcmp(option->argument, paths[i]) == 0)
+            return true;
+    return false;
+}
 
 /* ---- parsing */
 
@@ -259,8 +288,7 @@ typedef struct {
 
 static int set_option(parse_t *self, const tt_option_t *option, char *value)
 {
-    setting_t setting = {option, (char *)self->into + option->offset, value, self->err};
-    return setters[option->kind](&setting);
+    return tt_option_set(option, self->into, value, self->err);
 }
 
 static int needs_value(parse_t *self, const char *word)

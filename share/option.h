@@ -21,6 +21,8 @@ typedef struct {
     size_t count;
 } tt_texts_t;
 
+/* Adds one, borrowed. */
+void tt_texts_add(tt_texts_t *self, const char *text);
 void tt_texts_release(tt_texts_t *self);
 
 /* What stands at the offset in the caller's struct. */
@@ -30,8 +32,9 @@ typedef enum {
     TT_OPTION_INT,     /* long */
     TT_OPTION_SECONDS, /* double, at least 0; "90", "1.5", "200ms", "10s", "5m", "2h" */
     TT_OPTION_MULTI,   /* tt_texts_t: each occurrence adds one */
-    TT_OPTION_ORDERED  /* tt_texts_t, which several options share: each occurrence adds two, the
+    TT_OPTION_ORDERED, /* tt_texts_t, which several options share: each occurrence adds two, the
                           option's name and its value, so that their order is known */
+    TT_OPTION_ORDERED_MULTI /* the same, of an option that may be repeated */
 } tt_option_kind_t;
 
 typedef struct {
@@ -50,6 +53,19 @@ typedef struct {
  * is wrong, the closest name and what exists. */
 int tt_options_parse(const tt_option_t *table, void *into, int argc, char **argv,
                      int *first_rest, bool stop_at_first_rest, tt_error_t *err);
+
+/* The option with this long name, or NULL. */
+const tt_option_t *tt_option_find(const tt_option_t *table, const char *name);
+
+/* Sets one option, as if it stood on the line with this value (NULL for a flag). The value is
+ * borrowed as those of a line are. Returns 0, or -1 with what is wrong with it. */
+int tt_option_set(const tt_option_t *option, void *into, char *value, tt_error_t *err);
+
+/* Whether several of it add up; else the last one holds. */
+bool tt_option_adds_up(const tt_option_t *option);
+
+/* Whether it names a file or a folder, by what its argument is called: FILE, PATH, DIR. */
+bool tt_option_is_path(const tt_option_t *option);
 
 /* Writes one entry for each option, aligned, at most 80 columns wide. */
 void tt_options_help(const tt_option_t *table, FILE *out);

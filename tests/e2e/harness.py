@@ -24,7 +24,7 @@ SLOW = float(os.environ.get("TUTTI_TEST_SLOW", "1"))
 LEFT_S = 5  # seconds that a stopped cluster's processes have to be gone
 SANITIZER_WORDS = ("AddressSanitizer", "LeakSanitizer", "runtime error:")
 PLACES = ("VERSION", "PYTHON", "PKGLIBDIR", "PKGLIBEXECDIR")  # for what is compiled here: no matter
-DROPPED = ("VIRTUAL_ENV", "CONDA_PREFIX", "TUTTI_LOG")  # and PYTHON..., COLUMNS
+DROPPED = ("VIRTUAL_ENV", "CONDA_PREFIX", "TUTTI_LOG", "TUTTI_PROFILE")  # and PYTHON..., COLUMNS
 
 Outcome = collections.namedtuple("Outcome", "stdout stderr code")
 
@@ -42,7 +42,7 @@ def environment(directory):
     env = {name: value for name, value in os.environ.items()
            if name not in DROPPED and not name.startswith(("PYTHON", "COLUMNS"))}
     return {**env, "TUTTI_RUNTIME_DIR": f"{directory}/r", "TUTTI_STATE_DIR": f"{directory}/s",
-            "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+            "XDG_CONFIG_HOME": f"{directory}/c", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def wait_until(condition, deadline=10, what=None):

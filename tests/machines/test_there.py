@@ -1,5 +1,6 @@
 """A cluster that lives on another machine: started there, left, and come back to."""
 
+import json
 import pathlib
 import re
 import signal
@@ -176,4 +177,42 @@ def test_signals_end_the_session_and_not_the_cluster(cluster, web):  # noqa: F81
     outcome = waiting.wait(5)
     assert outcome.code == 1 and "interrupted" in outcome.stdout + outcome.stderr
     assert there(cluster, "px", "6*7") == "Out[0:1]: 42\n"
+    there(cluster, "stop")
+
+
+SETTINGS = """start
+    engines = 2
+    env = FLAVOUR=sour
+    nice = 3
+    setup = setup.sh
+status
+    json = yes
+add
+    identity = /no/such/key
+"""
+
+
+def test_settings_are_those_of_here(cluster, web):  # noqa: F811
+    """What runs there gets those of here, but for files, and reads none."""
+    web.put(".config/tutti/tutti.zpl", "this is wrong\n")
+    path = cluster.directory / "c" / "tutti" / "tutti.zpl"
+    path.parent.mkdir(parents=True)
+    path.write_text(SETTINGS)
+    path.chmod(0o600)
+    cluster.file("setup.sh", "export SETUP=done\n")
+    code = "import os; [os.environ.get(n) for n in ('FLAVOUR', 'SETUP')] + [os.nice(0)]"
+    for words in (["start", "--on", "web1"], ["--ssh", "web1", "start"]):
+        assert "2 Python engines" in cluster.ok(*words, timeout=60)
+        assert there(cluster, "px", code) == "Out[0-1:1]: ['sour', 'done', 3]\n"
+        assert len(json.loads(there(cluster, "status"))["engines"]) == 2
+        there(cluster, "stop")
+    assert "1 Python engine " in cluster.ok("start", "--on", "web1", "-n", 1, timeout=60)
+    there(cluster, "stop")
+    outcome = cluster.run("--ssh", "web1", "status", "--profile", "hpc")
+    assert (outcome.code, outcome.stderr) == (
+        2, f"tutti: {path}: no profile 'hpc'; there are none\n")
+    outcome = cluster.run("--ssh", "web1", "--no-settings", "status", timeout=40)
+    assert outcome.stderr == "tutti: no cluster 'default' is running; tutti start makes one\n"
+    outcome = cluster.run("--ssh", "web1", "add", "web9", timeout=40)
+    assert "/no/such/key" not in outcome.stderr
     there(cluster, "stop")

@@ -187,7 +187,7 @@ TEST(options_whose_order_counts_are_kept_in_it_with_their_values)
 {
     static const tt_option_t two[] = {
         {'a', "apple", "A", "one of two", TT_OPTION_ORDERED, offsetof(given_t, order)},
-        {'p', "pear", "P", "the other", TT_OPTION_ORDERED, offsetof(given_t, order)},
+        {'p', "pear", "P", "the other", TT_OPTION_ORDERED_MULTI, offsetof(given_t, order)},
         {0},
     };
     static const char *const expected[] = {"pear", "1", "apple", "2", "pear", "3"};
@@ -196,6 +196,39 @@ TEST(options_whose_order_counts_are_kept_in_it_with_their_values)
     assert_int_equal(given.order.count, 6);
     for (size_t i = 0; i < 6; i++)
         assert_string_equal(given.order.items[i], expected[i]);
+}
+
+TEST(one_option_is_set_as_if_it_stood_on_the_line)
+{
+    assert_null(tt_option_find(table, "target"));
+    assert_null(tt_option_find(table, "t"));
+    const tt_option_t *option = tt_option_find(table, "engines");
+    assert_int_equal(tt_option_set(option, &given, W("four"), &err), -1);
+    assert_string_equal(err.text, "--engines: 'four' is not a whole number");
+    assert_int_equal(tt_option_set(option, &given, W("7"), &err), 0);
+    assert_int_equal(given.count, 7);
+    assert_int_equal(tt_option_set(tt_option_find(table, "json"), &given, NULL, &err), 0);
+    assert_true(given.json);
+}
+
+TEST(what_adds_up_and_what_names_a_path_is_told_by_the_table)
+{
+    static const struct {
+        tt_option_t option;
+        bool adds_up, is_path;
+    } rows[] = {
+        {{0, "x", "FILE", "", TT_OPTION_TEXT, 0}, false, true},
+        {{0, "x", "PATH", "", TT_OPTION_MULTI, 0}, true, true},
+        {{0, "x", "DIR", "", TT_OPTION_ORDERED, 0}, false, true},
+        {{0, "x", "FILES", "", TT_OPTION_ORDERED_MULTI, 0}, true, false},
+        {{0, "x", NULL, "", TT_OPTION_FLAG, 0}, false, false},
+        {{0, "x", "N", "", TT_OPTION_INT, 0}, false, false},
+        {{0, "x", "S", "", TT_OPTION_SECONDS, 0}, false, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(tt_option_adds_up(&rows[i].option), rows[i].adds_up);
+        assert_int_equal(tt_option_is_path(&rows[i].option), rows[i].is_path);
+    }
 }
 
 TEST(whole_numbers_are_read_and_nothing_else_is)
@@ -339,6 +372,8 @@ int main(void)
         EACH(times_have_units),
         EACH(repeated_options_add_up_or_the_last_one_wins),
         EACH(options_whose_order_counts_are_kept_in_it_with_their_values),
+        EACH(one_option_is_set_as_if_it_stood_on_the_line),
+        EACH(what_adds_up_and_what_names_a_path_is_told_by_the_table),
         EACH(whole_numbers_are_read_and_nothing_else_is),
         EACH(operands_move_behind_the_options_in_order),
         EACH(two_dashes_end_the_options),
