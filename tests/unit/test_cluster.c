@@ -142,7 +142,10 @@ TEST(a_launch_asks_for_what_is_wished)
 {
     static char module[] = "numpy";
     char *modules[] = {module};
-    cluster_wish_t wish = {.group = {3, "mock", "/bin/mock", {modules, 1}},
+    cluster_wish_t wish = {.group = {.engines = 3,
+                                     .language = "mock",
+                                     .program = "/bin/mock",
+                                     .preload = {modules, 1}},
                            .wait = "1",
                            .timeout_s = 10,
                            .grace_s = 1.5};
