@@ -626,6 +626,7 @@ void dispatch_cancel(controller_t *self, peer_t *client, const tt_message_t *mes
 void dispatch_returned(controller_t *self, const peer_t *host, const tt_message_t *message)
 {
     task_t *task = tt_map_get(&self->tasks, message->id);
+    bool young = task && task->born; /* what comes back may be nobody's now */
     int *ids;
     int count = tt_ids_read(message->as.returned.engines, &ids, NULL);
     for (size_t i = 0; i < self->registry.count; i++)
@@ -646,7 +647,7 @@ void dispatch_returned(controller_t *self, const peer_t *host, const tt_message_
         balanced_push_front(self->balanced, part);
     }
     free(ids);
-    if (task && task->born)
+    if (young)
         end_hopeless(self);
     send_balanced(self);
     /* It had started already: other engines may have some that have not. */

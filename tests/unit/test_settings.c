@@ -313,6 +313,7 @@ TEST(the_file_is_below_the_home_if_nothing_else_is_said)
     assert_int_equal(read_file(), 0);
     assert_string_equal(settings.path, "/home/me/.config/tutti/tutti.zpl");
     setenv("XDG_CONFIG_HOME", "here", 1);
+    settings_release(&settings);
     assert_int_equal(settings_init(&settings, NULL, &err), -1);
     assert_string_equal(err.text, "XDG_CONFIG_HOME='here' is not an absolute path");
 }
