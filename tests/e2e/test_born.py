@@ -3,7 +3,11 @@
 import os
 import signal
 
+import pytest
+
 from .peer import BALANCED, Peer, status, value
+
+pytestmark = pytest.mark.sanitize
 
 DIE_ONCE = """
 import os, signal

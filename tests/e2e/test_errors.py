@@ -28,8 +28,8 @@ WRONG_USE, USER_CODE, NO_CLUSTER = 2, 1, 3
     (["%help frobnicate"], WRONG_USE, "%help: no magic 'frobnicate'; %help lists them"),
     (["%px --frob 1"], WRONG_USE, "%px has no option '--frob'; it has -t --targets VALUE, "
      "-x --exclude VALUE, --timeout VALUE, -a --noblock, -b --block, -o --out VALUE, "
-     "--name VALUE, --stream, --no-stream, --fold, --no-fold, --progress-after VALUE, --local, "
-     "--verbose, --group-outputs VALUE, --signal-on-interrupt VALUE; before code put --"),
+     "--name VALUE, --stream, --no-stream, -r --fold, -e --no-fold, --group-outputs VALUE, "
+     "--progress-after VALUE, --local, --verbose, --signal-on-interrupt VALUE; before code put --"),
     (["%px"], WRONG_USE, "%px: takes code, as in %px import os; os.getpid()"),
     (["%px -t"], WRONG_USE, None),
     (["%px --timeout soon 1"], WRONG_USE, "--timeout takes seconds above 0, not 'soon'"),
