@@ -36,6 +36,7 @@
 enum {
     NOISE_MAX = 64 << 10,  /* before the first answer */
     WORDS_MAX = 8 << 10,   /* of stderr, kept for the reason */
+    WORDS_MS = 200,        /* for the last of them, when it has failed */
     SILENCE_MS = 60000,    /* from a step to its answer, or to progress in sending */
     SETUP_MS = 30 * 60000, /* for the script */
     ACCEPT_MS = 10000,     /* for whoever asked us to listen */
@@ -183,12 +184,14 @@ static void set_timer(near_t *self)
 
 static void on_words(void *arg, int fd, uint32_t events);
 
-/* Reads what has been written to stderr until now. */
+/* Reads what has been written to stderr until now. It is about to end, and its last words come
+ * by a way of their own: they may be a little later than what followed them. */
 static void hear_words(near_t *self)
 {
     struct pollfd wait = {self->err_fd, POLLIN, 0};
+    int wait_ms = WORDS_MS;
     for (size_t before = self->words.len + 1;
-         before != self->words.len && poll(&wait, 1, 0) == 1;) {
+         before != self->words.len && poll(&wait, 1, wait_ms) == 1; wait_ms = 0) {
         before = self->words.len;
         on_words(self, self->err_fd, 0);
     }
