@@ -7,9 +7,11 @@
 #include "line.h"
 #include "magic.h"
 #include "screen.h"
+#include "terminal.h"
 #include "text.h"
 
 #include <ctype.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,11 +45,15 @@ static void wake(void)
     prompt.session->news = true;
 }
 
+/* When a window is closed below a shell, the end of input may be seen before the shell has
+ * passed SIGHUP on: it is no Ctrl-D. */
 static void on_entered(void *arg, char *line)
 {
     (void)arg;
     free(prompt.line);
     prompt.line = line;
+    if (line == NULL && !terminal_is_there())
+        prompt_hang_up(SIGHUP);
     wake();
 }
 

@@ -5,9 +5,8 @@ import signal
 
 import pytest
 
-from .harness import wait_until
-from .terminal import CTRL_D, ENTER, Pipe, Prompt
-
+from .harness import alive, wait_until
+from .terminal import CTRL_D, ENTER, Pipe, Prompt, Shell
 
 
 def next_prompt(cluster, number):
@@ -89,5 +88,22 @@ def test_keep_leaves_cluster_and_jobs_running(cluster):
         assert prompt.wait_end() == 0
     cluster.file("go", "")
     with next_prompt(cluster, 3) as prompt:
+        prompt.send("%result 2" + ENTER)
+        prompt.wait_line(r"Out\[0:2\]: 7")
+
+
+def test_a_window_closed_below_a_shell_leaves_the_jobs_running(cluster):
+    """The prompt may read the end of its terminal before the shell has passed SIGHUP on."""
+    cluster.start(1)
+    with Shell(cluster) as shell:
+        shell.tutti()
+        shell.run("%px import os, time")
+        shell.run("%px [time.sleep(0.01) for _ in iter(lambda: os.path.exists('go'), True)]; 7 &")
+        tutti = shell.tutti_pid()
+        shell.close()
+        wait_until(lambda: not alive(tutti))
+    with next_prompt(cluster, 3) as prompt:
+        assert any("[2] running 0/1" in line for line in prompt.text()), prompt.text()
+        cluster.file("go", "")
         prompt.send("%result 2" + ENTER)
         prompt.wait_line(r"Out\[0:2\]: 7")
