@@ -103,7 +103,7 @@ void prompt_resize(void)
 bool prompt_hang_up(int number)
 {
     if (prompt.session == NULL)
-        return false;
+        return prompt.hung_up != 0; /* it leaves, which takes what is running to safety */
     prompt.hung_up = number;
     wake();
     session_give_up(prompt.session);

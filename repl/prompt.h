@@ -27,7 +27,8 @@ int prompt_run(session_t *session, const prompt_wish_t *wish, leave_t *leave);
 bool prompt_interrupt(void);
 void prompt_suspend(void);
 void prompt_resize(void);
-/* Returns false when there is no prompt: then the signal ends the program as usual. */
+/* Returns false when there is no prompt, nor one that has ended by this: then the signal ends
+ * the program as usual. */
 bool prompt_hang_up(int number);
 
 #endif

@@ -1,5 +1,6 @@
 """Jobs that outlive the prompt they were typed at."""
 
+import os
 import re
 import signal
 
@@ -105,5 +106,25 @@ def test_a_window_closed_below_a_shell_leaves_the_jobs_running(cluster):
     with next_prompt(cluster, 3) as prompt:
         assert any("[2] running 0/1" in line for line in prompt.text()), prompt.text()
         cluster.file("go", "")
+        prompt.send("%result 2" + ENTER)
+        prompt.wait_line(r"Out\[0:2\]: 7")
+
+
+def test_further_signals_do_not_end_a_prompt_that_is_leaving(cluster):
+    """The shell passes SIGHUP on when the prompt has seen the end of its terminal already, and waits
+    for the controller to have all that was submitted."""
+    cluster.start(1)
+    with Prompt(cluster) as prompt:
+        prompt.run("%px import os, time")
+        prompt.run("%px [time.sleep(0.01) for _ in iter(lambda: os.path.exists('go'), True)]; 7 &")
+        controller = cluster.controller_pid()
+        os.kill(controller, signal.SIGSTOP)
+        try:
+            wait_until(lambda: prompt.popen.send_signal(signal.SIGHUP) or prompt.popen.poll(), 20)
+        finally:
+            os.kill(controller, signal.SIGCONT)
+        assert prompt.popen.returncode == 128 + signal.SIGHUP
+    cluster.file("go", "")
+    with next_prompt(cluster, 3) as prompt:
         prompt.send("%result 2" + ENTER)
         prompt.wait_line(r"Out\[0:2\]: 7")
