@@ -243,6 +243,8 @@ static void on_engine(controller_t *self, peer_t *peer, tt_message_t *message,
     (void)payload;
     if (engine == NULL || engine->host != peer || news->state > TT_ENGINE_STOPPED)
         return;
+    if (engine->state == TT_ENGINE_GONE && news->state != TT_ENGINE_GONE)
+        return; /* it is to end: for clients it has */
     if (news->state == TT_ENGINE_RESTARTING)
         registry_reborn(&self->registry, engine);
     engine->state = (tt_engine_state_t)news->state;

@@ -74,9 +74,10 @@ static void run_asked_magic(session_t *self, uint32_t seq, const char *text)
     statement_t renamed = statement;
     renamed.names = names;
     renamed.name_count = statement.name_count > 0;
+    bool outer = self->asked;
     self->asked = true;
     int status = run_asked_statement(self, &renamed, text);
-    self->asked = false;
+    self->asked = outer;
     grammar_release(&statement);
     session_trim_jobs(self);
     char why[64];

@@ -208,23 +208,13 @@ static int request_launch(launch_t *self, const cluster_group_t *group, tt_error
     return 0;
 }
 
-static const tt_engine_t *find(const tt_client_t *client, int id)
-{
-    size_t count;
-    const tt_engine_t *engines = tt_client_engines(client, &count);
-    for (size_t i = 0; i < count; i++)
-        if (engines[i].id == id)
-            return &engines[i];
-    return NULL;
-}
-
 /* How many of the engines are ready, and how many can still become so. */
 static void tally(const tt_client_t *client, const int *ids, size_t count, size_t *ready,
                   size_t *coming)
 {
     *ready = *coming = 0;
     for (size_t i = 0; i < count; i++) {
-        const tt_engine_t *engine = find(client, ids[i]);
+        const tt_engine_t *engine = tt_client_engine(client, ids[i]);
         unsigned state = engine ? engine->state : TT_ENGINE_STARTING;
         *ready += state == TT_ENGINE_READY;
         *coming += state == TT_ENGINE_STARTING || state == TT_ENGINE_RESTARTING;
@@ -236,14 +226,14 @@ static void tell_missing(const tt_client_t *client, const int *ids, size_t count
 {
     bool *told = tt_alloc(count + 1);
     for (size_t i = 0; i < count; i++) {
-        const tt_engine_t *engine = find(client, ids[i]);
+        const tt_engine_t *engine = tt_client_engine(client, ids[i]);
         if (told[i] || (engine && engine->state == TT_ENGINE_READY))
             continue;
         const char *why = engine && engine->text[0] ? engine->text : "still starting";
         int *same = tt_alloc((count + 1) * sizeof *same);
         size_t same_count = 0;
         for (size_t j = i; j < count; j++) {
-            const tt_engine_t *other = find(client, ids[j]);
+            const tt_engine_t *other = tt_client_engine(client, ids[j]);
             const char *text = other && other->text[0] ? other->text : "still starting";
             if ((other && other->state == TT_ENGINE_READY) || strcmp(text, why) != 0)
                 continue;

@@ -79,17 +79,14 @@ static int choose_engines(feeder_t *self, const magic_call_t *call, bool any_lan
 {
     session_t *session = self->session;
     magic_targets_t targets;
-    size_t known, kept = 0;
+    size_t kept = 0;
     int status = magic_get_targets(session, call, &targets);
     if (status != 0)
         return status;
     magic_keep_ours(session, &targets);
-    const tt_engine_t *engines = tt_client_engines(session->client, &known);
-    for (size_t i = 0, e = 0; i < targets.count; i++) {
-        while (e < known && engines[e].id < targets.ids[i])
-            e++;
-        if (any_language || (e < known && engines[e].id == targets.ids[i] &&
-                             strcmp(engines[e].language, session->language) == 0))
+    for (size_t i = 0; i < targets.count; i++) {
+        const tt_engine_t *engine = tt_client_engine(session->client, targets.ids[i]);
+        if (any_language || (engine && strcmp(engine->language, session->language) == 0))
             targets.ids[kept++] = targets.ids[i];
     }
     self->targets = targets.ids;

@@ -160,13 +160,14 @@ void lack_tell(const lack_t *self, tt_buf_t *out)
                       self->names == 1 ? "" : "s");
 }
 
-void journal_settled(journal_t *self, const tt_engine_t *engine)
+void journal_settled(journal_t *self, const tt_engine_t *engine, uint64_t upto)
 {
     settled_t *settled = find_settled(self, engine->born);
     if (settled == NULL) {
         self->settled = tt_realloc(self->settled, (self->settled_count + 1) * sizeof *settled);
         settled = &self->settled[self->settled_count++];
-        settled->born = engine->born;
+        *settled = (settled_t){engine->born, 0};
     }
-    settled->upto = self->last;
+    if (upto > settled->upto)
+        settled->upto = upto;
 }

@@ -41,7 +41,7 @@ lack_t journal_lack(const journal_t *self, const tt_engine_t *engine);
 /* `6 %px lines, 3 pushed names`; nothing when it lacks nothing. */
 void lack_tell(const lack_t *self, tt_buf_t *out);
 
-/* The engine has everything now. */
-void journal_settled(journal_t *self, const tt_engine_t *engine);
+/* The engine has all deeds up to this number now. */
+void journal_settled(journal_t *self, const tt_engine_t *engine, uint64_t upto);
 
 #endif

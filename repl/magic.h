@@ -159,6 +159,10 @@ typedef struct {
  * one table (magic_who.c). */
 int magic_who(session_t *session, const magic_call_t *call, const magic_targets_t *targets,
               const char *types);
+/* Sends a message and waits for its DONE (10 s). Returns 0, or 3 after a message. */
+int magic_request(session_t *session, const char *what, tt_message_t *message);
+/* Every engine there is, lost and failed ones too; the caller's to free. */
+int *magic_all_engines(const session_t *session, size_t *count);
 /* Notes in the session's journal what these targets have got; `deed` tells all but for whom.
  * The deed's number. */
 uint64_t magic_note(session_t *session, const magic_targets_t *targets, const deed_t *deed);

@@ -15,23 +15,28 @@
 
 enum { REQUEST_MS = 10000, RESTART_MS = 30000 };
 
-/* Sends a message that names engines and waits for its DONE. */
+int magic_request(session_t *session, const char *what, tt_message_t *message)
+{
+    tt_message_t answer;
+    tt_packet_t reply;
+    tt_error_t err;
+    if (tt_client_request(session->client, message, REQUEST_MS, &answer, &reply, &err) != 0)
+        return session_complain(session, what, 3, "%s", err.text);
+    tt_packet_release(&reply);
+    return 0;
+}
+
+/* The same for one that names engines. */
 static int request(session_t *session, const char *what, tt_message_t *message,
                    tt_span_t *field, const int *ids, size_t count)
 {
     tt_buf_t list;
-    tt_error_t err;
-    tt_message_t answer;
-    tt_packet_t reply;
     tt_buf_init(&list);
     tt_ids_pack(&list, ids, count);
     *field = (tt_span_t){list.data, list.len};
-    int rc = tt_client_request(session->client, message, REQUEST_MS, &answer, &reply, &err);
+    int status = magic_request(session, what, message);
     tt_buf_release(&list);
-    if (rc != 0)
-        return session_complain(session, what, 3, "%s", err.text);
-    tt_packet_release(&reply);
-    return 0;
+    return status;
 }
 
 static const char *set_of(const magic_call_t *call)
@@ -53,8 +58,7 @@ int magic_interrupt(session_t *session, const magic_call_t *call)
     return status;
 }
 
-/* Every engine, lost and failed ones too: these are what a restart is for. */
-static int *all_engines(session_t *session, size_t *count)
+int *magic_all_engines(const session_t *session, size_t *count)
 {
     const tt_engine_t *engines = tt_client_engines(session->client, count);
     int *ids = tt_alloc((*count + 1) * sizeof *ids);
@@ -65,13 +69,12 @@ static int *all_engines(session_t *session, size_t *count)
 
 static bool all_ready(session_t *session, const int *ids, size_t count, const int *old_pids)
 {
-    size_t known;
-    const tt_engine_t *engines = tt_client_engines(session->client, &known);
-    for (size_t i = 0; i < count; i++)
-        for (size_t e = 0; e < known; e++)
-            if (engines[e].id == ids[i] && engines[e].state != TT_ENGINE_FAILED &&
-                (engines[e].state != TT_ENGINE_READY || engines[e].pid == old_pids[i]))
-                return false;
+    for (size_t i = 0; i < count; i++) {
+        const tt_engine_t *engine = tt_client_engine(session->client, ids[i]);
+        if (engine && engine->state != TT_ENGINE_FAILED &&
+            (engine->state != TT_ENGINE_READY || engine->pid == old_pids[i]))
+            return false;
+    }
     return true;
 }
 
@@ -93,15 +96,13 @@ static int wait_restarted(session_t *session, const int *ids, size_t count, cons
 static int restart(session_t *session, const char *name, const int *ids, size_t count,
                    bool wait)
 {
-    size_t known;
     tt_message_t message = tt_message(TT_MSG_ACTION, 0);
     message.as.action.action = TT_ACTION_RESTART;
-    const tt_engine_t *engines = tt_client_engines(session->client, &known);
     int *pids = tt_alloc((count + 1) * sizeof *pids);
-    for (size_t i = 0; i < count; i++)
-        for (size_t e = 0; e < known; e++)
-            if (engines[e].id == ids[i])
-                pids[i] = engines[e].pid;
+    for (size_t i = 0; i < count; i++) {
+        const tt_engine_t *engine = tt_client_engine(session->client, ids[i]);
+        pids[i] = engine ? engine->pid : 0;
+    }
     int status = request(session, name, &message, &message.as.action.engines, ids, count);
     if (status == 0 && wait)
         status = wait_restarted(session, ids, count, pids);
@@ -116,7 +117,7 @@ int magic_restart(session_t *session, const magic_call_t *call)
     if (set_of(call))
         status = session_targets(session, set_of(call), NULL, &ids, &count, NULL);
     else
-        ids = all_engines(session, &count);
+        ids = magic_all_engines(session, &count); /* lost ones are what it is for */
     if (status != 0)
         return status;
     status = restart(session, "%restart", ids, count, true);

@@ -75,22 +75,18 @@ void magic_free_targets(magic_targets_t *self)
     *self = (magic_targets_t){0};
 }
 
-/* The language of an engine; `at` is where to look from, since both lists are sorted. */
-static const char *language_of(const session_t *session, int id, size_t *at)
+static const char *language_of(const session_t *session, int id)
 {
-    size_t count;
-    const tt_engine_t *engines = tt_client_engines(session->client, &count);
-    while (*at < count && engines[*at].id < id)
-        ++*at;
-    return *at < count && engines[*at].id == id ? engines[*at].language : "";
+    const tt_engine_t *engine = tt_client_engine(session->client, id);
+    return engine ? engine->language : "";
 }
 
 static size_t count_language(const session_t *session, const magic_targets_t *targets,
                              const char *language)
 {
-    size_t at = 0, found = 0;
+    size_t found = 0;
     for (size_t i = 0; i < targets->count; i++)
-        found += strcmp(language_of(session, targets->ids[i], &at), language) == 0;
+        found += strcmp(language_of(session, targets->ids[i]), language) == 0;
     return found;
 }
 
@@ -106,14 +102,13 @@ static void tell_left_out(session_t *session, const magic_targets_t *targets)
 {
     const char *first = NULL;
     char told[64] = "";
-    size_t at = 0;
     tt_buf_t line;
     if (session->left_out)
         return;
     session->left_out = true;
     tt_buf_init(&line);
     for (size_t i = 0; i < targets->count; i++) {
-        const char *language = language_of(session, targets->ids[i], &at);
+        const char *language = language_of(session, targets->ids[i]);
         if (strcmp(language, session->language) == 0 || strcmp(language, told) == 0)
             continue;
         snprintf(told, sizeof told, "%s", language);
@@ -128,12 +123,12 @@ static void tell_left_out(session_t *session, const magic_targets_t *targets)
 
 void magic_keep_ours(session_t *session, magic_targets_t *targets)
 {
-    size_t ours = count_language(session, targets, session->language), kept = 0, at = 0;
+    size_t ours = count_language(session, targets, session->language), kept = 0;
     if (!targets->bare || ours == 0 || ours == targets->count)
         return;
     tell_left_out(session, targets);
     for (size_t i = 0; i < targets->count; i++)
-        if (strcmp(language_of(session, targets->ids[i], &at), session->language) == 0)
+        if (strcmp(language_of(session, targets->ids[i]), session->language) == 0)
             targets->ids[kept++] = targets->ids[i];
     targets->count = kept;
 }
@@ -161,14 +156,14 @@ int magic_set_targets(session_t *session, const char *set, const char *exclude)
 static void tell_language(const session_t *session, const magic_targets_t *targets,
                           const char *language, tt_buf_t *out)
 {
-    size_t known, found = 0, at = 0;
-    const tt_engine_t *engines = tt_client_engines(session->client, &known);
+    size_t found = 0;
     int *ids = tt_alloc((targets->count + 1) * sizeof *ids);
     const char **hosts = tt_alloc((targets->count + 1) * sizeof *hosts);
     for (size_t i = 0; i < targets->count; i++) {
-        if (strcmp(language_of(session, targets->ids[i], &at), language) != 0)
+        const tt_engine_t *engine = tt_client_engine(session->client, targets->ids[i]);
+        if (engine == NULL || strcmp(engine->language, language) != 0)
             continue;
-        hosts[found] = engines[at].host;
+        hosts[found] = engine->host;
         ids[found++] = targets->ids[i];
     }
     tt_target_format(out, ids, found);
@@ -183,9 +178,8 @@ static void tell_language(const session_t *session, const magic_targets_t *targe
 static bool is_told(const session_t *session, const magic_targets_t *targets, size_t index,
                     const char *language)
 {
-    size_t at = 0;
     for (size_t i = 0; i < index; i++)
-        if (strcmp(language_of(session, targets->ids[i], &at), language) == 0)
+        if (strcmp(language_of(session, targets->ids[i]), language) == 0)
             return true;
     return false;
 }
@@ -199,8 +193,8 @@ int magic_tell_targets(session_t *session, tt_buf_t *out)
         return status;
     tt_buf_printf(out, "%s%s%s: ", session->targets, session->exclude ? " -x " : "",
                   session->exclude ? session->exclude : "");
-    for (size_t i = 0, at = 0; i < targets.count; i++) {
-        const char *language = language_of(session, targets.ids[i], &at);
+    for (size_t i = 0; i < targets.count; i++) {
+        const char *language = language_of(session, targets.ids[i]);
         if (is_told(session, &targets, i, language))
             continue;
         tt_buf_printf(out, "%s", i ? ", " : "");

@@ -88,6 +88,8 @@ typedef struct {
     int *ids; /* of engines that lack something */
     size_t count;
     size_t failed; /* deeds */
+    uint64_t upto; /* the last deed before the first name that could not be pushed */
+    bool pushed;   /* all names could be */
 } replay_t;
 
 /* What the task of a deed comes with. Returns 0, or an exit status after a message. */
@@ -110,9 +112,26 @@ static int pack_deed(session_t *session, const deed_t *deed, magic_task_t *task,
     return 0;
 }
 
-/* Runs one deed where it is missing, and waits for it. What fails is shown; what it writes
- * otherwise is not: it was seen before. Returns false when there is to be no further one. */
-static bool redo(replay_t *self, const deed_t *deed)
+typedef enum { REDONE, FAILED, STOPPED } redo_t;
+
+/* Waits for a deed's job. What fails is shown; what it writes otherwise is not: it was seen
+ * before. */
+static redo_t await(session_t *session, job_t *job)
+{
+    bool done = session_wait(session, job, -1);
+    session_add_job(session, job);
+    job->background = !done;
+    job->shown = done && job_failed(job) == 0;
+    if (!done || job->cancelled)
+        return STOPPED;
+    if (job->shown)
+        return REDONE;
+    session_finish_job(session, job);
+    return FAILED;
+}
+
+/* Does one deed again where it is missing. */
+static redo_t redo(const replay_t *self, const deed_t *deed)
 {
     session_t *session = self->session;
     magic_targets_t targets = {.ids = tt_alloc((self->count + 1) * sizeof *targets.ids)};
@@ -126,23 +145,34 @@ static bool redo(replay_t *self, const deed_t *deed)
     tt_buf_init(&args);
     tt_frames_init(&frames);
     magic_task_t task = {.args = &args, .frames = &frames, .label = deed->text};
-    bool goes_on = true;
-    if (targets.count > 0 && pack_deed(session, deed, &task, &args) != 0) {
-        self->failed++;
-    } else if (targets.count > 0) {
-        job_t *job = magic_submit(session, &targets, &task);
-        goes_on = session_wait(session, job, -1) && !job->cancelled;
-        session_add_job(session, job);
-        job->background = !job->done;
-        job->shown = job->done && job_failed(job) == 0;
-        if (job->done && !job->shown) {
-            self->failed++;
-            session_finish_job(session, job);
-        }
-    }
+    redo_t came = REDONE;
+    if (targets.count > 0 && pack_deed(session, deed, &task, &args) != 0)
+        came = FAILED;
+    else if (targets.count > 0)
+        came = await(session, magic_submit(session, &targets, &task));
     tt_buf_release(&args);
     free(targets.ids);
-    return goes_on;
+    return came;
+}
+
+/* All deeds, in their order. A line that fails is done; a name that cannot be pushed is missing
+ * still. Returns false when it was stopped. */
+static bool redo_all(replay_t *self)
+{
+    const deed_t *deed;
+    self->pushed = true;
+    for (uint64_t at = 0; (deed = journal_next(self->session->journal, at));) {
+        bool names = deed->name != NULL;
+        at = deed->number;
+        redo_t came = redo(self, deed);
+        if (came == STOPPED)
+            return false;
+        self->failed += came == FAILED;
+        self->pushed &= came == REDONE || !names;
+        if (self->pushed)
+            self->upto = at;
+    }
+    return true;
 }
 
 /* Those of the targets that lack something. Returns 0, or an exit status after a message. */
@@ -176,26 +206,21 @@ static int replay(replay_t *self)
 {
     session_t *session = self->session;
     lack_t most = {0, 0};
-    bool goes_on = true;
     for (size_t i = 0; i < self->count; i++) {
         lack_t lack =
             journal_lack(session->journal, tt_client_engine(session->client, self->ids[i]));
         most.lines = lack.lines > most.lines ? lack.lines : most.lines;
         most.names = lack.names > most.names ? lack.names : most.names;
     }
-    const deed_t *deed;
-    for (uint64_t at = 0; goes_on && (deed = journal_next(session->journal, at));) {
-        at = deed->number;
-        goes_on = redo(self, deed);
-    }
-    if (!goes_on)
-        return session_complain(session, "%replay", 1,
-                                "stopped: what is left is still missing");
+    bool whole = redo_all(self);
     for (size_t i = 0; i < self->count; i++) {
         const tt_engine_t *engine = tt_client_engine(session->client, self->ids[i]);
         if (engine)
-            journal_settled(session->journal, engine);
+            journal_settled(session->journal, engine, self->upto);
     }
+    if (!whole)
+        return session_complain(session, "%replay", 1,
+                                "stopped: what is left is still missing");
     tell_replayed(self, &most);
     return self->failed ? 1 : 0;
 }

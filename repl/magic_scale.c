@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REQUEST_MS = 10000, READY_MS = 60000, ENGINES_MAX = 100000 };
+enum { READY_MS = 60000, ENGINES_MAX = 100000 };
 
 typedef struct {
     session_t *session;
@@ -34,18 +34,6 @@ static int read_wanted(scale_t *self, const char *text)
                             "one engine has to stay, of %ld; tutti stop ends the cluster", now);
 }
 
-/* Sends a message and waits for its DONE. */
-static int request(session_t *session, tt_message_t *message)
-{
-    tt_message_t answer;
-    tt_packet_t reply;
-    tt_error_t err;
-    if (tt_client_request(session->client, message, REQUEST_MS, &answer, &reply, &err) != 0)
-        return session_complain(session, "%scale", 3, "%s", err.text);
-    tt_packet_release(&reply);
-    return 0;
-}
-
 /* ---- fewer */
 
 /* The highest numbers end, each when it has done what it has started. */
@@ -60,7 +48,7 @@ static int scale_down(scale_t *self)
     tt_message_t message = tt_message(TT_MSG_ACTION, 0);
     message.as.action.action = TT_ACTION_RETIRE;
     message.as.action.engines = (tt_span_t){ids.data, ids.len};
-    int status = request(self->session, &message);
+    int status = magic_request(self->session, "%scale", &message);
     tt_target_format(&set, last, count);
     if (status == 0)
         screen_note("%s end%s; what runs there is done first\n", tt_buf_text(&set),
@@ -90,15 +78,6 @@ static int *find_new(const scale_t *self, const int *old, size_t old_count, size
         *ready += engines[i].state == TT_ENGINE_READY;
         *failed += engines[i].state == TT_ENGINE_FAILED || engines[i].state == TT_ENGINE_LOST;
     }
-    return ids;
-}
-
-static int *all_ids(const session_t *session, size_t *count)
-{
-    const tt_engine_t *engines = tt_client_engines(session->client, count);
-    int *ids = tt_alloc((*count + 1) * sizeof *ids);
-    for (size_t i = 0; i < *count; i++)
-        ids[i] = engines[i].id;
     return ids;
 }
 
@@ -132,7 +111,7 @@ static int await_new(scale_t *self, const int *old, size_t old_count, size_t mor
 static int scale_up(scale_t *self)
 {
     size_t more = (size_t)self->wanted - self->here.count, old_count;
-    int *old = all_ids(self->session, &old_count);
+    int *old = magic_all_engines(self->session, &old_count);
     tt_buf_t like;
     tt_buf_init(&like);
     tt_pack_int(&like, self->here.ids[self->here.count - 1]);
@@ -140,7 +119,7 @@ static int scale_up(scale_t *self)
     message.as.launch.launcher = tt_span("like");
     message.as.launch.count = more;
     message.as.launch.settings = (tt_span_t){like.data, like.len};
-    int status = request(self->session, &message);
+    int status = magic_request(self->session, "%scale", &message);
     tt_buf_release(&like);
     if (status == 0)
         status = await_new(self, old, old_count, more);

@@ -23,6 +23,7 @@ void session_init(session_t *self, tt_loop_t *loop, const tt_rundir_t *dir, tt_c
                         .dir = dir,
                         .client = client,
                         .language = "python",
+                        .first_language = "python",
                         .python = "",
                         .progress_after_s = 1};
     self->targets = tt_strdup("all");

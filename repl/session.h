@@ -33,8 +33,9 @@ typedef struct session {
     local_t *local;       /* started when it is first needed */
     bool no_local;        /* it could not be started */
     const char *language; /* of the local engine */
-    const char *python;   /* for the first local engine; "" for the default */
-    local_t **aside;      /* those of other languages (%lang), with their names */
+    const char *python;   /* for a local engine of this first language; "" for the default */
+    const char *first_language;
+    local_t **aside; /* those of other languages (%lang), with their names */
     size_t aside_count;
     bool asked;           /* code of the local engine waits for a magic */
     terminal_t *terminal; /* where lines are typed; NULL in scripts */

@@ -23,7 +23,8 @@ local_t *session_local(session_t *self)
 {
     tt_error_t err;
     if (self->local == NULL) {
-        const char *program = self->aside_count == 0 ? self->python : "";
+        const char *program =
+            strcmp(self->language, self->first_language) == 0 ? self->python : "";
         local_wish_t wish = {self->language, program,   self->terminal,
                              session_on_ask, on_output, self};
         self->local = local_new(self->loop, &wish, &err);

@@ -50,7 +50,7 @@ int stage_open(stage_t *self, given_t *given, bool may_start,
     session_init(&self->session, command_loop(), &self->dir, client);
     self->session.json = given->json;
     if (given->wish.group.language)
-        self->session.language = given->wish.group.language;
+        self->session.language = self->session.first_language = given->wish.group.language;
     self->session.python = cluster_program(&given->wish.group);
     command_set_session(&self->session);
     if (!self->own)

@@ -65,7 +65,7 @@ def test_what_was_sent_ahead_does_not_go_to_the_next_process(cluster):
     with Peer(cluster, events=1) as peer:
         newest = max(born(peer, 1).values())
         peer.results([peer.submit(None, "0", flags=BALANCED) for _ in range(400)])  # tiny: many ahead
-        held = peer.submit(None, "open('held', 'w').close(); import time; time.sleep(100)",
+        held = peer.submit(None, "open('held', 'w').close(); import signal; signal.pause()",
                            flags=BALANCED, born=newest)
         mark = "open(f'run{id(object())}', 'w').close()"
         ahead = [peer.submit(None, mark, flags=BALANCED, born=newest) for _ in range(20)]

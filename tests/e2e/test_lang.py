@@ -40,6 +40,12 @@ def test_what_is_no_language_is_refused(cluster, words, text):
     assert outcome.code == 2 and text in outcome.stderr
 
 
+def test_a_python_that_was_named_is_none_for_a_shell(cluster):
+    outcome = cluster.run("-n", "1", "--python", "/usr/bin/python3", "-c", "%lang sh\necho in $((40+2))\n"
+                          "%lang python\nprint(6*7)")
+    assert outcome.code == 0 and "in 42\n" in outcome.stdout and outcome.stdout.endswith("42\n"), outcome
+
+
 def test_it_is_not_for_code(cluster):
     cluster.start(1)
     outcome = cluster.script("for _ in range(1):\n    %lang sh\n", code=1)
@@ -51,7 +57,7 @@ def test_at_a_terminal(cluster):
         prompt.run("a = 1")
         assert prompt.run("%lang sh")[0].startswith("here: sh ")
         prompt.run("b=two")
-        prompt.enter("echo begun; sleep 30")
+        prompt.enter("echo begun; while :; do :; done")
         prompt.wait_line("begun$")
         prompt.send(CTRL_C)
         prompt.wait_prompt(prompt.number + 1)

@@ -1,6 +1,8 @@
 """What engines lack that were restarted or came later: told, left out by balanced work, replayed."""
 
-from .terminal import Prompt
+import os
+
+from .terminal import CTRL_C, Prompt
 
 
 def test_an_engine_that_is_back_is_left_out_until_it_has_everything(cluster):
@@ -130,6 +132,41 @@ def test_what_fails_in_a_replay_is_shown_and_the_rest_is_done(cluster):
     assert outcome.code == 1
     assert "FileExistsError" in outcome.stderr
     assert "0: 2 %px lines, of which 1 failed" in outcome.stderr
+
+
+def test_a_name_that_is_gone_here_stays_missing_there(cluster):
+    with Prompt(cluster, "-n", 2) as prompt:
+        prompt.run("a = b = 1")
+        prompt.run("%push a b")
+        prompt.run("del b")
+        prompt.run("%restart 0")
+        assert prompt.run("%replay")[-1] == "0: 2 pushed names, of which 1 failed"
+        prompt.run("%px -t 0 a")
+        assert "0 is left out" in "\n".join(prompt.run("x = %map abs range(4)"))
+        prompt.run("b = 2")
+        assert prompt.run("%replay")[-1] == "0: 1 pushed name"
+        assert prompt.run("%px -t 0 a + b") == [f"Out[0:{prompt.number - 1}]: 3"]
+        assert "left out" not in "\n".join(prompt.run("x = %map abs range(4)"))
+        prompt.leave("s")
+
+
+def test_a_replay_that_is_interrupted_goes_on_where_it_was(cluster):
+    """The second line waits for a file that comes later; the first one may run twice only."""
+    with Prompt(cluster, "-n", 1) as prompt:
+        prompt.run("%px import os, time; open('first', 'a').write('x')")
+        cluster.file("go", "")
+        prompt.run("%px while not os.path.exists('go'): open('waits', 'w').close(); time.sleep(0.01)")
+        prompt.run("%restart")
+        os.remove(cluster.file("go"))
+        prompt.enter("%replay")
+        cluster.wait_file("waits")
+        prompt.send(CTRL_C)
+        prompt.wait_prompt(prompt.number + 1)
+        assert "stopped: what is left is still missing" in "\n".join(prompt.text())
+        cluster.file("go", "")
+        assert prompt.run("%replay")[-1] == "0: 1 %px line"
+        assert cluster.file("first").read_text() == "xx"
+        prompt.leave("s")
 
 
 def test_the_prompt_tells_what_an_engine_lacks(cluster):

@@ -41,17 +41,21 @@ def test_what_makes_no_sense_is_refused(cluster, words, text):
 
 
 def test_scaling_down_loses_no_work(cluster):
-    """Items run on the engine that is to end, and wait there: each is done exactly once."""
+    """Items run on the engine that is to end, and wait behind: each is done exactly once."""
     cluster.start(2)
     outcome = cluster.script("""
 def work(n):
-    import time
+    import os, time
     open(f"done{n}", "x").close()
-    time.sleep(0.02)
+    while not os.path.exists("go"):
+        time.sleep(0.01)
     return n
 %push work
 x = %map work range(60) &
+import glob, time
+while len(glob.glob("done*")) < 2: time.sleep(0.01)
 %scale 1
+open("go", "w").close()
 %wait
 print(x.get() == list(range(60)))
 """)

@@ -248,9 +248,10 @@ def test_a_python_that_is_not_there(cluster, web):
 
 
 def test_a_machine_that_is_late_is_told_with_what_it_does(cluster, web):
-    cluster.file("setup.sh", "sleep 5\n")
+    cluster.file("setup.sh", "while ! test -e ~/go; do sleep 0.1; done\n")
     outcome = add(cluster, "-n", 1, "--setup", "setup.sh", "--timeout", "4", "web1", code=4)
     assert outcome.stderr == "web1: not there yet: running setup.sh; tutti status tells of it\n"
+    web.put("go", "")
     cluster.wait_state("ready", [0], deadline=20)
 
 

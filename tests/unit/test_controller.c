@@ -251,6 +251,10 @@ TEST(interrupts_and_actions_go_to_the_hosts_of_the_engines_and_are_answered)
     assert_int_equal(client.got.as.event.engine, 1);
     assert_int_equal(client.got.as.event.state, TT_ENGINE_GONE);
     hear(&client, TT_MSG_DONE);
+    say_engine(&other, 1, TT_ENGINE_READY, ""); /* it is done with its start, but for nobody */
+    say_engine(&other, 1, TT_ENGINE_GONE, "was stopped");
+    hear(&client, TT_MSG_EVENT);
+    assert_int_equal(client.got.as.event.state, TT_ENGINE_GONE);
     tt_buf_release(&list);
 }
 

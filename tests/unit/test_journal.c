@@ -52,7 +52,7 @@ TEST(an_empty_journal_lacks_nothing)
     assert_null(journal_next(journal, 0));
     assert_string_equal(lack_of(&one), "");
     journal_remove(journal, 7);
-    journal_settled(journal, &one);
+    journal_settled(journal, &one, 0);
     journal_t *none = NULL;
     journal_destroy(&none);
 }
@@ -106,16 +106,18 @@ TEST(what_came_to_nothing_is_taken_out)
 
 TEST(an_engine_that_is_settled_lacks_only_what_comes_later_while_it_was_not_there)
 {
-    note(NULL, "a = 1", 1);
+    uint64_t first = note(NULL, "a = 1", 1);
     tt_engine_t late = engine(4, 2, "python"), later = engine(4, 9, "python");
-    journal_settled(journal, &late);
+    journal_settled(journal, &late, first);
     assert_string_equal(lack_of(&late), "");
     assert_string_equal(lack_of(&later), "1 %px line"); /* its next process has nothing */
     uint64_t number = note(NULL, "b = 1", 1);           /* sent when nobody knew of 4 */
     assert_string_equal(lack_of(&late), "1 %px line");
     assert_true(journal_lacks(journal, &late, journal_next(journal, number - 1)));
     assert_false(journal_lacks(journal, &late, journal_next(journal, 0)));
-    journal_settled(journal, &late);
+    journal_settled(journal, &late, first); /* no step back, none ahead */
+    assert_string_equal(lack_of(&late), "1 %px line");
+    journal_settled(journal, &late, number);
     assert_string_equal(lack_of(&late), "");
 }
 
