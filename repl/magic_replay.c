@@ -119,13 +119,15 @@ typedef enum { REDONE, FAILED, STOPPED } redo_t;
 static redo_t await(session_t *session, job_t *job)
 {
     bool done = session_wait(session, job, -1);
+    if (done && job_failed(job) == 0) {
+        job_destroy(&job); /* nothing of it is wanted later */
+        return REDONE;
+    }
     session_add_job(session, job);
     job->background = !done;
-    job->shown = done && job_failed(job) == 0;
+    job->shown = done && job->cancelled;
     if (!done || job->cancelled)
         return STOPPED;
-    if (job->shown)
-        return REDONE;
     session_finish_job(session, job);
     return FAILED;
 }

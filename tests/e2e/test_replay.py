@@ -141,6 +141,7 @@ def test_a_name_that_is_gone_here_stays_missing_there(cluster):
         prompt.run("del b")
         prompt.run("%restart 0")
         assert prompt.run("%replay")[-1] == "0: 2 pushed names, of which 1 failed"
+        assert all(line.startswith("[2] done ") for line in prompt.run("%jobs"))  # a replay is none
         prompt.run("%px -t 0 a")
         assert "0 is left out" in "\n".join(prompt.run("x = %map abs range(4)"))
         prompt.run("b = 2")
