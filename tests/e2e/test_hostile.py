@@ -373,9 +373,10 @@ def test_a_client_that_takes_no_big_values_costs_their_host_a_bounded_number(clu
         for number in range(1, 201):
             peer.send("SUBMIT", number, pack([f"bytes({4 << 20})", "", VALUE | QUIET]), op=EXECUTE,
                       label="big", engines=[0])
-        wait_until(lambda: not other.sync()["engines"][0]["running"], 40)
-        report = other.sync()
-        assert report["controller"]["tasks"] == 200
+        def all_made():
+            report = other.sync()
+            return report["controller"]["tasks"] == 200 and not report["engines"][0]["running"] and report
+        report = wait_until(all_made, 40)
         assert report["controller"]["rss_bytes"] < (60 << 20) * SLOW
         assert report["hosts"][0]["rss_bytes"] < (60 << 20) * SLOW
         assert len([peer.expect("DATA") for _ in range(64)]) == 64
