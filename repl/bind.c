@@ -190,6 +190,10 @@ int session_bind_job(session_t *self, job_t *job)
 
 int session_show_job(session_t *self, job_t *job)
 {
+    if (job->present) {
+        job->present(self, job, true, job->present_arg);
+        return 0;
+    }
     int status = assign(self, job, "__tutti_value__");
     const char *code = strcmp(self->language, "sh") == 0
                            ? "printf '%s\\n' \"${__tutti_value__[@]}\"; unset __tutti_value__"

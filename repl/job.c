@@ -213,10 +213,15 @@ void job_end_orphans(job_t *self)
 
 void job_reopen(job_t *self)
 {
+    self->kept = 0;
+    self->kept_ns = 0;
     for (size_t i = 0; i < self->part_count; i++) {
         job_part_t *part = &self->parts[i];
-        if (!part->done || part->status == TT_STATUS_OK)
+        if (!part->done || part->status == TT_STATUS_OK) {
+            self->kept++;
+            self->kept_ns += part->run_ns;
             continue;
+        }
         release_part(part);
         *part = (job_part_t){.engine = -1};
         self->left++;
@@ -392,8 +397,9 @@ static void count_part(timing_t *timing, unsigned status)
 
 timing_t job_timing(const job_t *self)
 {
-    int64_t serial = 0, end = self->done ? self->ended_ns : tt_now_ns();
+    int64_t serial = -self->kept_ns, end = self->done ? self->ended_ns : tt_now_ns();
     timing_t timing = {.items = self->part_count,
+                       .kept = self->kept,
                        .elapsed_s = (double)(end - self->started_ns) / 1e9,
                        .map = self->map};
     for (size_t i = 0; i < self->part_count; i++) {

@@ -67,13 +67,16 @@ typedef struct job {
     size_t outstanding; /* of `each`: under way */
     size_t submitted;   /* of `each`: handed to the client so far */
     int64_t started_ns, ended_ns;
+    size_t kept; /* parts that were well before it was tried again, and their run time */
+    int64_t kept_ns;
     bool done;
     tt_job_t **client_jobs;       /* under way, by part when they are `each`; else [0] */
     void (*feed)(struct job *);   /* map: submits more items as results come; else NULL */
     void *feeder;                 /* its state */
     void (*forget)(struct job *); /* releases it; NULL: there is none */
-    /* Shows its values in a way of its own; NULL: as others are. */
-    void (*present)(struct session *, const struct job *, void *arg);
+    /* Shows its values in a way of its own (without `show` it does only what else it is to do);
+     * NULL: as others are. */
+    void (*present)(struct session *, const struct job *, bool show, void *arg);
     void (*present_release)(void *arg);
     void *present_arg;
     void (*finished)(struct job *, void *arg);

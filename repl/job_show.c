@@ -239,7 +239,8 @@ int session_finish_job(session_t *self, job_t *job)
         status = session_bind_job(self, job);
     bool well = failed == 0 || job->lenient;
     if (job->present)
-        job->present(self, job, job->present_arg);
+        job->present(self, job, !self->json && !(job->background && job->name_count > 0),
+                     job->present_arg);
     else if (job->valued && job->name_count == 0 && well && !self->json)
         status = session_show_job(self, job);
     if (!self->json && (job->background || !job->cancelled))

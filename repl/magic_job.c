@@ -13,23 +13,44 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* A row of %jobs in pieces, which are columns. */
+enum { NUMBER, STATE, PARTS, TIME, JOB_COLUMNS };
+
+static void describe(const job_t *job, char cells[JOB_COLUMNS][32])
+{
+    timing_t timing = job_timing(job);
+    tt_buf_t time;
+    tt_buf_init(&time);
+    timing_duration(&time, timing.elapsed_s);
+    snprintf(cells[NUMBER], sizeof cells[0], "[%d]", job->number);
+    snprintf(cells[STATE], sizeof cells[0], "%s",
+             !job->done        ? "running"
+             : job_failed(job) ? "failed"
+             : job->cancelled  ? "cancelled"
+                               : "done");
+    snprintf(cells[PARTS], sizeof cells[0], "%zu/%zu", job->part_count - job->left,
+             job->part_count);
+    snprintf(cells[TIME], sizeof cells[0], "%s", tt_buf_text(&time));
+    tt_buf_release(&time);
+}
+
 int magic_jobs(session_t *session, const magic_call_t *call)
 {
+    char cells[JOB_COLUMNS][32];
+    int widths[JOB_COLUMNS] = {0};
     (void)call;
     for (const job_t *job = session->jobs; job; job = job->next) {
-        timing_t timing = job_timing(job);
-        tt_buf_t time;
-        tt_buf_init(&time);
-        timing_duration(&time, timing.elapsed_s);
-        const char *state = !job->done        ? "running"
-                            : job_failed(job) ? "failed"
-                            : job->cancelled  ? "cancelled"
-                                              : "done";
-        printf("[%d] %-9s %zu/%zu  %-8s %s%s%.*s\n", job->number, state,
-               job->part_count - job->left, job->part_count, tt_buf_text(&time),
+        describe(job, cells);
+        for (size_t i = 0; i < JOB_COLUMNS; i++)
+            if ((int)strlen(cells[i]) > widths[i])
+                widths[i] = (int)strlen(cells[i]);
+    }
+    for (const job_t *job = session->jobs; job; job = job->next) {
+        describe(job, cells);
+        printf("%-*s  %-*s  %*s  %*s  %s%s%.*s\n", widths[NUMBER], cells[NUMBER], widths[STATE],
+               cells[STATE], widths[PARTS], cells[PARTS], widths[TIME], cells[TIME],
                job->name ? job->name : "", job->name ? ": " : "",
                (int)strcspn(job->source, "\n"), job->source);
-        tt_buf_release(&time);
     }
     fflush(stdout);
     return 0;
@@ -105,6 +126,8 @@ static int show_one(session_t *session, const char *magic, job_t *job)
     if (!session_wait_only(session, job, -1))
         return session_complain(session, magic, 1, "job %d still runs", job->number);
     int status = session_finish_job(session, job);
+    if (job->present && !job->background)
+        return status; /* it has shown them */
     if (status == 0 && job->name_count > 0 && !session->json)
         status = session_show_job(session, job); /* they were assigned, not shown */
     return status;

@@ -66,16 +66,16 @@ static void pack_row(void *state, size_t row, const uint8_t hash[GIVEN_HASH], tt
     tt_buf_release(&code);
 }
 
-/* `lambda n, lr: fit(n, lr)`: its value with numbers as plain ones, so that they are columns.
- */
+/* `lambda n, lr: fit(n, lr)`, its value with numbers as plain ones, so that they are columns. It
+ * has a line of its own, which tracebacks show. */
 static char *function_of(const sweep_t *sweep, const char *code)
 {
     tt_buf_t text;
     tt_buf_init(&text);
-    tt_buf_printf(&text, "(lambda ");
+    tt_buf_printf(&text, GIVEN_PARTS "plainly(\nlambda ");
     for (size_t i = 0; i < sweep->count; i++)
         tt_buf_printf(&text, "%s%s", i ? ", " : "", sweep->items[i].name);
-    tt_buf_printf(&text, ": " GIVEN_PARTS "plain((%s)))", code);
+    tt_buf_printf(&text, ": (%s)\n)", code);
     tt_buf_text(&text);
     return (char *)text.data;
 }
@@ -137,6 +137,27 @@ static void add_failure(table_t *table, size_t row, const answer_t *answer)
     tt_buf_release(&text);
 }
 
+/* A column of ours, behind those of the values; where they have one of that name it is theirs.
+ */
+static void add_number(table_t *table, size_t row, size_t theirs, const char *name,
+                       double number, int decimals)
+{
+    size_t column = table_column(table, name, strlen(name));
+    if (column >= theirs)
+        table_set_number(table, row, column, number, decimals);
+}
+
+/* How long each row took, and where. */
+static void add_runs(table_t *table, const job_answer_t *answers, size_t count)
+{
+    size_t theirs = table_columns(table);
+    for (size_t row = 0; row < count; row++) {
+        add_number(table, row, theirs, "s", answers[row].answer.run_s, 3);
+        if (answers[row].answer.engine >= 0)
+            add_number(table, row, theirs, "engine", answers[row].answer.engine, 0);
+    }
+}
+
 static table_t *table_of(const plan_t *self, const job_t *job)
 {
     table_t *table = table_new();
@@ -157,6 +178,7 @@ static table_t *table_of(const plan_t *self, const job_t *job)
         if (!render_failed(answer) && answer->value.data)
             add_value(table, row, self->code ? unwrap(answer->value) : answer->value);
     }
+    add_runs(table, answers, count);
     for (size_t row = 0; row < count; row++) /* so this column is the last one */
         if (render_failed(&answers[row].answer))
             add_failure(table, row, &answers[row].answer);
@@ -196,7 +218,7 @@ static void tell_best(session_t *session, const char *best, table_t *table, tt_b
     free(order);
 }
 
-static void present(session_t *session, const job_t *job, void *arg)
+static void present(session_t *session, const job_t *job, bool show, void *arg)
 {
     const plan_t *self = arg;
     table_t *table = table_of(self, job);
@@ -206,7 +228,7 @@ static void present(session_t *session, const job_t *job, void *arg)
     if (self->sort && table_sort(table, self->sort, &err) != 0)
         session_complain(session, "%sweep", 2, "--sort: %s", err.text);
     write_files(session, self, table);
-    if (job->name_count == 0 && !session->json) {
+    if (show) {
         table_show(table, ROWS_SHOWN, &out);
         if (self->best)
             tell_best(session, self->best, table, &out);
@@ -224,15 +246,32 @@ static char *copy_option(const magic_call_t *call, const char *name)
     return value ? tt_strdup(value) : NULL;
 }
 
-static plan_t *read_plan(session_t *session, const magic_call_t *call, const char **code)
+/* Parameters, and options between and behind them; these are long ones only, since `-x` may
+ * well be the code. */
+static int read_front(session_t *session, sweep_t *sweep, magic_call_t *call)
+{
+    const magic_t *magic = call->magic;
+    tt_error_t err;
+    for (;;) {
+        if (sweep_read(sweep, call->rest, &call->rest, &err) != 0)
+            return session_complain(session, "%sweep", 2, "%s", err.text);
+        if (strncmp(call->rest, "--", 2) != 0)
+            return 0;
+        if (words_more(&call->words, "%sweep", call->rest, magic->options, magic->option_count,
+                       &err) != 0)
+            return session_complain(session, NULL, 2, "%s", err.text);
+        call->rest = call->words.rest;
+    }
+}
+
+static plan_t *read_plan(session_t *session, magic_call_t *call, const char **code)
 {
     plan_t *self = tt_alloc(sizeof *self);
-    tt_error_t err;
-    if (sweep_read(&self->sweep, call->rest, code, &err) != 0) {
-        session_complain(session, "%sweep", 2, "%s", err.text);
-        free(self);
+    if (read_front(session, &self->sweep, call) != 0) {
+        release_plan(self);
         return NULL;
     }
+    *code = call->rest;
     if (self->sweep.count == 0 || **code == 0) {
         session_complain(session, "%sweep", 2,
                          "takes parameters and a call, as in "
@@ -247,7 +286,7 @@ static plan_t *read_plan(session_t *session, const magic_call_t *call, const cha
     return self;
 }
 
-int magic_sweep(session_t *session, const magic_call_t *call)
+static int start(session_t *session, magic_call_t *call)
 {
     const char *code;
     int status;
@@ -276,4 +315,13 @@ int magic_sweep(session_t *session, const magic_call_t *call)
     job->present_arg = plan;
     job->present_release = release_plan;
     return magic_start_job(session, call, job);
+}
+
+int magic_sweep(session_t *session, const magic_call_t *call)
+{
+    magic_call_t own = *call; /* with the options behind the parameters */
+    words_copy(&own.words, &call->words);
+    int status = start(session, &own);
+    words_release(&own.words);
+    return status;
 }

@@ -187,7 +187,7 @@ static void show(const census_t *self)
     table_destroy(&table);
 }
 
-static void present(session_t *session, const job_t *job, void *arg)
+static void present(session_t *session, const job_t *job, bool show_it, void *arg)
 {
     census_t self = {NULL, 0, 0};
     size_t count;
@@ -199,7 +199,7 @@ static void present(session_t *session, const job_t *job, void *arg)
             read_answer(&self, &answers[i].answer);
     if (self.count > 0)
         qsort(self.items, self.count, sizeof *self.items, by_kind);
-    if (self.engines > 0)
+    if (show_it && self.engines > 0)
         show(&self);
     job_answers_release(&answers, count);
     free(self.items);

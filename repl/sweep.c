@@ -202,7 +202,8 @@ static size_t word_len(const char *at)
 
 static int read_all(sweep_t *self, const char *text, const char **rest, tt_error_t *err)
 {
-    self->rows = 1;
+    if (self->count == 0)
+        self->rows = 1;
     for (;;) {
         text += strspn(text, " \t\n");
         size_t name_len = words_assigned(text);
@@ -225,7 +226,6 @@ static int read_all(sweep_t *self, const char *text, const char **rest, tt_error
 
 int sweep_read(sweep_t *self, const char *text, const char **rest, tt_error_t *err)
 {
-    *self = (sweep_t){NULL, 0, 0};
     if (read_all(self, text, rest, err) == 0)
         return 0;
     sweep_release(self);

@@ -27,13 +27,12 @@ typedef struct {
     size_t count, rows;
 } sweep_t;
 
-/* Reads the parameters in front of `text`; `rest` is what stands behind them. A specification
- * is a list, with commas, of
- *     a..b  a..b:step     numbers up to b, which is one of them; step 1 without
- *     log(a,b,n)          n numbers from a to b, each the same multiple of the one before
- *     lin(a,b,n)          n numbers at equal distances
- *     5  0.5  true  none  gini  'a text'
- * Returns 0 and what the caller releases; or -1 with the reason. */
+/* Reads the parameters in front of `text`, behind those that `self` has; `rest` is what stands
+ * behind them. A specification is a list, with commas, of a..b  a..b:step     numbers up to b,
+ * which is one of them; step 1 without log(a,b,n)          n numbers from a to b, each the same
+ * multiple of the one before lin(a,b,n)          n numbers at equal distances 5  0.5  true none
+ * gini  'a text' Returns 0 and what the caller releases; or -1 with the reason, then there is
+ * nothing. */
 int sweep_read(sweep_t *self, const char *text, const char **rest, tt_error_t *err);
 void sweep_release(sweep_t *self);
 

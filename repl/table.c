@@ -1,10 +1,12 @@
 /* Tables of values. See table.h. */
 #include "table.h"
 
+#include "pack.h"
 #include "read.h"
 #include "text.h"
 #include "value.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +16,7 @@ typedef struct {
     tt_buf_t packed; /* empty: nothing is there */
     char *text;      /* owned */
     bool is_number;
+    bool is_fixed; /* shown with the decimals it has */
     double number;
 } cell_t;
 
@@ -85,6 +88,11 @@ size_t table_rows(const table_t *self)
     return self->rows;
 }
 
+size_t table_columns(const table_t *self)
+{
+    return self->columns;
+}
+
 /* A str as it is, anything else as JSON. */
 static void read_cell(cell_t *cell, tt_span_t value)
 {
@@ -117,6 +125,23 @@ void table_set(table_t *self, size_t row, size_t column, tt_span_t value)
     *cell = (cell_t){.text = NULL};
     tt_buf_append(&cell->packed, value.data, value.len);
     read_cell(cell, value);
+}
+
+void table_set_number(table_t *self, size_t row, size_t column, double number, int decimals)
+{
+    char text[64];
+    tt_buf_t packed;
+    snprintf(text, sizeof text, "%.*f", decimals, number);
+    tt_buf_init(&packed);
+    if (decimals == 0)
+        tt_pack_int(&packed, (int64_t)number);
+    else
+        tt_pack_double(&packed, strtod(text, NULL));
+    table_set(self, row, column, (tt_span_t){packed.data, packed.len});
+    free(self->cells[row][column].text);
+    self->cells[row][column].text = tt_strdup(text);
+    self->cells[row][column].is_fixed = true;
+    tt_buf_release(&packed);
 }
 
 static const cell_t *cell_at(const table_t *self, size_t row, size_t column)
@@ -196,7 +221,7 @@ static void show_text(const char *text, tt_buf_t *out)
 /* Fractions have six digits; files have them all. */
 static void show_cell(const cell_t *cell, tt_buf_t *out)
 {
-    if (cell->is_number && strpbrk(cell->text, ".eE"))
+    if (cell->is_number && !cell->is_fixed && strpbrk(cell->text, ".eE"))
         tt_buf_printf(out, "%.6g", cell->number);
     else if (cell->text)
         show_text(cell->text, out);

@@ -21,6 +21,9 @@ size_t table_row(table_t *self);
 /* Puts a packed value into a cell. It is copied. */
 void table_set(table_t *self, size_t row, size_t column, tt_span_t value);
 
+/* Puts a number into a cell, shown with so many decimals. */
+void table_set_number(table_t *self, size_t row, size_t column, double number, int decimals);
+
 /* Sorts the rows by a column; numbers in front of texts, empty cells last. `name` with a `-` in
  * front: the largest first. Returns 0, or -1 with a reason that names the columns there are. */
 int table_sort(table_t *self, const char *name, tt_error_t *err);
@@ -32,6 +35,7 @@ void table_show(const table_t *self, size_t limit, tt_buf_t *out);
 void table_show_row(const table_t *self, size_t row, tt_buf_t *out);
 
 size_t table_rows(const table_t *self);
+size_t table_columns(const table_t *self);
 
 /* Appends it as CSV (RFC 4180, with a line of names), or as a JSON array of objects. */
 void table_csv(const table_t *self, tt_buf_t *out);

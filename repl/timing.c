@@ -78,7 +78,8 @@ void timing_table(tt_buf_t *out, const timing_split_t *split)
 
 static void write_items(tt_buf_t *out, const timing_t *timing)
 {
-    tt_buf_printf(out, "%zu item%s · ", timing->items, timing->items == 1 ? "" : "s");
+    size_t items = timing->items - timing->kept;
+    tt_buf_printf(out, "%zu item%s · ", items, items == 1 ? "" : "s");
     timing_duration(out, timing->elapsed_s);
 }
 

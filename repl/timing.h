@@ -9,6 +9,7 @@
 
 typedef struct {
     size_t items;     /* of a map, or engines */
+    size_t kept;      /* of them: done before it was tried again; the times are without them */
     double elapsed_s; /* from submitting to the last result */
     double serial_s;  /* the items' own run times, summed */
     bool map;

@@ -167,10 +167,9 @@ static bool is_option(const char *at)
     return at[0] == '-' && (is_letter(at[1]) || (at[1] == '-' && is_letter(at[2])));
 }
 
-int words_options(words_t *self, const char *magic, const char *text,
-                  const words_option_t *table, size_t table_count, tt_error_t *err)
+int words_more(words_t *self, const char *magic, const char *text, const words_option_t *table,
+               size_t table_count, tt_error_t *err)
 {
-    *self = (words_t){.rest = text};
     parser_t parser = {self, magic, skip_blanks(text), table, table_count, err};
     while (is_option(parser.at)) {
         int result = parser.at[1] == '-' ? take_long(&parser) : take_short(&parser);
@@ -184,6 +183,24 @@ int words_options(words_t *self, const char *magic, const char *text,
         parser.at = skip_blanks(parser.at + 2);
     self->rest = parser.at;
     return 0;
+}
+
+int words_options(words_t *self, const char *magic, const char *text,
+                  const words_option_t *table, size_t table_count, tt_error_t *err)
+{
+    *self = (words_t){.rest = text};
+    return words_more(self, magic, text, table, table_count, err);
+}
+
+void words_copy(words_t *self, const words_t *other)
+{
+    *self = *other;
+    self->choices = tt_alloc((other->count + 1) * sizeof *self->choices);
+    for (size_t i = 0; i < other->count; i++) {
+        self->choices[i] = other->choices[i];
+        if (self->choices[i].value)
+            self->choices[i].value = tt_strdup(self->choices[i].value);
+    }
 }
 
 static const words_choice_t *find_choice(const words_t *self, const char *name)

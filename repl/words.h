@@ -33,6 +33,13 @@ typedef struct {
 int words_options(words_t *self, const char *magic, const char *text,
                   const words_option_t *table, size_t table_count, tt_error_t *err);
 
+/* The same, behind what `self` has already: its choices are added. After -1 it has none. */
+int words_more(words_t *self, const char *magic, const char *text, const words_option_t *table,
+               size_t table_count, tt_error_t *err);
+
+/* Fills `self` with what `other` has. */
+void words_copy(words_t *self, const words_t *other);
+
 /* The value of the last choice with this long name; NULL when it was not given (or takes none).
  */
 const char *words_value(const words_t *self, const char *name);

@@ -1,5 +1,6 @@
 """Sequences in parts: for %scatter, and back together for %gather."""
 
+import functools
 import itertools
 import sys
 
@@ -39,6 +40,15 @@ def plain(value):
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         return value.item()
     return value
+
+
+def call_plainly(function, *args):
+    return plain(function(*args))
+
+
+def plainly(function):
+    """`function`, whose values are made plain."""
+    return functools.partial(call_plainly, function)
 
 
 def join(parts):

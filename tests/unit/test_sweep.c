@@ -10,7 +10,7 @@
 /* The values of the first parameter, with commas. */
 static void check(const char *text, const char *expected)
 {
-    sweep_t sweep;
+    sweep_t sweep = {NULL, 0, 0};
     tt_error_t err;
     const char *rest;
     tt_buf_t out;
@@ -74,7 +74,7 @@ static void test_wrong(void **state)
 static void test_rows(void **state)
 {
     (void)state;
-    sweep_t sweep;
+    sweep_t sweep = {NULL, 0, 0};
     tt_error_t err;
     const char *rest;
     tt_buf_t out;
@@ -96,7 +96,7 @@ static void test_rows(void **state)
 static void test_none(void **state)
 {
     (void)state;
-    sweep_t sweep;
+    sweep_t sweep = {NULL, 0, 0};
     tt_error_t err;
     const char *rest;
     assert_int_equal(sweep_read(&sweep, " f(x==1)", &rest, &err), 0);
