@@ -66,8 +66,8 @@ static void pack_row(void *state, size_t row, const uint8_t hash[GIVEN_HASH], tt
     tt_buf_release(&code);
 }
 
-/* `lambda n, lr: fit(n, lr)`, its value with numbers as plain ones, so that they are columns. It
- * has a line of its own, which tracebacks show. */
+/* `lambda n, lr: fit(n, lr)`, its value with numbers as plain ones, so that they are columns.
+ * It has a line of its own, which tracebacks show. */
 static char *function_of(const sweep_t *sweep, const char *code)
 {
     tt_buf_t text;
