@@ -220,6 +220,14 @@ static size_t common_prefix(const line_choices_t *choices)
     return len;
 }
 
+/* Whether all that fits stands there already: readline would list the line itself. */
+static bool is_whole(const line_choices_t *choices, size_t end)
+{
+    size_t len = end - choices->start;
+    return choices->count == 1 && strlen(choices->words[0]) == len &&
+           memcmp(choices->words[0], rl_line_buffer + choices->start, len) == 0;
+}
+
 /* Readline's list: what stands for the line so far, then all possible lines, ended by NULL. */
 static char **to_matches(const line_choices_t *choices)
 {
@@ -252,7 +260,7 @@ static char **on_complete(const char *text, int start, int end)
         return NULL;
     shown_choices = &choices;
     rl_completion_append_character = choices.plain ? '\0' : ' ';
-    char **matches = to_matches(&choices);
+    char **matches = is_whole(&choices, (size_t)end) ? NULL : to_matches(&choices);
     if (matches == NULL && choices.note) {
         line_above(tt_span(choices.note));
         on_above(NULL);

@@ -47,7 +47,7 @@ int magic_jobs(session_t *session, const magic_call_t *call)
     }
     for (const job_t *job = session->jobs; job; job = job->next) {
         describe(job, cells);
-        printf("%-*s  %-*s  %*s  %*s  %s%s%.*s\n", widths[NUMBER], cells[NUMBER], widths[STATE],
+        printf("%*s %-*s  %*s  %*s  %s%s%.*s\n", widths[NUMBER], cells[NUMBER], widths[STATE],
                cells[STATE], widths[PARTS], cells[PARTS], widths[TIME], cells[TIME],
                job->name ? job->name : "", job->name ? ": " : "",
                (int)strcspn(job->source, "\n"), job->source);

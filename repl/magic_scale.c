@@ -2,6 +2,7 @@
 #include "magic.h"
 #include "option.h"
 #include "pack.h"
+#include "notice.h"
 #include "screen.h"
 #include "target.h"
 
@@ -95,7 +96,7 @@ static int await_new(scale_t *self, const int *old, size_t old_count, size_t mor
         free(ids);
         bool over = ready + failed >= more || tt_now_ms() > until || session->pressed ||
                     !tt_client_alive(session->client);
-        if (over && ready > 0)
+        if (over && ready > 0 && !notice_now())
             screen_note("%s %s new\n", tt_buf_text(&set), count == 1 ? "is" : "are");
         tt_buf_release(&set);
         if (over && ready < more)

@@ -173,16 +173,8 @@ static void tell_engines(tt_buf_t *out)
     fold_destroy(&fold);
 }
 
-static void on_timer(void *arg)
+static void tell(void)
 {
-    (void)arg;
-    notice.timer = 0;
-    if (notice.session == NULL)
-        return;
-    if (!may_speak()) {
-        notice.timer = tt_loop_add_timer(notice.session->loop, LATER_MS, on_timer, NULL);
-        return;
-    }
     tt_buf_t out;
     tt_buf_init(&out);
     tell_engines(&out);
@@ -194,6 +186,28 @@ static void on_timer(void *arg)
     notice.gone = false;
     screen_write(2, (tt_span_t){out.data, out.len});
     tt_buf_release(&out);
+}
+
+static void on_timer(void *arg)
+{
+    (void)arg;
+    notice.timer = 0;
+    if (notice.session == NULL)
+        return;
+    if (may_speak())
+        tell();
+    else
+        notice.timer = tt_loop_add_timer(notice.session->loop, LATER_MS, on_timer, NULL);
+}
+
+bool notice_now(void)
+{
+    if (notice.session == NULL)
+        return false;
+    tt_loop_cancel_timer(notice.session->loop, notice.timer);
+    notice.timer = 0;
+    tell();
+    return true;
 }
 
 static void tell_soon(void)

@@ -13,4 +13,7 @@ extern const tt_client_handlers_t notice_handlers;
 void notice_start(session_t *session);
 void notice_stop(void);
 
+/* Tells at once what has happened to engines. False: nothing is told in this session. */
+bool notice_now(void);
+
 #endif

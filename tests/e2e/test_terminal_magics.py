@@ -27,7 +27,7 @@ TYPED = {
     "jobs": [("%px --name early 1", r"Out.*"), ("%jobs", r"\[\d+\] done +2/2 .* early: 1")],
     "status": [("%status", r".*python.*")],
     "help": [("%help retry", r"%retry \[N\]")],
-    "scale": [("%scale +1", r"2 is new"), ("%scale 2", r"2 ends; what runs there is done first")],
+    "scale": [("%scale +1", r"engine 2: new; lacks .*"), ("%scale 2", r"2 ends; what runs there is done first")],
     "replay": [("%replay", r"nothing is missing there")],
     "sh": [("%sh echo $((40+2))", r"\[0-1\] 42")],
     "submit": [("%submit abs(-5)", r"Out\[[01]:\d+\]: 5")],

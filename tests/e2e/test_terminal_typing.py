@@ -351,3 +351,14 @@ def test_why_names_an_engine_that_hangs(cluster):
             assert any("engine 1" in line for line in prompt.run("%why"))
         finally:
             os.kill(pid, signal.SIGCONT)
+
+
+def test_tab_behind_a_whole_name_shows_nothing_and_changes_nothing(cluster):
+    cluster.start(1)
+    with Prompt(cluster) as prompt:
+        prompt.run("%px a = 1")
+        prompt.send("%px a.rea" + TAB + TAB + TAB)
+        prompt.wait(lambda: (prompt.screen.before_cursor() or "").endswith("%px a.real"))
+        prompt.send(" + 1" + ENTER)
+        prompt.wait_line(r"Out\[0:2\]: 2")
+        assert [line for line in prompt.text() if "a.real" in line] == ["In [2]: %px a.real + 1"]

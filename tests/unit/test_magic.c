@@ -302,7 +302,7 @@ TEST(a_word_that_is_no_number_is_no_job)
 TEST(a_job_that_runs_is_listed_and_waited_for_no_longer_than_the_limit)
 {
     assert_int_equal(run("%px f() &\n%jobs"), 0);
-    assert_part(said_out, "[1] running   0/2");
+    assert_part(said_out, "[1] running  0/2");
     assert_int_equal(run("%wait --timeout 0"), 1);
     assert_err("%wait: job 1 still runs\n");
     assert_int_equal(run("%wait 1 --timeout 0"), 2); /* instead of waiting, then complaining */
