@@ -1,6 +1,6 @@
 /* What it takes to fold failures that all have another message: `bench_fold COUNT` prints the
- * milliseconds until their text is there; `bench_fold COUNT sort` those of sorting the messages, for
- * comparison. Called by tests/bench/run. */
+ * milliseconds until their text is there; `bench_fold COUNT sort` those of sorting the
+ * messages, for comparison. Called by tests/bench/run. */
 #include "render.h"
 #include "runtime.h"
 

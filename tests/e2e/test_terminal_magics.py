@@ -31,7 +31,7 @@ TYPED = {
     "replay": [("%replay", r"nothing is missing there")],
     "sh": [("%sh echo $((40+2))", r"\[0-1\] 42")],
     "submit": [("%submit abs(-5)", r"Out\[[01]:\d+\]: 5")],
-    "sweep": [("%sweep x=1..2 x*10", r"2     20")],
+    "sweep": [("%sweep x=1..2 x*10", r"2     20 .*")],
     "scatter": [("%scatter [1,2,3] as part", None), ("%px part", r"Out\[0:\d+\]: \[1, 2\]")],
     "gather": [("%scatter 'abc' as letters", None), ("%gather letters", None),
                ("letters", r"Out\[\d+\]: 'abc'")],
