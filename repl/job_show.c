@@ -162,9 +162,11 @@ static size_t show(session_t *self, const job_t *job)
     } else if (job->view.diff) {
         failed = show_difference(answers, count, &style, &out);
     } else {
+        const session_figure_t figures = {.draw = self->px.draw};
         size_t told = keep_told(job, answers, count);
         char *hint = add_hints(self, answers, told);
         failed = render_job(answers, told, &style, &out, &err) + count - told;
+        session_add_figures(self, answers, told, &figures, &style, &out, &err);
         free(hint);
     }
     screen_write(1, (tt_span_t){out.data, out.len});
@@ -176,7 +178,7 @@ static size_t show(session_t *self, const job_t *job)
     return failed;
 }
 
-size_t session_job_text(const session_t *self, const job_t *job, tt_buf_t *out)
+size_t session_job_text(session_t *self, const job_t *job, tt_buf_t *out)
 {
     render_style_t style;
     size_t count;
@@ -189,6 +191,8 @@ size_t session_job_text(const session_t *self, const job_t *job, tt_buf_t *out)
     for (size_t i = 0; i < count; i++)
         answers[i] = full[i].answer;
     size_t failed = render_job(answers, count, &style, out, &err);
+    session_add_figures(self, answers, count, &(session_figure_t){.draw = DRAW_NEVER}, &style,
+                        out, &err);
     tt_buf_append(out, err.data, err.len);
     tt_buf_release(&err);
     free(answers);

@@ -36,6 +36,7 @@ static char *history_path, *prompt_text, *initial_text;
 static bool editing, opened, completing;
 static bool drop_wanted; /* Ctrl-C while completing: when readline is done with that */
 static tt_buf_t pending; /* to be shown above */
+static tt_buf_t ahead;   /* keys that somebody else has read for us */
 static uint64_t above_timer;
 static int64_t shown_ms; /* when something was last shown above */
 static line_choices_t *shown_choices;
@@ -340,6 +341,11 @@ static void open_keys(void)
 static int read_key(void)
 {
     unsigned char byte;
+    if (ahead.len > 0) {
+        key = ahead.data[0];
+        tt_buf_consume(&ahead, 1);
+        return 1;
+    }
     ssize_t got = read(keys_fd, &byte, 1);
     if (got == 1)
         key = byte;
@@ -388,10 +394,10 @@ static void on_line(char *line)
 
 static void on_readable(void *arg, int fd, uint32_t events)
 {
-    int rc = key != EOF ? 1 : events & EPOLLIN ? read_key() : -1;
+    int rc = key != EOF ? 1 : ahead.len > 0 || events & EPOLLIN ? read_key() : -1;
     (void)arg;
     (void)fd;
-    for (; rc > 0; rc = editing && key != EOF)
+    for (; rc > 0; rc = editing && (key != EOF || (ahead.len > 0 && read_key() > 0)))
         rl_callback_read_char();
     if (rc < 0)
         on_line(NULL); /* the terminal is gone */
@@ -406,7 +412,7 @@ static void on_readable(void *arg, int fd, uint32_t events)
 /* A key that was read ahead is the next line's. */
 static void on_key_left(void *arg)
 {
-    if (editing && key != EOF)
+    if (editing && (key != EOF || ahead.len > 0))
         on_readable(arg, STDIN_FILENO, EPOLLIN);
 }
 
@@ -466,8 +472,14 @@ void line_edit(const char *prompt, const char *initial)
     editing = true;
     rl_callback_handler_install(prompt_text, on_line);
     watch();
-    if (key != EOF)
+    if (key != EOF || ahead.len > 0)
         tt_loop_add_timer(loop, 0, on_key_left, NULL);
+}
+
+void line_type_ahead(tt_span_t keys)
+{
+    if (opened && keys.len > 0)
+        tt_buf_append(&ahead, keys.data, keys.len);
 }
 
 bool line_editing(void)
@@ -543,6 +555,7 @@ void line_close(void)
     }
     show_pending();
     tt_buf_release(&pending);
+    tt_buf_release(&ahead);
     close(keys_fd);
     keys_fd = -1;
     free(history_path);

@@ -51,6 +51,8 @@ void line_above(tt_span_t text);
 /* Ctrl-C while editing: shows it, and drops the line. `entered` is not called; line_edit begins
  * anew. */
 void line_drop(void);
+/* What was typed while nobody read it: the next line's first keys. */
+void line_type_ahead(tt_span_t keys);
 /* True when something has been typed. */
 bool line_begun(void);
 

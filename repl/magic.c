@@ -53,6 +53,10 @@
     {                                                                                          \
         0, "any", false, "also engines that lack what was sent before"                         \
     }
+#define DRAW                                                                                   \
+    {                                                                                          \
+        0, "draw", true, "pictures: auto, never, kitty, iterm, sixel, chafa"                   \
+    }
 #define NAME                                                                                   \
     {                                                                                          \
         0, "name", true, "what the job is called"                                              \
@@ -157,6 +161,13 @@ static const words_option_t targets_options[] = {
     {0, "answered", true, "those whose answer had this text"},
 };
 
+static const words_option_t show_options[] = {
+    TARGETS,
+    EXCLUDE,
+    DRAW,
+    {0, "open", false, "by the program that the desktop has for it, or $TUTTI_VIEWER"},
+};
+
 static const words_option_t pxconfig_options[] = {
     TARGETS,
     EXCLUDE,
@@ -166,6 +177,7 @@ static const words_option_t pxconfig_options[] = {
     {0, "no-verbose", false, "do not"},
     {0, "timeout", true, "interrupt it after so many seconds; 0: never"},
     {0, "progress-after", true, "seconds until progress is shown; -1: never"},
+    DRAW,
     VIEW,
 };
 
@@ -255,6 +267,8 @@ const magic_t magics[] = {
      GRAMMAR_KNOWN, NO_OPTIONS, magic_timing},
     {"timeline", "[N] [FILE.svg]", "draws when engines worked on a job", "%timeline 5", "Jobs",
      GRAMMAR_KNOWN, NO_OPTIONS, magic_timeline},
+    {"show", "[--open] [-t SET] [N]", "shows the pictures of a job again", "%show 5", "Jobs",
+     GRAMMAR_KNOWN, OPTIONS(show_options), magic_show},
     {"retry", "[N]", "tries again what has not ended well, into the same result", "%retry 9",
      "Jobs", GRAMMAR_KNOWN, OPTIONS(retry_options), magic_retry},
     {"cancel", "N [N ...]", "ends jobs: what waits never starts, what runs is interrupted",

@@ -64,6 +64,7 @@ int magic_result(session_t *session, const magic_call_t *call);
 int magic_wait(session_t *session, const magic_call_t *call);
 int magic_timing(session_t *session, const magic_call_t *call);
 int magic_timeline(session_t *session, const magic_call_t *call);
+int magic_show(session_t *session, const magic_call_t *call);
 int magic_cancel(session_t *session, const magic_call_t *call);
 int magic_interrupt(session_t *session, const magic_call_t *call);
 int magic_lang(session_t *session, const magic_call_t *call);

@@ -280,7 +280,8 @@ int magic_pxconfig_check(const char *option, const char *value, tt_error_t *err)
     if (strcmp(option, "progress-after") == 0 && strcmp(value, "-1") != 0 &&
         tt_seconds(value, &seconds) != 0)
         return tt_error_set(err, "--progress-after takes seconds, or -1, not '%.80s'", value);
-    return 0;
+    draw_way_t way;
+    return strcmp(option, "draw") == 0 ? draw_find(value, &way, err) : 0;
 }
 
 static int apply(session_t *session, config_t *config, const words_choice_t *choice)
@@ -293,6 +294,8 @@ static int apply(session_t *session, config_t *config, const words_choice_t *cho
         return session_complain(session, "%pxconfig", 2, "%s", err.text);
     if (strcmp(name, "progress-after") == 0)
         return magic_seconds(session, name, choice->value, &config->progress_after_s);
+    if (strcmp(name, "draw") == 0)
+        return draw_find(choice->value, &px->draw, &err);
     if (strcmp(name, "timeout") == 0 && tt_seconds(choice->value, &seconds) == 0)
         px->timeout_ms = (uint64_t)(seconds * 1000);
     if (strcmp(name, "block") == 0 || strcmp(name, "noblock") == 0)
@@ -313,11 +316,11 @@ static int tell_config(const session_t *session)
     if (session->exclude)
         tt_buf_printf(&line, " --exclude %s", session->exclude);
     static const char *const streams[] = {"", " --stream", " --no-stream"};
-    tt_buf_printf(&line, " --%s --%s --%s%s --timeout %g --progress-after %g\n",
-                  config->noblock ? "noblock" : "block",
-                  config->verbose ? "verbose" : "no-verbose",
-                  config->view.apart ? "no-fold" : "fold", streams[config->view.stream],
-                  (double)config->timeout_ms / 1000, session->progress_after_s);
+    tt_buf_printf(
+        &line, " --%s --%s --%s%s --timeout %g --progress-after %g --draw %s\n",
+        config->noblock ? "noblock" : "block", config->verbose ? "verbose" : "no-verbose",
+        config->view.apart ? "no-fold" : "fold", streams[config->view.stream],
+        (double)config->timeout_ms / 1000, session->progress_after_s, draw_name(config->draw));
     screen_write(1, (tt_span_t){line.data, line.len});
     tt_buf_release(&line);
     return 0;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { JOBS_KEPT = 50 };
@@ -28,6 +29,8 @@ void session_init(session_t *self, tt_loop_t *loop, const tt_rundir_t *dir, tt_c
                         .progress_after_s = 1};
     self->targets = tt_strdup("all");
     self->journal = journal_new();
+    self->album.dir = dir->state_dir;
+    clock_gettime(CLOCK_REALTIME_COARSE, &self->album.began); /* as files have it */
     self->file = "";
 }
 
@@ -47,6 +50,7 @@ void session_release(session_t *self)
         free(self->typed[i].text);
     free(self->typed);
     journal_destroy(&self->journal);
+    gallery_release(&self->gallery);
     free(self->targets);
     free(self->exclude);
     free(self->complaint);

@@ -3,11 +3,15 @@
 #ifndef SESSION_H
 #define SESSION_H
 
+#include "album.h"
 #include "client.h"
+#include "draw.h"
+#include "gallery.h"
 #include "grammar.h"
 #include "job.h"
 #include "journal.h"
 #include "local.h"
+#include "option.h"
 #include "source.h"
 
 /* What %pxconfig sets for every %px and %sh. */
@@ -15,6 +19,7 @@ typedef struct {
     bool noblock;        /* they go into the background */
     bool verbose;        /* and tell on which engines they run */
     uint64_t timeout_ms; /* of their run; 0: none */
+    draw_way_t draw;     /* how pictures are drawn, of anybody */
     job_view_t view;
 } px_config_t;
 
@@ -50,6 +55,9 @@ typedef struct session {
     size_t typed_count, typed_cap;
     job_t *jobs; /* in order of their numbers */
     journal_t *journal;
+    album_t album;                                         /* where pictures are kept */
+    gallery_t gallery;                                     /* displays of the local engine */
+    enum { SIXEL_UNKNOWN, SIXEL_NONE, SIXEL_KNOWN } sixel; /* what the terminal has answered */
     job_t *waiting;  /* the job that the prompt waits for now */
     bool pressed;    /* Ctrl-C was, during the present statement: no other one follows it */
     bool waits_only; /* Ctrl-C ends the wait, not the job */
@@ -121,6 +129,25 @@ void session_on_ask(void *arg, uint32_t seq, const char *what, const char *text)
 int session_local_call(session_t *self, unsigned op, tt_buf_t *args, tt_frames_t *frames,
                        local_result_t *result);
 
+/* ---- displays (session_figure.c) */
+
+/* How displays are shown. */
+typedef struct {
+    draw_way_t draw;   /* DRAW_AUTO: as this terminal can */
+    bool here;         /* of the local engine */
+    bool no_texts;     /* pictures only */
+    tt_texts_t *paths; /* as in figure_view_t */
+} session_figure_t;
+
+/* Appends what the answers display: lines of pictures, whose files are kept, with drawings
+ * where they go to a terminal. Nothing when results are JSON. */
+void session_add_figures(session_t *self, const answer_t *answers, size_t count,
+                         const session_figure_t *how, const render_style_t *style,
+                         tt_buf_t *out, tt_buf_t *err);
+/* The same for an answer of the local engine to the line of this number: shown, and kept for
+ * %show. */
+void session_show_here(session_t *self, int number, const answer_t *answer);
+
 /* ---- targets and jobs */
 
 /* The engines of a target set (NULL: the session's). Returns 0 and ids to free, or 2 after a
@@ -148,7 +175,7 @@ void session_interrupt(session_t *self);
 int session_finish_job(session_t *self, job_t *job);
 /* Appends all its answers, as they would be shown, whole and without colours: the errors last.
  * Returns how many are failures. */
-size_t session_job_text(const session_t *self, const job_t *job, tt_buf_t *out);
+size_t session_job_text(session_t *self, const job_t *job, tt_buf_t *out);
 /* Whether the local engine, a Python, has a global of this name. */
 bool session_defined(session_t *self, const char *name);
 /* How the job's answers look. */

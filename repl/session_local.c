@@ -125,6 +125,7 @@ static int show_local_failure(session_t *self, const local_result_t *result)
         self->exit_status = local_await_end(self->local);
         return self->exit_status;
     }
+    session_show_here(self, self->number, &answer);
     tt_buf_t text;
     tt_buf_init(&text);
     add_error(&text, &answer, result->status);
@@ -207,9 +208,11 @@ static int execute(session_t *self, tt_span_t code, const char *name, unsigned f
     answer_t answer;
     tt_error_t err;
     answer_init(&answer);
-    if (answer_read(&answer, tt_frames_span(&result.frames, 0), &err) == 0 &&
-        answer.repr.len > 0)
-        show_out(self->number, answer.repr);
+    if (answer_read(&answer, tt_frames_span(&result.frames, 0), &err) == 0) {
+        if (answer.repr.len > 0)
+            show_out(self->number, answer.repr);
+        session_show_here(self, self->number, &answer);
+    }
     local_result_release(&result);
     return 0;
 }

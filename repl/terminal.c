@@ -2,15 +2,18 @@
  * take the terminal back from the background. */
 #include "terminal.h"
 
-#include "buf.h"
+#include "loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
+
+enum { ANSWER_MS = 1000 };
 
 struct terminal {
     struct termios found; /* the modes it had at the start: what everybody is given */
@@ -117,6 +120,62 @@ void terminal_suspend(terminal_t *self)
     kill(-holder, SIGCONT);
 }
 
+/* ---- what it can draw */
+
+/* Cuts the answer to "primary device attributes" out of what was read: `ESC [ ? 62 ; 4 c`.
+ * Returns 1 when 4, sixel, is among them, 0 when not, -1 while there is no whole answer. */
+static int cut_answer(tt_buf_t *text)
+{
+    for (size_t at = 0; at + 3 <= text->len; at++) {
+        if (memcmp(text->data + at, "\033[?", 3) != 0)
+            continue;
+        size_t end = at + 3;
+        bool four = false;
+        while (end < text->len && strchr("0123456789;", text->data[end]) && text->data[end]) {
+            size_t len = strspn(tt_buf_text(text) + end, "0123456789");
+            four |= len == 1 && text->data[end] == '4';
+            end += len ? len : 1;
+        }
+        if (end == text->len)
+            return -1;
+        if (text->data[end] != 'c')
+            continue;
+        memmove(text->data + at, text->data + end + 1, text->len - end - 1);
+        text->len -= end + 1 - at;
+        return four;
+    }
+    return -1;
+}
+
+bool terminal_has_sixel(tt_buf_t *typed)
+{
+    struct termios was, modes;
+    tt_buf_t text;
+    int64_t until = tt_now_ms() + ANSWER_MS, left;
+    int answer = -1;
+    if (!is_ours() || tcgetattr(0, &was) != 0)
+        return false;
+    modes = was;
+    modes.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
+    modes.c_cc[VMIN] = modes.c_cc[VTIME] = 0;
+    tcsetattr(0, TCSANOW, &modes); /* nothing that was typed is lost */
+    tt_buf_init(&text);
+    bool asked = write(1, "\033[c", 3) == 3;
+    while (asked && answer < 0 && (left = until - tt_now_ms()) > 0) {
+        if (poll(&(struct pollfd){0, POLLIN, 0}, 1, (int)left) < 0 && errno != EINTR)
+            break;
+        ssize_t got = read(0, tt_buf_reserve(&text, 256), 256);
+        text.len += got > 0 ? (size_t)got : 0;
+        answer = cut_answer(&text);
+    }
+    tcsetattr(0, TCSANOW, &was);
+    tt_buf_append(typed, text.data, text.len);
+    tt_buf_release(&text);
+    return answer == 1;
+}
+
+/* ---- its size */
+
 static unsigned size(bool rows)
 {
     struct winsize window;
@@ -124,6 +183,20 @@ static unsigned size(bool rows)
         window = (struct winsize){0};
     unsigned got = rows ? window.ws_row : window.ws_col;
     return got > 0 ? got : rows ? 24 : 80;
+}
+
+void terminal_cell(unsigned *width, unsigned *height)
+{
+    struct winsize window;
+    *width = 8;
+    *height = 16;
+    if (ioctl(1, TIOCGWINSZ, &window) != 0 || window.ws_col == 0 || window.ws_row == 0)
+        return;
+    unsigned wide = window.ws_xpixel / window.ws_col, high = window.ws_ypixel / window.ws_row;
+    if (wide > 1 && high > 1) {
+        *width = wide;
+        *height = high;
+    }
 }
 
 unsigned terminal_columns(void)

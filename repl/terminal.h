@@ -3,6 +3,7 @@
 #ifndef TERMINAL_H
 #define TERMINAL_H
 
+#include "buf.h"
 #include "error.h"
 
 #include <stdbool.h>
@@ -36,6 +37,12 @@ pid_t terminal_holder(const terminal_t *self);
  * the terminal was given to is stopped already; it is given back and continued. */
 void terminal_suspend(terminal_t *self);
 
+/* Asks the terminal whether it draws sixel pictures, and waits for the answer, 1 s at most.
+ * What is typed meanwhile is appended to `typed`. False when it is not ours. */
+bool terminal_has_sixel(tt_buf_t *typed);
+
+/* A cell's width and height in pixels; 8 and 16 when it does not tell. */
+void terminal_cell(unsigned *width, unsigned *height);
 /* Columns and rows as of now; 80 and 24 when it does not tell. */
 unsigned terminal_columns(void);
 unsigned terminal_rows(void);

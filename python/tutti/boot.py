@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from . import codec, values
+from . import codec, figures, values
 from .session import Session
 
 SOCKET_FD, PAGE_FD = 3, 4
@@ -76,15 +76,19 @@ def terminal():
 
 
 def settle_streams(local):
-    """Output appears line by line; a crash tells where; figures need no window."""
+    """Output appears line by line; a crash tells where."""
     faulthandler.enable()
     if local:
         sys.ps1, sys.ps2 = ">>> ", "... "  # interactive, for those who ask
         return
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(line_buffering=True)
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        os.environ.setdefault("MPLBACKEND", "Agg")
+
+
+def has_windows(mode):
+    """Whether figures are to open windows: those of a person at a display, without engines."""
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return bool(display) and mode in ("local", "terminal")
 
 
 def main():
@@ -94,6 +98,8 @@ def main():
     sys.path[:1] = [""]
     sys.path.append(directory)
     runtime = compiled()
+    if not has_windows(mode):
+        figures.install()
     if mode == "zygote":
         from . import zygote
 

@@ -1,22 +1,63 @@
 """Displays: what a value looks like beyond its repr, as maps of mime type -> str or bytes."""
 
-import io
+import base64
+import binascii
 import json
-import sys
+
+LIMIT = 100               # displays of one task
+BYTES_LIMIT = 32 << 20    # of one task, in all
 
 _METHODS = (("image/png", "_repr_png_"), ("image/jpeg", "_repr_jpeg_"),
             ("image/svg+xml", "_repr_svg_"), ("text/html", "_repr_html_"),
             ("text/markdown", "_repr_markdown_"), ("text/latex", "_repr_latex_"),
             ("application/json", "_repr_json_"), ("application/pdf", "_repr_pdf_"))
+_BINARY = ("image/png", "image/jpeg", "image/gif", "application/pdf")
 
 pending = []  # what user code displayed during the running task
+_named = {}   # display_id -> its bundle among them
+_dropped = 0
 
 
 def take():
     """The displays published since the last call."""
+    global _dropped
     taken = pending[:]
+    if _dropped:
+        taken.append({"text/plain": "%d more displays are not kept: %d of a task are"
+                      % (_dropped, LIMIT)})
     pending.clear()
+    _named.clear()
+    _dropped = 0
     return taken
+
+
+def publish(bundles, name=None, update=False):
+    """Displays bundles; of one with a name `update` renews what stands there."""
+    global _dropped
+    for found in bundles:
+        if update and name in _named:
+            _named[name].clear()
+            _named[name].update(found)
+        elif len(pending) < LIMIT:
+            pending.append(found)
+            if name:
+                _named[name] = found
+        else:
+            _dropped += 1
+
+
+def within_limit(bundles):
+    """The same, where what is too large for one result is told and not there."""
+    kept, size = [], 0
+    for found in bundles:
+        own = sum(len(data) for data in found.values())
+        if size + own > BYTES_LIMIT:
+            found = {"text/plain": "<a display of %.1f MB is not kept: %d MB of a task are>"
+                     % (own / 1e6, BYTES_LIMIT >> 20)}
+            own = 0
+        size += own
+        kept.append(found)
+    return kept
 
 
 def safe_repr(value):
@@ -26,10 +67,11 @@ def safe_repr(value):
         return text if type(text) is str else str(text)
     except Exception as error:
         return "<repr of %s failed: %s: %s>" % (type(value).__name__, type(error).__name__,
-                                                _text(error))
+                                                message(error))
 
 
-def _text(error):
+def message(error):
+    """str(error), whatever it is."""
     try:
         return str(error)
     except Exception:
@@ -49,7 +91,12 @@ def _call(value, name):
 
 
 def _data(mime, data):
-    """Data as str or bytes: JSON is written out, other buffers are copied."""
+    """Data as str or bytes: JSON is written out, other buffers are copied, base64 is undone."""
+    if isinstance(data, str) and mime in _BINARY:
+        try:
+            return base64.b64decode("".join(data.split()), validate=True)
+        except (ValueError, binascii.Error):
+            return None
     if isinstance(data, str):
         return str(data)
     if isinstance(data, (bytes, bytearray, memoryview)):
@@ -57,41 +104,41 @@ def _data(mime, data):
     return json.dumps(data) if "json" in mime else None
 
 
-def bundle(value):
-    """{mime: str or bytes} of a value with display methods; empty when it has none."""
+def readable(bundle):
+    """Of a map of mime types what can travel."""
     found = {}
-    whole = _call(value, "_repr_mimebundle_")
-    candidates = list(whole.items()) if isinstance(whole, dict) else []
-    candidates += [(mime, _call(value, name)) for mime, name in _METHODS if mime not in found]
-    for mime, data in candidates:
+    for mime, data in bundle.items() if isinstance(bundle, dict) else ():
         try:
-            data = None if data is None or mime in found else _data(mime, data)
+            data = None if data is None else _data(mime, data)
         except (TypeError, ValueError):
             data = None
         if data is not None and isinstance(mime, str):
-            found[mime] = data
+            found[str(mime)] = data
+    return found
+
+
+def bundle(value):
+    """{mime: str or bytes} of a value with display methods; empty when it has none."""
+    from . import figures
+
+    if figures.is_figure(value):
+        found = figures.png(value)
+        figures.close(value)
+        return found
+    found = readable(_call(value, "_repr_mimebundle_"))
+    found.update(readable({mime: _call(value, name) for mime, name in _METHODS
+                           if mime not in found}))
+    return found
+
+
+def whole(value):
+    """The bundle of a value with, in any case, its text."""
+    found = {} if isinstance(value, str) else bundle(value)
+    found.setdefault("text/plain", value if type(value) is str else safe_repr(value))
     return found
 
 
 def display(*objects):
     """Publishes objects with the running task's result: figures, tables, anything with
     `_repr_png_`, `_repr_html_`, `_repr_mimebundle_` and the like; others by their repr."""
-    for value in objects:
-        found = {} if isinstance(value, str) else bundle(value)
-        found.setdefault("text/plain", value if type(value) is str else safe_repr(value))
-        pending.append(found)
-
-
-def figures():
-    """Bundles of the open figures of matplotlib, which are closed; none when it is not in use or
-    shows its figures itself."""
-    plt = sys.modules.get("matplotlib.pyplot")
-    if plt is None or not plt.get_fignums() or plt.get_backend().lower() != "agg":
-        return []
-    found = []
-    for number in plt.get_fignums():
-        file = io.BytesIO()
-        plt.figure(number).savefig(file, format="png")
-        found.append({"image/png": file.getvalue(), "text/plain": "<figure %d>" % number})
-    plt.close("all")
-    return found
+    publish([whole(value) for value in objects])

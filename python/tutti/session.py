@@ -16,7 +16,7 @@ import sys
 import types
 import weakref
 
-from . import assist, cells, displays, errors, magics, parts, shell, ship, values
+from . import assist, cells, displays, errors, figures, magics, parts, shell, ship, values
 from .execute import Runner
 from .result import TIMEOUT, Handle, RemoteError, Result
 from .terminal import end_stepping, set_breakpoint
@@ -75,6 +75,7 @@ class Session:
         ship.on_arrival(self.arrived.update)
         os.register_at_fork(after_in_child=self.after_fork)
         builtins.__tutti_magic__ = self.magic
+        builtins.display = displays.display
         if self.local:
             builtins.Out = self.out
             if self.terminal:
@@ -144,13 +145,21 @@ class Session:
         """`too_deep(value)` stands for a value that nests too deeply, or holds itself: the body
         stays the array that the prompt reads."""
         has_value = value is not _MISSING
-        answer = [text, has_value, value if has_value else None, list(pictures), error]
+        answer = [text, has_value, value if has_value else None, [], error]
         try:
             body, buffers = values.encode_flat(answer)
         except RecursionError:
             answer[2] = too_deep(value)
             body, buffers = values.encode_flat(answer)
+        if pictures:
+            body = self.with_pictures(body, pictures, error)
         return status, body, [*buffers, *frames], leave
+
+    def with_pictures(self, body, pictures, error):
+        """The body of an answer with displays, whose bytes all stand in it."""
+        behind = values.encode_flat(error)[0]
+        shown = values.encode_flat(displays.within_limit(pictures), sys.maxsize)[0]
+        return body[:-len(behind) - 1] + shown + behind  # in the place of the empty array
 
     def failure(self, error):
         if isinstance(error, Refused):
@@ -164,7 +173,16 @@ class Session:
             sys.last_type, sys.last_value = type(error), error
             sys.last_traceback = error.__traceback__
         status = INTERRUPTED if isinstance(error, KeyboardInterrupt) else ERROR
-        return self.reply(error=found, status=status, pictures=displays.take(), leave=leave)
+        return self.reply(error=found, status=status, pictures=self.take_pictures(), leave=leave)
+
+    def take_pictures(self, value=None):
+        """What the task has displayed, `value` with it, and the figures it leaves open."""
+        pictures = displays.take()
+        found = {} if value is None else displays.bundle(value)
+        found.pop("text/plain", None)  # the repr is its text
+        if found:
+            pictures.append(found)
+        return pictures + (figures.finish() if self.depth == 1 else [])
 
     def execute(self, args):
         code, file, flags = _check(args, str, str, int)
@@ -182,11 +200,9 @@ class Session:
         shown = shown and value is not None and not flags & QUIET
         if self.local and shown:
             self.remember_out(file, value)
-        pictures = displays.take()
-        if shown:
-            bundle = displays.bundle(value)
-            pictures += [bundle] if bundle else []
-        pictures += displays.figures()
+        pictures = self.take_pictures(value if shown else None)
+        if pictures and figures.is_drawn(value):
+            shown = False  # it is seen
         return self.reply(text=displays.safe_repr(value) if shown else None,
                           value=value if flags & WANT_VALUE else _MISSING, pictures=pictures)
 
@@ -231,7 +247,7 @@ class Session:
         arguments = [self.resolved(a) for a in arguments]
         kwargs = {str(k): self.resolved(v) for k, v in (kwargs or {}).items()}
         value = function(*arguments, **kwargs)
-        return self.reply(value=value, pictures=displays.take() + displays.figures())
+        return self.reply(value=value, pictures=self.take_pictures())
 
     def resolved(self, value):
         if type(value) is values.Reference:
