@@ -24,7 +24,9 @@ SLOW = float(os.environ.get("TUTTI_TEST_SLOW", "1"))
 LEFT_S = 5  # seconds that a stopped cluster's processes have to be gone
 SANITIZER_WORDS = ("AddressSanitizer", "LeakSanitizer", "runtime error:")
 PLACES = ("VERSION", "PYTHON", "PKGLIBDIR", "PKGLIBEXECDIR")  # for what is compiled here: no matter
-DROPPED = ("VIRTUAL_ENV", "CONDA_PREFIX", "TUTTI_LOG", "TUTTI_PROFILE")  # and PYTHON..., COLUMNS
+DROPPED = ("VIRTUAL_ENV", "CONDA_PREFIX", "TUTTI_LOG", "TUTTI_PROFILE", "TUTTI_VIEWER", "TMUX", "STY",
+           "ZELLIJ", "TERM_PROGRAM", "LC_TERMINAL", "KITTY_WINDOW_ID", "DISPLAY", "WAYLAND_DISPLAY",
+           "MPLBACKEND")  # and PYTHON..., COLUMNS
 
 Outcome = collections.namedtuple("Outcome", "stdout stderr code")
 

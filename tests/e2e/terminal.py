@@ -35,8 +35,9 @@ _TOKEN = re.compile(r"""
     (?P<text>[^\x00-\x1f\x7f\x9b]+)
   | \x1b\[(?P<private>[?>=]?)(?P<args>[\d;]*)(?P<final>[@-~])
   | \x1b\][^\x07\x1b]*(?:\x07|\x1b\\)
+  | \x1b[_P](?:[^\x1b]|\x1b\x1b)*\x1b\\
   | \x1b[()][A-Z0-9]
-  | \x1b[^\[\]()]
+  | \x1b[^\[\]()_P]
   | (?P<control>[\x00-\x1a\x1c-\x1f\x7f])
 """, re.VERBOSE)
 
@@ -57,6 +58,7 @@ class Screen:
         self.lines = [[] for _ in range(rows)]  # of cells; the second one of a wide character is ""
         self.row = self.column = 0
         self.rest = ""
+        self.asked = 0  # how often it was asked for its attributes (DA1)
         self.unknown = []  # sequences that are not understood: tests may insist on none
 
     def resize(self, rows, columns):
@@ -161,7 +163,8 @@ class Screen:
     def order(self, private, args, final):
         numbers = [int(part or 0) for part in args.split(";")]
         first = max(1, numbers[0])
-        if private or final in "mr":
+        self.asked += final == "c"
+        if private or final in "mrc":
             return
         if final in "ABCDGHfd":
             self.move(final, first, numbers)
@@ -218,8 +221,9 @@ class Ended(AssertionError):
 class Terminal:
     """A program on a terminal of its own."""
 
-    def __init__(self, cluster, command, rows=24, columns=100, env=None):
+    def __init__(self, cluster, command, rows=24, columns=100, env=None, attributes="62;22"):
         self.cluster = cluster
+        self.attributes = attributes  # what it answers when asked for them; None: nothing
         self.screen = Screen(rows, columns)
         self.raw = bytearray()
         self.left_over = b""
@@ -293,6 +297,10 @@ class Terminal:
         if len(data) - whole >= 4 or (self.left_over and not _may_go_on(self.left_over)):
             text, self.left_over = data.decode(errors="replace"), b""
         self.screen.feed(text)
+        while self.screen.asked > 0:
+            self.screen.asked -= 1
+            if self.attributes is not None:
+                os.write(self.master, b"\x1b[?%sc" % self.attributes.encode())
         return True
 
     def read(self, seconds):

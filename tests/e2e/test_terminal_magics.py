@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from .pictures import PNG
 from .terminal import Prompt
 
 
@@ -16,6 +17,9 @@ def endless(name):
 
 # what goes on until there is a file
 UNTIL = "any(iter(lambda: time.sleep(0.005) or os.path.exists('go'), None))"
+
+# a class of a picture, in one line
+DOT = "type('Dot', (), {'_repr_png_': lambda self: __import__('base64').b64decode('%s')})()" % PNG
 
 # name: [(line, a pattern of one line that is shown; None: nothing is), ...], typed in this order
 TYPED = {
@@ -48,6 +52,7 @@ TYPED = {
              ("open('go', 'w').close()", None), ("%wait", r"Out\[0-1:\d+\]: 10")],
     "timing": [("%px 1", r"Out.*"), ("%timing", r"ran .*in user code")],
     "timeline": [("%px 1", r"Out.*"), ("%timeline", r"1 .* \d+ % . 1")],
+    "show": [("%px " + DOT, r".*figure 1x1 · ~/.*\.png"), ("%show", r"\[0-1\] figure 1x1 · ~/.*-0\.png")],
     "retry": [("bad = %map (lambda x: 1/x) [0]", r".*0 done, 1 failed · %retry \d+"),
               ("%retry", r".*0 done, 1 failed · %retry \d+")],
     "cancel": [*endless("cancelled"), ("%cancel {before}", None), ("%wait", r"\[0.*\] interrupted.*")],
