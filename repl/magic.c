@@ -165,7 +165,7 @@ static const words_option_t show_options[] = {
     TARGETS,
     EXCLUDE,
     DRAW,
-    {0, "open", false, "by the program that the desktop has for it, or $TUTTI_VIEWER"},
+    {0, "open", false, "by the desktop's program for it, or $TUTTI_VIEWER"},
 };
 
 static const words_option_t pxconfig_options[] = {

@@ -123,25 +123,25 @@ void terminal_suspend(terminal_t *self)
 /* ---- what it can draw */
 
 /* Cuts the answer to "primary device attributes" out of what was read: `ESC [ ? 62 ; 4 c`.
- * Returns 1 when 4, sixel, is among them, 0 when not, -1 while there is no whole answer. */
+ * Returns 1 when 4, sixel, is among them, 0 when not, -1 while there is no whole answer. The
+ * first number is what kind of terminal it is. */
 static int cut_answer(tt_buf_t *text)
 {
-    for (size_t at = 0; at + 3 <= text->len; at++) {
-        if (memcmp(text->data + at, "\033[?", 3) != 0)
+    const char *start = tt_buf_text(text), *end = start + text->len;
+    for (const char *at = start; end - at > 3; at++) {
+        if (strncmp(at, "\033[?", 3) != 0)
             continue;
-        size_t end = at + 3;
+        const char *list = at + 3, *behind = list + strspn(list, "0123456789;");
+        if (*behind != 'c')
+            continue;
         bool four = false;
-        while (end < text->len && strchr("0123456789;", text->data[end]) && text->data[end]) {
-            size_t len = strspn(tt_buf_text(text) + end, "0123456789");
-            four |= len == 1 && text->data[end] == '4';
-            end += len ? len : 1;
-        }
-        if (end == text->len)
-            return -1;
-        if (text->data[end] != 'c')
-            continue;
-        memmove(text->data + at, text->data + end + 1, text->len - end - 1);
-        text->len -= end + 1 - at;
+        for (const char *more = list; (more = memchr(more, ';', (size_t)(behind - more)));)
+            four |= *++more == '4' && strchr(";c", more[1]);
+        tt_buf_t rest = {0};
+        tt_buf_append(&rest, start, (size_t)(at - start));
+        tt_buf_append(&rest, behind + 1, (size_t)(end - behind - 1));
+        tt_buf_release(text);
+        *text = rest;
         return four;
     }
     return -1;

@@ -52,7 +52,7 @@ TYPED = {
              ("open('go', 'w').close()", None), ("%wait", r"Out\[0-1:\d+\]: 10")],
     "timing": [("%px 1", r"Out.*"), ("%timing", r"ran .*in user code")],
     "timeline": [("%px 1", r"Out.*"), ("%timeline", r"1 .* \d+ % . 1")],
-    "show": [("%px " + DOT, r".*figure 1x1 · ~/.*\.png"), ("%show", r"\[0-1\] figure 1x1 · ~/.*-0\.png")],
+    "show": [("%px " + DOT, r"\[0-1\] figure 1x1 · .*\.png"), ("%show", r"\[0-1\] figure 1x1 · .*-0\.png")],
     "retry": [("bad = %map (lambda x: 1/x) [0]", r".*0 done, 1 failed · %retry \d+"),
               ("%retry", r".*0 done, 1 failed · %retry \d+")],
     "cancel": [*endless("cancelled"), ("%cancel {before}", None), ("%wait", r"\[0.*\] interrupted.*")],

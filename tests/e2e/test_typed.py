@@ -93,9 +93,9 @@ def test_pxconfig_holds_for_every_px(cluster):
                             "%pxresult", "%pxconfig --block --no-verbose --timeout 0.2",
                             "%pxconfig", "%px import time; time.sleep(600)", code=1)
     assert outcome.stdout.splitlines() == [
-        "%pxconfig --targets all --block --no-verbose --fold --timeout 0 --progress-after 1",
+        "%pxconfig --targets all --block --no-verbose --fold --timeout 0 --progress-after 1 --draw auto",
         "Out[1:3]: 5",
-        "%pxconfig --targets 1 --block --no-verbose --fold --timeout 0.2 --progress-after 1"]
+        "%pxconfig --targets 1 --block --no-verbose --fold --timeout 0.2 --progress-after 1 --draw auto"]
     assert "Parallel execution on engine(s): 1\n[3] running" in outcome.stderr
     assert "timeout" in outcome.stderr
 

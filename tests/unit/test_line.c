@@ -105,6 +105,21 @@ static size_t count_of(const char *text, const char *part)
 
 #define UP "\033[A"
 
+TEST(what_was_read_for_it_is_the_next_lines)
+{
+    tty_begin(false);
+    open_line(false);
+    line_type_ahead(SPAN("ab"));
+    assert_string_equal(enter("c\r"), "abc");
+    line_type_ahead(SPAN("one\rtw"));
+    line_edit("> ", NULL);
+    assert_comes(loop, got_count == 2);
+    assert_string_equal(got[1], "one");
+    assert_string_equal(enter("o\r"), "two");
+    line_close();
+    line_type_ahead(SPAN("nobody reads it"));
+}
+
 /* ---- the list of choices */
 
 TEST(choices_are_copied_and_have_labels_or_none)
@@ -485,6 +500,7 @@ int main(void)
         ON(an_entry_behind_one_that_was_cut_off_begins_a_line_of_its_own),
         ON(a_line_is_handed_over_and_ctrl_d_ends_the_input),
         ON(ctrl_c_drops_the_line_and_nothing_of_it_comes_back),
+        ON(what_was_read_for_it_is_the_next_lines),
         ON(texts_appear_above_the_line_which_stays),
         ON(what_was_to_appear_when_the_line_ends_appears_then),
         ON(while_readline_searches_texts_wait),

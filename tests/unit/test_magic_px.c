@@ -279,14 +279,14 @@ TEST(pxconfig_sets_what_holds_for_every_px)
     assert_wrong("%pxconfig 5", "%pxconfig: takes options only, not '5'");
     assert_wrong("%pxconfig --timeout soon", "%pxconfig: --timeout takes seconds, not 'soon'");
     assert_int_equal(run("%pxconfig"), 0);
-    assert_out(
-        "%pxconfig --targets all --block --no-verbose --fold --timeout 0 --progress-after 1\n");
+    assert_out("%pxconfig --targets all --block --no-verbose --fold --timeout 0 "
+               "--progress-after 1 --draw auto\n");
     assert_int_equal(run("%pxconfig -t 9 --noblock"), 2);
     assert_false(session.px.noblock);
     assert_int_equal(run("%pxconfig -t 1 -a --verbose --timeout 3 --progress-after -1"), 0);
     assert_int_equal(run("%pxconfig"), 0);
-    assert_out(
-        "%pxconfig --targets 1 --noblock --verbose --fold --timeout 3 --progress-after -1\n");
+    assert_out("%pxconfig --targets 1 --noblock --verbose --fold --timeout 3 --progress-after "
+               "-1 --draw auto\n");
     assert_int_equal(run("%px f()"), 0);
     assert_part(said_err, "Parallel execution on engine(s): 1\n[");
     assert_part(said_err, "] running on 1\n");

@@ -110,6 +110,70 @@ TEST(columns_and_rows_are_as_of_now_and_never_nothing)
     assert_int_equal(terminal_rows(), 24);
 }
 
+TEST(a_cell_is_as_large_as_the_terminal_says)
+{
+    unsigned width, height;
+    struct winsize window = {.ws_row = 24, .ws_col = 80, .ws_xpixel = 800, .ws_ypixel = 480};
+    ioctl(tty_slave, TIOCSWINSZ, &window);
+    terminal_cell(&width, &height);
+    assert_int_equal(width, 10);
+    assert_int_equal(height, 20);
+    window.ws_xpixel = window.ws_ypixel = 0;
+    ioctl(tty_slave, TIOCSWINSZ, &window);
+    terminal_cell(&width, &height);
+    assert_int_equal(width, 8);
+    assert_int_equal(height, 16);
+}
+
+/* ---- asking */
+
+TEST(what_is_typed_around_an_answer_is_kept)
+{
+    static const struct {
+        const char *typed, *left;
+        bool sixel;
+    } rows[] = {
+        {"ab\033[?62;4c", "ab", true},
+        {"\033[?63;1;2;4;22ccd\n", "cd\n", true},
+        {"a\033[A\033[?64;14;24;42cb", "a\033[Ab", false},
+        {"\033[?4c", "", false},
+        {"\033[?25h\033[?1;2c", "\033[?25h", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tt_buf_t typed;
+        tt_buf_init(&typed);
+        tty_forget();
+        tty_type(rows[i].typed);
+        assert_int_equal(terminal_has_sixel(&typed), rows[i].sixel);
+        assert_text(&typed, rows[i].left);
+        assert_true(has_echo());
+        assert_non_null(strstr(tty_text(), "\033[c"));
+        tt_buf_release(&typed);
+    }
+}
+
+TEST(a_terminal_that_does_not_answer_has_no_sixel)
+{
+    tt_buf_t typed;
+    tt_buf_init(&typed);
+    tty_type("ab\033[?62;");
+    assert_false(terminal_has_sixel(&typed));
+    assert_text(&typed, "ab\033[?62;");
+    tt_buf_release(&typed);
+}
+
+TEST(a_terminal_that_is_not_ours_is_not_asked)
+{
+    tt_buf_t typed;
+    tt_buf_init(&typed);
+    start_child();
+    tcsetpgrp(tty_slave, child);
+    assert_false(terminal_has_sixel(&typed));
+    assert_null(strstr(tty_text(), "\033[c"));
+    assert_int_equal(typed.len, 0);
+    tt_buf_release(&typed);
+}
+
 /* ---- giving and taking */
 
 TEST(who_is_given_the_terminal_has_it_in_the_modes_that_were_found)
@@ -234,6 +298,10 @@ int main(void)
         ON(a_file_or_a_dumb_terminal_cannot_be_edited_on),
         ON(what_is_no_terminal_cannot_be_opened),
         ON(columns_and_rows_are_as_of_now_and_never_nothing),
+        ON(a_cell_is_as_large_as_the_terminal_says),
+        ON(what_is_typed_around_an_answer_is_kept),
+        ON(a_terminal_that_does_not_answer_has_no_sixel),
+        ON(a_terminal_that_is_not_ours_is_not_asked),
         ON(who_is_given_the_terminal_has_it_in_the_modes_that_were_found),
         ON(what_is_not_ours_is_not_given),
         ON(a_group_that_is_gone_is_given_nothing),
