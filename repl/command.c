@@ -34,6 +34,11 @@
     {                                                                                          \
         0, "json", NULL, "as JSON", TT_OPTION_FLAG, AT(json)                                   \
     }
+#define DRAW                                                                                   \
+    {                                                                                          \
+        0, "draw", "HOW", "pictures: auto, never, kitty, iterm, sixel, chafa", TT_OPTION_TEXT, \
+            AT(draw)                                                                           \
+    }
 #define ENGINES                                                                                \
     {                                                                                          \
         'n', "engines", "N", "how many engines (one per core)", TT_OPTION_INT,                 \
@@ -150,6 +155,7 @@ static const tt_option_t px_options[] = {
     TARGETS,
     EXCLUDE,
     JSON,
+    DRAW,
     {'f', "file", "FILE", "the code is in a file", TT_OPTION_TEXT, AT(file)},
     {0, "timeout", "S", "interrupt it after S seconds", TT_OPTION_SECONDS, AT(limit_s)},
     HELP,
@@ -175,7 +181,8 @@ static const tt_option_t config_options[] = {
     JSON,
     HELP,
     {0}};
-static const tt_option_t run_options[] = {NAME, ENGINES, PYTHON, PRELOAD, JSON, HELP, {0}};
+static const tt_option_t run_options[] = {NAME, ENGINES, PYTHON, PRELOAD,
+                                          JSON, DRAW,    HELP,   {0}};
 
 const tt_option_t command_top_options[] = {
     {'c', "command", "LINE", "run a line of the prompt; may be repeated", TT_OPTION_MULTI,
@@ -192,6 +199,7 @@ const tt_option_t command_top_options[] = {
     {'i', "identity", "FILE", "the key for --ssh", TT_OPTION_TEXT, AT(reach.identity)},
     {'J', "jump", "HOST", "the host on the way for --ssh", TT_OPTION_TEXT, AT(reach.jump)},
     {0, "json", NULL, "results as JSON lines", TT_OPTION_FLAG, AT(json)},
+    DRAW,
     PROFILE,
     {0, "no-settings", NULL, "as if there were no settings", TT_OPTION_FLAG, AT(no_settings)},
     {'h', "help", NULL, "this help", TT_OPTION_FLAG, AT(help)},
@@ -280,6 +288,7 @@ int command_verify(const given_t *given, tt_error_t *err)
 {
     const cluster_wish_t *wish = &given->wish;
     const char *wait = wish->wait;
+    draw_way_t way;
     long unused;
     if (verify_group(&wish->group, err) != 0)
         return -1;
@@ -288,6 +297,8 @@ int command_verify(const given_t *given, tt_error_t *err)
             return -1;
     if (wait && strcmp(wait, "all") != 0 && (*wait == 0 || wait[strspn(wait, "0123456789")]))
         return tt_error_set(err, "--wait takes a number or 'all', not '%.80s'", wait);
+    if (given->draw && draw_find(given->draw, &way, err) != 0)
+        return -1;
     if (placement_check(&wish->placement, err) != 0 ||
         placement_check(&given->machine.placement, err) != 0 ||
         cluster_group_check(&given->machine.group, err) != 0)

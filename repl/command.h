@@ -12,7 +12,8 @@ typedef struct {
     reach_target_t reach; /* where the cluster is */
     cluster_wish_t wish;
     const char *targets, *exclude, *file, *to;
-    double limit_s; /* of a px's run time; 0: none */
+    const char *draw; /* how pictures are drawn; NULL: as the terminal can */
+    double limit_s;   /* of a px's run time; 0: none */
     bool json, all, follow, help, version;
     const char *profile; /* of the settings; NULL: not told */
     bool no_settings, path, profiles;

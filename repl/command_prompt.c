@@ -106,6 +106,8 @@ static int run(stage_t *stage, const given_t *given)
     wish.history_path = history;
     stage->session.colour = screen_has_colour();
     configure(&stage->session, given->settings);
+    if (given->draw) /* the line wins */
+        draw_find(given->draw, &stage->session.px.draw, NULL);
     notice_start(&stage->session);
     int status = prompt_run(&stage->session, &wish, &leave);
     notice_stop();

@@ -49,6 +49,8 @@ int stage_open(stage_t *self, given_t *given, bool may_start,
         reach_watch(self->reach, client);
     session_init(&self->session, command_loop(), &self->dir, client);
     self->session.json = given->json;
+    if (given->draw)
+        draw_find(given->draw, &self->session.px.draw, NULL);
     if (given->wish.group.language)
         self->session.language = self->session.first_language = given->wish.group.language;
     self->session.python = cluster_program(&given->wish.group);
