@@ -250,7 +250,9 @@ bool draw_picture(draw_way_t way, const picture_t *picture, const char *path,
     size_t start = out->len;
     if (drawers[way] == NULL || !picture_is_drawable(picture))
         return false;
-    fit_t size = fit(picture, room);
+    /* A character shows about as much as so many pixels, however large it is. */
+    const draw_room_t characters = {room->columns, room->rows, 4, 8};
+    fit_t size = fit(picture, way == DRAW_CHAFA ? &characters : room);
     if (!drawers[way](picture, path, &size, out) || out->len == start)
         return false;
     if (out->data[out->len - 1] != '\n')
