@@ -189,7 +189,7 @@ static int make_directory(const char *dir, tt_error_t *err)
         return tt_error_set(err, "%s", strerror(errno));
     errno = EPERM;
     if (!S_ISDIR(found.st_mode) || found.st_uid != geteuid() || found.st_mode & 022)
-        return tt_error_set(err, "'%.200s' is no directory of yours alone", dir);
+        return tt_error_set(err, "it is no directory of yours alone");
     return 0;
 }
 

@@ -173,11 +173,10 @@ static bool show_one(const display_t *display, const fold_group_t *group,
     if (picture->width)
         tt_buf_printf(out, " %ux%u", picture->width, picture->height);
     tt_buf_printf(out, " · ");
-    if (path)
-        album_tell(out, path);
-    else
-        tt_buf_printf(out, "cannot be kept in '%s': %s", view->album->dir, err.text);
-    tt_buf_printf(out, "\n");
+    if (path == NULL)
+        tt_buf_printf(out, "cannot be kept in ");
+    album_tell(out, path ? path : view->album->dir);
+    tt_buf_printf(out, "%s%s\n", path ? "" : ": ", path ? "" : err.text);
     bool drawn = draw_picture(way, picture, path, &view->room, out);
     if (path && view->paths)
         tt_texts_add(view->paths, path);

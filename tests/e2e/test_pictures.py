@@ -38,6 +38,7 @@ def kept(cluster, name="default"):
     return {path.name: path.read_bytes() for path in (cluster.state_dir / name).glob("*-*.*")}
 
 
+@pytest.mark.sanitize
 def test_a_value_with_a_picture(cluster):
     cluster.start(2)
     outcome = cluster.script(CELL + "%px Dot(3, 2)\n%px -t 1 Dot(5, 4)\n%px -t 1 Dot(6, 4);\n")
@@ -86,6 +87,7 @@ def test_what_is_displayed_by_a_task_that_fails_arrives(cluster):
     assert "ZeroDivisionError" in outcome.stderr
 
 
+@pytest.mark.sanitize
 def test_representations_that_fail_or_lie_lose_nothing(cluster):
     cluster.start(1)
     outcome = cluster.script("%%px\nclass Bad:\n  def _repr_png_(self): 1/0\n  def _repr_html_(self): return '<b>'\n"
@@ -155,12 +157,28 @@ def test_a_folder_that_cannot_be_written_to(cluster):
     cluster.start(1)
     folder = cluster.state_dir / "default"
     outcome = cluster.script(f"{CELL}!chmod 777 {folder}\n%px Dot(1, 1)\n!chmod 700 {folder}\n")
-    assert "figure 1x1 · cannot be kept in " in outcome.stdout
+    assert f"figure 1x1 · cannot be kept in {folder}: it is no directory of yours alone" in outcome.stdout
     assert kept(cluster) == {}
+
+
+def test_the_text_of_a_result_tells_them(cluster):
+    cluster.start(1)
+    cluster.script(CELL + "%px Dot(1, 1)\n%result 2 > text\n")
+    assert cluster.file("text").read_text().splitlines() == [
+        "Out[0:2]: a dot", f"[0] figure 1x1 · {cluster.state_dir}/default/2-0.png"]
+
+
+@pytest.mark.parametrize("option", [["--python", "python3"], ["--python", "/usr/bin/python3"], []])
+def test_any_python(cluster, option):
+    """Those that are asked for, and the runtime in plain Python."""
+    env = {} if option else {"TUTTI_PURE": "1"}
+    cluster.start(1, *option, env=env)
+    assert "figure 9x9" in cluster.script(CELL + "%px Dot(9, 9)\n", env=env).stdout
 
 
 # ---- %show
 
+@pytest.mark.sanitize
 def test_show_finds_pictures_again(cluster):
     cluster.start(2)
     outcome = cluster.script("%scatter --flatten [1, 2] as shade\n" + CELL + "%px Dot(1, 1, shade);\n"
@@ -357,10 +375,16 @@ def test_figures_of_the_local_engine(cluster):
 
 
 @matplotlib
+def test_matplotlib_loaded_before_the_engines_fork(cluster):
+    cluster.start(2, "--preload", "matplotlib.pyplot")
+    outcome = cluster.lines("%px import sys, matplotlib.pyplot as plt; plt.plot([1]); plt.get_backend()", timeout=60)
+    assert outcome.stdout.splitlines()[0] == "Out[0-1:1]: 'module://tutti.backend'"
+    assert outcome.stdout.splitlines()[1].startswith("[0-1] figure 640x480")
+
+
+@matplotlib
 def test_a_backend_of_the_persons_own_is_left_alone(cluster):
-    cluster.start(1)
     cluster.env["MPLBACKEND"] = "svg"
-    cluster.stop()
     cluster.start(1)
     outcome = cluster.lines("%px import matplotlib.pyplot as plt; plt.plot([1]); plt.get_backend()", timeout=60)
     assert outcome.stdout.strip() == "Out[0:1]: 'svg'"

@@ -91,7 +91,7 @@ TEST(a_folder_that_others_can_write_to_is_refused)
     keep("1-1", "x", "1-1.gif");
     chmod(dir, 0777);
     assert_null(album_keep(&album, "2-3", &picture, &err));
-    assert_says(&err, "is no directory of yours alone");
+    assert_says(&err, "it is no directory of yours alone");
 }
 
 TEST(a_picture_is_its_owners_alone)
