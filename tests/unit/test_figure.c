@@ -153,8 +153,10 @@ TEST(a_picture_that_cannot_be_kept_is_told)
     scratch_write("p", "a file", 0600);
     answers[0].displays = display("image/gif", SPAN(GIF));
     figure_show(answers, 1, &view, &out, &err);
-    assert_non_null(
-        strstr(tt_buf_text(&out), "[0] figure 3x2 · cannot be kept in ~: it is no directory "));
+    char *want = tt_printf(
+        "[0] figure 3x2 · cannot be kept in %s: it is no directory of yours alone\n", dir);
+    assert_text(&out, want);
+    free(want);
 }
 
 TEST(the_drawing_stands_below_its_line)
