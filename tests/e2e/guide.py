@@ -38,6 +38,7 @@ SHAPES = [
     (re.compile(r" s=\S+ engine=\d+$"), " s=# engine=#"),
     (re.compile(r"^\d\d items\b"), "# items"),  # as many as Ctrl-C has left
     (re.compile(r"^(Out\[\d+:\d+\]: )\d{3,}$"), r"\1#"),  # process ids
+    (re.compile(r"(?<=· )\S+/(?=default/\d+-\d+\.png$)"), ""),  # where pictures are kept
     (re.compile(r"\(?/(usr|root|tmp|home)/\S*python\S*"), "#"),
     (re.compile(r"\b\d{4,}\b"), "#"),  # process ids
     (re.compile(r"\bengine \d+(?=$|\])"), "engine #"),

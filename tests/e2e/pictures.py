@@ -2,7 +2,11 @@
 
 import base64
 import struct
+import subprocess
 import zlib
+
+HAS_MATPLOTLIB = subprocess.run(["/usr/bin/python3", "-c", "import matplotlib"],
+                                stderr=subprocess.DEVNULL).returncode == 0
 
 
 def chunk(name, data):

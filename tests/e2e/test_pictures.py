@@ -7,11 +7,9 @@ import subprocess
 
 import pytest
 
-from .pictures import png
+from .pictures import HAS_MATPLOTLIB, png
 from .terminal import ENTER, Prompt
 
-HAS_MATPLOTLIB = subprocess.run(["/usr/bin/python3", "-c", "import matplotlib"],
-                                stderr=subprocess.DEVNULL).returncode == 0
 matplotlib = pytest.mark.skipif(not HAS_MATPLOTLIB, reason="needs matplotlib")
 
 # A class whose objects are pictures: Dot(width, height).
