@@ -25,6 +25,7 @@
 
 enum {
     ABOVE_MS = 16, /* between redraws */
+    ANSWER_MAX = 100,
     KEY_MS = 2000, /* for the rest of a paste that has begun */
     HISTORY_KEPT = 10000,
     HISTORY_SLACK = 2000 /* entries beyond it before the file is written anew */
@@ -436,6 +437,20 @@ static int insert_initial(void)
     return 0;
 }
 
+/* The terminal's answer to a question that nobody waits for any more, `ESC [ ? 62 ; 4 c`, is
+ * typed by nobody. */
+static int pass_over_answer(int count, int first)
+{
+    (void)count;
+    (void)first;
+    for (int i = 0; i < ANSWER_MAX; i++) {
+        int next = rl_read_key();
+        if (next != ';' && (next < '0' || next > '9'))
+            break;
+    }
+    return 0;
+}
+
 void line_open(tt_loop_t *the_loop, const line_handlers_t *the_handlers, const char *path)
 {
     loop = the_loop;
@@ -456,6 +471,9 @@ void line_open(tt_loop_t *the_loop, const line_handlers_t *the_handlers, const c
     rl_ignore_completion_duplicates = 0;
     rl_startup_hook = insert_initial;
     rl_deprep_term_function = restore_modes;
+    rl_initialize(); /* which reads the person's keys; ours come on top */
+    rl_bind_keyseq_in_map("\\e[?", pass_over_answer, emacs_standard_keymap);
+    rl_bind_keyseq_in_map("\\e[?", pass_over_answer, vi_insertion_keymap);
     open_keys();
     using_history();
     history_path = path ? tt_strdup(path) : NULL;

@@ -120,6 +120,14 @@ TEST(what_was_read_for_it_is_the_next_lines)
     line_type_ahead(SPAN("nobody reads it"));
 }
 
+TEST(an_answer_of_the_terminal_that_comes_late_is_not_typed)
+{
+    tty_begin(false);
+    open_line(false);
+    assert_string_equal(enter("ab\033[?62;4;22ccd\r"), "abcd");
+    assert_string_equal(enter("ab\033[D\033[?c!\r"), "a!b");
+}
+
 /* ---- the list of choices */
 
 TEST(choices_are_copied_and_have_labels_or_none)
@@ -501,6 +509,7 @@ int main(void)
         ON(a_line_is_handed_over_and_ctrl_d_ends_the_input),
         ON(ctrl_c_drops_the_line_and_nothing_of_it_comes_back),
         ON(what_was_read_for_it_is_the_next_lines),
+        ON(an_answer_of_the_terminal_that_comes_late_is_not_typed),
         ON(texts_appear_above_the_line_which_stays),
         ON(what_was_to_appear_when_the_line_ends_appears_then),
         ON(while_readline_searches_texts_wait),
