@@ -13,6 +13,7 @@ _METHODS = (("image/png", "_repr_png_"), ("image/jpeg", "_repr_jpeg_"),
             ("application/json", "_repr_json_"), ("application/pdf", "_repr_pdf_"))
 _BINARY = ("image/png", "image/jpeg", "image/gif", "application/pdf")
 
+makers = []   # functions that give the bundle of a value without such methods, None of others
 pending = []  # what user code displayed during the running task
 _named = {}   # display_id -> its bundle among them
 _dropped = 0
@@ -119,12 +120,10 @@ def readable(bundle):
 
 def bundle(value):
     """{mime: str or bytes} of a value with display methods; empty when it has none."""
-    from . import figures
-
-    if figures.is_figure(value):
-        found = figures.png(value)
-        figures.close(value)
-        return found
+    for make in makers:
+        found = make(value)
+        if found:
+            return found
     found = readable(_call(value, "_repr_mimebundle_"))
     found.update(readable({mime: _call(value, name) for mime, name in _METHODS
                            if mime not in found}))

@@ -80,6 +80,18 @@ def close(figure):
         plt.close(figure)
 
 
+def as_value(value):
+    """The bundle of a figure; None for anything else."""
+    if not is_figure(value):
+        return None
+    found = png(value)
+    close(value)
+    return found
+
+
+displays.makers.append(as_value)
+
+
 def take(numbers=None):
     """Bundles of open figures, of these numbers or all; they are closed."""
     plt = sys.modules.get("matplotlib.pyplot")
