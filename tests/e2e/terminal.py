@@ -57,6 +57,7 @@ class Screen:
         self.lines = [[] for _ in range(rows)]  # of cells; the second one of a wide character is ""
         self.row = self.column = 0
         self.rest = ""
+        self.behind = None  # what the other screen covers: (lines, row, column)
         self.unknown = []  # sequences that are not understood: tests may insist on none
 
     def resize(self, rows, columns):
@@ -86,6 +87,18 @@ class Screen:
         if "".join(cells[self.column:]).strip():
             return None
         return "".join(cells[:self.column])
+
+    def cover(self, on):
+        """The other screen begins (empty) or ends; what scrolls off it is gone."""
+        if on and self.behind is None:
+            self.behind = self.lines, self.row, self.column
+            self.lines = [[] for _ in range(self.rows)]
+        elif not on and self.behind is not None:
+            self.lines, self.row, self.column = self.behind
+            self.behind = None
+            rows = self.rows
+            self.rows = len(self.lines)
+            self.resize(rows, self.columns)
 
     # ---- what is written
 
@@ -147,7 +160,8 @@ class Screen:
             self.column = min(self.columns - 1, (self.column // 8 + 1) * 8)
 
     def scroll(self, keep=True):
-        self.gone.append(self.line(0))
+        if self.behind is None:
+            self.gone.append(self.line(0))
         del self.lines[0]
         if keep:
             self.lines.append([])
@@ -161,6 +175,8 @@ class Screen:
     def order(self, private, args, final):
         numbers = [int(part or 0) for part in args.split(";")]
         first = max(1, numbers[0])
+        if private == "?" and numbers[0] == 1049:
+            self.cover(final == "h")
         if private or final in "mr":
             return
         if final in "ABCDGHfd":
