@@ -87,6 +87,10 @@ static void show(void)
     tt_buf_t frame, out;
     if (!top.on_screen)
         return;
+    if (!top.has_report) {
+        say("\033[H\033[2Jasking the controller ...");
+        return;
+    }
     tt_buf_init(&frame);
     tt_buf_init(&out);
     top.look.columns = terminal_columns() - 1; /* erasing behind the last one would erase it */

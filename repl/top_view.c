@@ -18,6 +18,7 @@ enum {
     COLUMNS_MAX = 500,
     WORK_MIN = 8, /* samples in a picture */
     WHAT_MIN = 8,
+    BOTH_MIN = 24,
     NAME_MAX_COLUMNS = 24,
     MACHINES_MAX = 100, /* of which an endless frame tells */
     TALL = 14           /* rows from which on there is room for machines */
@@ -470,6 +471,7 @@ static top_table_t engine_table(const top_frame_t *self, const top_rows_t *rows,
 {
     top_table_t table = {.count = 0};
     bool grouped = rows->grouping != TOP_EACH, what = any_what(rows);
+    size_t spare = !what || self->columns < 45 ? 0 : self->columns < 75 ? 14 : 28;
     size_t name = limit(name_width(self->report), 4, limit(self->columns / 5, 4, 24));
     top_table_add(&table, (top_column_t){grouped ? "ENGINES" : "ENGINE",
                                          names_width(self, rows), false, 0, add_engine_names});
@@ -485,10 +487,10 @@ static top_table_t engine_table(const top_frame_t *self, const top_rows_t *rows,
     top_table_add(&table, (top_column_t){"QUEUE", 5, true, 9, add_engine_queue});
     top_table_add(&table, (top_column_t){"DONE", 7, true, 8, add_engine_done});
     top_table_add(&table, (top_column_t){"FOR", 6, true, 2, add_engine_time});
-    top_table_fit(&table, self->columns - (what && self->columns > 40 ? 16 : 0));
+    top_table_fit(&table, self->columns - spare);
     size_t used = top_table_width(&table) + 2;
     size_t rest = self->columns > used ? self->columns - used : 0;
-    *work = work_width(self, what ? rest / 2 : rest);
+    *work = work_width(self, !what ? rest : rest < BOTH_MIN ? 0 : rest / 2 - 1);
     if (*work > 0)
         top_table_add(&table, (top_column_t){work_title(self, *work, title, title_size), *work,
                                              false, 8, add_row_work});
