@@ -30,6 +30,7 @@ static void on_status(controller_t *self, peer_t *peer, tt_message_t *message,
     tt_buf_t report;
     tt_frames_t frames;
     (void)payload;
+    beats_look(self);
     tt_buf_init(&report);
     tt_frames_init(&frames);
     report_pack(self, &report);
@@ -195,46 +196,6 @@ static void on_bye(controller_t *self, peer_t *peer, tt_message_t *message,
 
 /* ---- messages of hosts */
 
-/* [engine, task, ms, queued, ms since it was first interrupted] */
-static void note_running(controller_t *self, const peer_t *host, tt_span_t entry)
-{
-    tt_reader_t reader = tt_reader(entry);
-    size_t fields = 0;
-    int64_t id = -1, ms = 0;
-    uint64_t task = 0, ignoring_ms = 0;
-    if (tt_read_array(&reader, &fields) != 0 || tt_read_int(&reader, &id) != 0 ||
-        tt_read_uint(&reader, &task) != 0 || tt_read_int(&reader, &ms) != 0)
-        return;
-    if (tt_skip(&reader) == 0)
-        tt_read_uint(&reader, &ignoring_ms);
-    engine_t *engine = registry_find(&self->registry, id);
-    if (engine == NULL || engine->host != host)
-        return;
-    engine->running_task = task;
-    engine->running_ms = ms;
-    engine->ignoring_ms = ignoring_ms;
-}
-
-static void on_beat(controller_t *self, peer_t *peer, tt_message_t *message,
-                    tt_frames_t *payload)
-{
-    tt_reader_t reader = tt_reader(message->as.beat.running);
-    tt_span_t entry;
-    size_t count = 0;
-    (void)payload;
-    peer->rss_bytes = message->as.beat.rss_bytes;
-    for (size_t i = 0; i < self->registry.count; i++)
-        if (self->registry.engines[i]->host == peer)
-            self->registry.engines[i]->running_task = self->registry.engines[i]->ignoring_ms =
-                0;
-    tt_read_array(&reader, &count);
-    for (size_t i = 0; i < count && tt_read_raw(&reader, &entry) == 0; i++)
-        note_running(self, peer, entry);
-    tt_message_t back = tt_message(TT_MSG_BEAT, 0);
-    back.as.beat.sent_ns = message->as.beat.sent_ns;
-    tt_outbox_send(peer->outbox, &back, NULL);
-}
-
 static void on_engine(controller_t *self, peer_t *peer, tt_message_t *message,
                       tt_frames_t *payload)
 {
@@ -323,7 +284,7 @@ static const struct {
     {TT_MSG_ADOPT, FROM_CLIENT, kept_adopt},
     {TT_MSG_TAKEN, FROM_CLIENT, kept_taken},
     {TT_MSG_INTERRUPT, FROM_CLIENT, on_interrupt},
-    {TT_MSG_BEAT, FROM_HOST, on_beat},
+    {TT_MSG_BEAT, FROM_HOST, beats_take},
     {TT_MSG_ENGINE, FROM_HOST, on_engine},
     {TT_MSG_RETURNED, FROM_HOST, on_returned},
     {TT_MSG_STATUS, FROM_CLIENT, on_status},

@@ -47,6 +47,7 @@ typedef struct controller {
     int expected_hosts; /* of an earlier controller, not yet back */
     bool held;          /* a LAUNCH waits for them */
 
+    int64_t looked_ms; /* when STATUS was asked last; 0: never */
     records_t records; /* of tasks that ended */
     reasons_t reasons; /* why engines are missing: `tutti why` */
     struct {
@@ -166,6 +167,15 @@ bool launches_alive(const controller_t *self);
 void launches_stop_unregistered(controller_t *self);
 void launches_kill(controller_t *self);
 void launches_release(controller_t *self);
+
+/* ---- beats of hosts (beats.c) */
+
+void beats_take(controller_t *self, peer_t *host, tt_message_t *message, tt_frames_t *payload);
+/* Somebody looks: for some seconds the answers to beats ask for more, of each engine what it
+ * uses. */
+void beats_look(controller_t *self);
+/* Whether what the engine's host has told of its use is fresh. */
+bool beats_fresh(const engine_t *engine);
 
 /* ---- telling (report.c) */
 

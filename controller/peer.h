@@ -22,6 +22,13 @@ typedef struct {
     size_t next, count;
 } ended_t;
 
+/* The load of a host's machine, as of its last beat. */
+typedef struct {
+    bool known;
+    uint64_t milli; /* load average of a minute, thousandths */
+    uint64_t cores, memory_bytes, spare_bytes;
+} host_load_t;
+
 typedef struct peer {
     uint64_t key; /* of the route, in its socket's table */
     role_t role;  /* by its door, never by what it says */
@@ -46,6 +53,7 @@ typedef struct peer {
     bool farewell;  /* said BYE: nothing of it stays */
     /* host */
     uint64_t launch, rss_bytes;
+    host_load_t load;
     tt_buf_t blobs; /* hashes it has, 16 bytes each */
 } peer_t;
 

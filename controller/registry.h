@@ -28,8 +28,11 @@ typedef struct engine {
     uint64_t running_task; /* as of the host's last beat */
     int64_t running_ms;
     uint64_t ignoring_ms; /* since its task was asked to stop, as of the host's last beat */
-    uint64_t done;        /* tasks ended */
-    bool recalling;       /* another engine's work was asked back for it */
+    int64_t used_ms;      /* when its host told what it uses; 0: never */
+    int64_t share;        /* of one core, thousandths; -1: not known */
+    uint64_t rss_bytes;
+    uint64_t done;  /* tasks ended */
+    bool recalling; /* another engine's work was asked back for it */
 } engine_t;
 
 typedef struct {

@@ -73,6 +73,22 @@ static const part_t *at_work(const engine_t *engine, size_t *count)
     return first;
 }
 
+/* `cpu` is the share of one core; nil is what is not known. */
+static void pack_usage(const engine_t *engine, tt_buf_t *out)
+{
+    bool fresh = beats_fresh(engine);
+    tt_pack_text(out, "cpu");
+    if (fresh && engine->share >= 0)
+        tt_pack_double(out, (double)engine->share / 1e3);
+    else
+        tt_pack_nil(out);
+    tt_pack_text(out, "rss_bytes");
+    if (fresh)
+        tt_pack_uint(out, engine->rss_bytes);
+    else
+        tt_pack_nil(out);
+}
+
 static void pack_engine(controller_t *self, const engine_t *engine, tt_buf_t *out)
 {
     task_t *task = engine->running_task ? tt_map_get(&self->tasks, engine->running_task) : NULL;
@@ -81,7 +97,7 @@ static void pack_engine(controller_t *self, const engine_t *engine, tt_buf_t *ou
     bool busy = first != NULL;
     const char *label = task ? task->label : busy ? first->task->label : "";
     int64_t busy_ms = busy ? (tt_now_ns() - first->sent_ns) / 1000000 : 0;
-    tt_pack_map(out, 14);
+    tt_pack_map(out, 17);
     number(out, "id", (uint64_t)engine->id);
     text(out, "host", engine->host_name);
     number(out, "pid", (uint64_t)engine->pid);
@@ -96,6 +112,8 @@ static void pack_engine(controller_t *self, const engine_t *engine, tt_buf_t *ou
     real(out, "since_s", (double)(tt_now_ms() - engine->since_ms) / 1e3);
     text(out, "text", engine->text);
     text(out, "labels", engine->labels);
+    number(out, "done", engine->done);
+    pack_usage(engine, out);
 }
 
 static void pack_host(controller_t *self, const peer_t *host, tt_buf_t *out)
@@ -103,7 +121,7 @@ static void pack_host(controller_t *self, const peer_t *host, tt_buf_t *out)
     size_t engines = 0;
     for (size_t i = 0; i < self->registry.count; i++)
         engines += self->registry.engines[i]->host == host;
-    tt_pack_map(out, 6);
+    tt_pack_map(out, host->load.known ? 10 : 6);
     text(out, "host", host->host);
     tt_pack_text(out, "far");
     tt_pack_bool(out, host->far);
@@ -111,6 +129,12 @@ static void pack_host(controller_t *self, const peer_t *host, tt_buf_t *out)
     number(out, "rss_bytes", host->rss_bytes);
     number(out, "engines", engines);
     real(out, "silent_s", (double)(tt_now_ms() - host->seen_ms) / 1e3);
+    if (!host->load.known)
+        return; /* an older version's, or it has not told yet */
+    real(out, "load", (double)host->load.milli / 1e3);
+    number(out, "cores", host->load.cores);
+    number(out, "memory_bytes", host->load.memory_bytes);
+    number(out, "spare_bytes", host->load.spare_bytes);
 }
 
 /* The lowest number of a host's engines; those without any come last. */

@@ -2,6 +2,7 @@
  */
 #include "host.h"
 
+#include "beat.h"
 #include "child.h"
 #include "engine.h"
 #include "files.h"
@@ -49,6 +50,7 @@ struct host {
     blob_table_t blobs;
     files_t *files;
     values_t *values;
+    beat_t *load;
     bool stopping;
     int exit_status;
 };
@@ -554,11 +556,12 @@ static void on_settled(host_t *self)
         engine_pump(self->engines[i]);
 }
 
+/* Whoever begins to look is told more at once, not with the next beat. */
 static void on_beat_back(host_t *self, const tt_message_t *message, tt_frames_t *payload)
 {
-    (void)self;
-    (void)message;
     (void)payload;
+    if (message->as.beat.look && beat_look(self->load, tt_now_ms()) && self->registered)
+        beat(self);
 }
 
 static const struct {
@@ -700,22 +703,31 @@ static void on_signal(void *arg, const struct signalfd_siginfo *info)
 
 static void beat(host_t *self)
 {
-    tt_buf_t running, list;
+    tt_buf_t running, list, load;
     size_t count = 0;
+    beat_engine_t *engines = tt_alloc((self->engine_count + 1) * sizeof *engines);
     tt_buf_init(&running);
     tt_buf_init(&list);
-    for (size_t i = 0; i < self->engine_count; i++)
-        count += engine_pack_running(self->engines[i], &running);
+    tt_buf_init(&load);
+    for (size_t i = 0; i < self->engine_count; i++) {
+        const engine_t *engine = self->engines[i];
+        count += engine_pack_running(engine, &running);
+        engines[i] = (beat_engine_t){engine_id(engine), engine_pid(engine)};
+    }
+    beat_pack_load(self->load, engines, self->engine_count, tt_now_ms(), &load);
     tt_pack_array(&list, count);
     tt_buf_append(&list, running.data, running.len);
     tt_message_t message = tt_message(TT_MSG_BEAT, 0);
     message.as.beat.sent_ns = (uint64_t)tt_now_ns();
     message.as.beat.rss_bytes = tt_child_rss(getpid());
     message.as.beat.running = (tt_span_t){list.data, list.len};
+    message.as.beat.load = (tt_span_t){load.data, load.len};
     if (tt_outbox_bytes(self->outbox) == 0)
         tt_outbox_send(self->outbox, &message, NULL);
     tt_buf_release(&running);
     tt_buf_release(&list);
+    tt_buf_release(&load);
+    free(engines);
 }
 
 /* A HELLO may have met a controller that ended before it could answer: so it is said again. */
@@ -750,6 +762,7 @@ static void release(host_t *self)
     blob_table_release(&self->blobs);
     files_destroy(&self->files);
     values_destroy(&self->values);
+    beat_destroy(&self->load);
     if (self->controller_fd >= 0)
         close(self->controller_fd);
     zmq_ctx_term(self->context);
@@ -770,6 +783,7 @@ int host_run(const host_options_t *options)
     self->context = zmq_ctx_new();
     self->files = files_new(self);
     self->values = values_new(self, on_settled);
+    self->load = beat_new();
     connect_controller(self);
     set_deadline(self, WELCOME_LIMIT_MS, on_no_welcome);
     tt_loop_add_timer(self->loop, BEAT_MS, on_beat, self);

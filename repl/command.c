@@ -5,6 +5,7 @@
 #include "screen.h"
 #include "session.h"
 #include "text.h"
+#include "top.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -145,6 +146,14 @@ static const tt_option_t add_options[] = {
 static const tt_option_t stop_options[] = {
     NAME, {0, "all", NULL, "every cluster of yours", TT_OPTION_FLAG, AT(all)}, HELP, {0}};
 static const tt_option_t status_options[] = {NAME, JSON, HELP, {0}};
+static const tt_option_t top_options[] = {
+    NAME,
+    {0, "every", "S", "seconds from one look to the next, 0.1 to 10 (1)", TT_OPTION_SECONDS,
+     AT(every_s)},
+    {0, "once", NULL, "one look, as text; so it is without a terminal", TT_OPTION_FLAG,
+     AT(once)},
+    HELP,
+    {0}};
 static const tt_option_t name_options[] = {NAME, HELP, {0}};
 static const tt_option_t help_options[] = {HELP, {0}};
 static const tt_option_t list_options[] = {JSON, HELP, {0}};
@@ -218,6 +227,8 @@ const command_t commands[] = {
     {"stop", "[--all]", "stops a cluster", stop_options, false, false, command_stop},
     {"status", "[--json]", "shows the engines and what they do", status_options, false, false,
      command_status},
+    {"top", "[--every S] [--once]", "shows live what the engines do, and the load", top_options,
+     false, true, command_top},
     {"list", "[--json]", "lists your clusters", list_options, false, false, command_list},
     {"px", "[-t SET] CODE | - | -f FILE", "runs code on the engines", px_options, true, true,
      command_px},
@@ -264,6 +275,7 @@ given_t command_defaults(void)
 {
     return (given_t){
         .name = "default",
+        .every_s = 1,
         .machine = {.timeout_s = 300},
         .wish = {.group.engines = CLUSTER_PER_CORE, .timeout_s = 60, .grace_s = 60}};
 }
@@ -299,6 +311,10 @@ int command_verify(const given_t *given, tt_error_t *err)
         return tt_error_set(err, "--wait takes a number or 'all', not '%.80s'", wait);
     if (given->draw && draw_find(given->draw, &way, err) != 0)
         return -1;
+    if (given->every_s != 0 &&
+        !(given->every_s >= TOP_EVERY_MIN_S && given->every_s <= TOP_EVERY_MAX_S))
+        return tt_error_set(err, "--every takes %g to %g seconds, not %g", TOP_EVERY_MIN_S,
+                            (double)TOP_EVERY_MAX_S, given->every_s);
     if (placement_check(&wish->placement, err) != 0 ||
         placement_check(&given->machine.placement, err) != 0 ||
         cluster_group_check(&given->machine.group, err) != 0)
@@ -330,6 +346,8 @@ void command_set_session(session_t *the_session)
  */
 static void on_interrupt(tt_loop_t *loop)
 {
+    if (top_interrupt())
+        return;
     if (session == NULL) {
         tt_loop_stop(loop);
         _Exit(130);
@@ -356,12 +374,14 @@ static void on_child(tt_loop_t *loop)
 static void on_suspend(tt_loop_t *loop)
 {
     (void)loop;
-    prompt_suspend();
+    if (!top_suspend())
+        prompt_suspend();
 }
 
 static void on_resize(tt_loop_t *loop)
 {
     (void)loop;
+    top_resize();
     prompt_resize();
 }
 
@@ -375,14 +395,16 @@ static void die_of(int number)
 static void on_terminate(tt_loop_t *loop)
 {
     (void)loop;
-    if (!prompt_hang_up(SIGTERM))
+    bool view = top_hang_up(SIGTERM); /* it ends in order, and the program with it */
+    if (!prompt_hang_up(SIGTERM) && !view)
         die_of(SIGTERM);
 }
 
 static void on_hang_up(tt_loop_t *loop)
 {
     (void)loop;
-    if (!prompt_hang_up(SIGHUP))
+    bool view = top_hang_up(SIGHUP); /* it ends in order, and the program with it */
+    if (!prompt_hang_up(SIGHUP) && !view)
         die_of(SIGHUP);
 }
 

@@ -14,7 +14,8 @@ typedef struct {
     const char *targets, *exclude, *file, *to;
     const char *draw; /* how pictures are drawn; NULL: as the terminal can */
     double limit_s;   /* of a px's run time; 0: none */
-    bool json, all, follow, help, version;
+    double every_s;   /* of top; 0 is none that can be told */
+    bool json, all, follow, help, version, once;
     const char *profile; /* of the settings; NULL: not told */
     bool no_settings, path, profiles;
     const struct settings *settings; /* what they are; NULL: none were read */
@@ -70,6 +71,7 @@ int command_completion(given_t *given, int argc, char **argv);
 int command_pipe(given_t *given, int argc, char **argv);
 int command_stop(given_t *given, int argc, char **argv);
 int command_status(given_t *given, int argc, char **argv);
+int command_top(given_t *given, int argc, char **argv);
 int command_why(given_t *given, int argc, char **argv);
 int command_list(given_t *given, int argc, char **argv);
 int command_logs(given_t *given, int argc, char **argv);

@@ -190,6 +190,11 @@ static const words_option_t history_options[] = {
     {'n', "numbers", false, "with the numbers of the prompt"},
 };
 
+static const words_option_t top_options[] = {
+    {0, "every", true, "seconds from one look to the next, 0.1 to 10 (1)"},
+    {0, "once", false, "one look, as text"},
+};
+
 static const words_option_t result_options[] = {FOLD};
 
 static const words_option_t wait_options[] = {
@@ -278,6 +283,8 @@ const magic_t magics[] = {
      "%save lesson.tutti 1-9", "Jobs", GRAMMAR_KNOWN, OPTIONS(save_options), magic_save},
     {"history", "[-n] [N-M ...]", "shows what was typed", "%history -n 1-9", "Jobs",
      GRAMMAR_KNOWN, OPTIONS(history_options), magic_history},
+    {"top", "[--every S] [--once]", "shows live what the engines do, and the load", "%top",
+     "Engines", GRAMMAR_KNOWN, OPTIONS(top_options), magic_top},
     {"interrupt", "[SET]", "interrupts whatever runs on engines", "%interrupt 0", "Engines",
      GRAMMAR_KNOWN, NO_OPTIONS, magic_interrupt},
     {"restart", "[SET]", "starts engines again, with empty namespaces", "%restart 0", "Engines",

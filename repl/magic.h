@@ -72,6 +72,7 @@ int magic_scale(session_t *session, const magic_call_t *call);
 int magic_replay(session_t *session, const magic_call_t *call);
 int magic_restart(session_t *session, const magic_call_t *call);
 int magic_status(session_t *session, const magic_call_t *call);
+int magic_top(session_t *session, const magic_call_t *call);
 int magic_upload(session_t *session, const magic_call_t *call);
 int magic_download(session_t *session, const magic_call_t *call);
 int magic_save(session_t *session, const magic_call_t *call);

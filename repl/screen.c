@@ -11,7 +11,21 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { HELD_MAX = 16 << 20 };
+
 static bool progress; /* a progress line stands there */
+
+/* Texts that are kept; neighbours of one descriptor are one. */
+typedef struct {
+    int fd;
+    tt_buf_t text;
+} held_t;
+
+static struct {
+    bool on;
+    held_t *items;
+    size_t count, bytes;
+} held;
 
 static void write_all(int fd, tt_span_t text)
 {
@@ -26,10 +40,50 @@ static void write_all(int fd, tt_span_t text)
     }
 }
 
+static void keep(int fd, tt_span_t text)
+{
+    if (held.count == 0 || held.items[held.count - 1].fd != fd) {
+        held.items = tt_realloc(held.items, (held.count + 1) * sizeof *held.items);
+        held.items[held.count].fd = fd;
+        tt_buf_init(&held.items[held.count++].text);
+    }
+    tt_buf_append(&held.items[held.count - 1].text, text.data, text.len);
+    held.bytes += text.len;
+}
+
+void screen_hold(void)
+{
+    screen_progress(NULL);
+    fflush(stdout);
+    held.on = true;
+}
+
+void screen_let_go(void)
+{
+    held.on = false;
+    for (size_t i = 0; i < held.count; i++) {
+        tt_buf_t *text = &held.items[i].text;
+        screen_write(held.items[i].fd, (tt_span_t){text->data, text->len});
+        tt_buf_release(text);
+    }
+    free(held.items);
+    held.items = NULL;
+    held.count = held.bytes = 0;
+}
+
+bool screen_is_full(void)
+{
+    return held.bytes > HELD_MAX;
+}
+
 void screen_write(int fd, tt_span_t text)
 {
     if (text.len == 0)
         return;
+    if (held.on) {
+        keep(fd, text);
+        return;
+    }
     if (line_editing()) {
         line_above(text);
         return;
@@ -55,7 +109,7 @@ void screen_note(const char *format, ...)
 
 void screen_progress(const char *line)
 {
-    if (line == NULL && !progress)
+    if ((line == NULL && !progress) || held.on)
         return;
     progress = line != NULL;
     fflush(stdout);
@@ -65,7 +119,7 @@ void screen_progress(const char *line)
 
 void screen_fresh_line(unsigned columns, const char *mark)
 {
-    if (columns < 2 || !screen_is_terminal())
+    if (columns < 2 || held.on || !screen_is_terminal())
         return;
     fflush(stdout);
     fprintf(stderr, "\033[7m%s\033[0m%*s\r\033[K", mark, (int)(columns - strlen(mark)), "");

@@ -17,6 +17,13 @@ void screen_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * Only for a terminal, and while nothing is being typed. */
 void screen_progress(const char *line);
 
+/* Something else has the whole screen: from screen_hold to screen_let_go texts are kept, and
+ * then written in their order; progress is not shown. */
+void screen_hold(void);
+void screen_let_go(void);
+/* True when so much is kept (16 MiB) that it should be let go. */
+bool screen_is_full(void);
+
 /* Somebody else wrote to the terminal: if the last line has no end, it gets `mark` and one. The
  * mark and as many blanks as fill a row are written: they only stay when the row was begun. */
 void screen_fresh_line(unsigned columns, const char *mark);

@@ -21,8 +21,8 @@ static const char prompt_section[] = "prompt", profile_section[] = "profile";
 
 /* These tell what a command is to do, each time anew; and a program goes with the language that
  * is told with it. */
-static const char *const never[] = {"help", "profile", "name",  "on",      "all",
-                                    "file", "as",      "hosts", "program", "follow"};
+static const char *const never[] = {"help", "profile", "name",    "on",     "all", "file",
+                                    "as",   "hosts",   "program", "follow", "once"};
 
 bool settings_takes(const tt_option_t *option)
 {

@@ -1,7 +1,8 @@
-/* The status report as text. It is one map (controller/report.c); unknown keys are skipped. */
+/* The status report as text. See status.h. */
 #include "status.h"
 
 #include "label.h"
+#include "snapshot.h"
 #include "target.h"
 #include "text.h"
 #include "timing.h"
@@ -12,78 +13,6 @@
 #include <time.h>
 
 enum { REQUEST_MS = 10000, ROWS_MAX = 100, APART_MAX = 40 };
-
-/* ---- reading the map */
-
-/* Places a reader at the value under `key`; false when there is none. */
-static bool at_key(tt_span_t map, const char *key, tt_reader_t *at)
-{
-    size_t count;
-    *at = tt_reader(map);
-    if (map.len == 0 || tt_read_map(at, &count) != 0)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        tt_span_t name = {NULL, 0};
-        if (tt_read_str(at, &name) != 0 && tt_skip(at) != 0)
-            return false;
-        if (name.len == strlen(key) && memcmp(name.data, key, name.len) == 0)
-            return true;
-        if (tt_skip(at) != 0)
-            return false;
-    }
-    return false;
-}
-
-static tt_span_t raw(tt_span_t map, const char *key)
-{
-    tt_reader_t at;
-    tt_span_t value = {NULL, 0};
-    if (at_key(map, key, &at))
-        tt_read_raw(&at, &value);
-    return value;
-}
-
-static int64_t whole(tt_span_t map, const char *key)
-{
-    tt_reader_t at;
-    int64_t value = -1;
-    if (at_key(map, key, &at))
-        tt_read_int(&at, &value);
-    return value;
-}
-
-static double real(tt_span_t map, const char *key)
-{
-    tt_reader_t at;
-    double value = 0;
-    if (at_key(map, key, &at))
-        tt_read_double(&at, &value);
-    return value;
-}
-
-static bool truth(tt_span_t map, const char *key)
-{
-    tt_reader_t at;
-    bool value = false;
-    if (at_key(map, key, &at))
-        tt_read_bool(&at, &value);
-    return value;
-}
-
-/* A text with controls escaped, the caller's to free. */
-static char *text(tt_span_t map, const char *key)
-{
-    tt_reader_t at;
-    tt_span_t value = {NULL, 0};
-    tt_buf_t out;
-    tt_buf_init(&out);
-    if (at_key(map, key, &at))
-        tt_read_str(&at, &value);
-    tt_text_escape(&out, (const char *)value.data, value.len);
-    char *copy = tt_strdup(tt_buf_text(&out));
-    tt_buf_release(&out);
-    return copy;
-}
 
 /* ---- text */
 
@@ -96,75 +25,58 @@ static void show_duration(FILE *out, double seconds)
     tt_buf_release(&buf);
 }
 
-static void show_controller(tt_span_t report, FILE *out)
+static double mib(int64_t bytes)
 {
-    tt_span_t controller = raw(report, "controller");
-    char *name = text(report, "cluster"), *host = text(controller, "host");
-    fprintf(out, "cluster '%s' · controller pid %lld on %s, %.1f MiB, up ", name,
-            (long long)whole(controller, "pid"), host,
-            (double)whole(controller, "rss_bytes") / 1048576.0);
-    show_duration(out, real(controller, "uptime_s"));
-    long long tasks = (long long)whole(controller, "tasks");
+    return (double)bytes / 1048576.0;
+}
+
+static void show_controller(const snapshot_t *report, FILE *out)
+{
+    fprintf(out, "cluster '%s' · controller pid %lld on %s, %.1f MiB, up ", report->cluster,
+            (long long)report->pid, report->host, mib(report->rss_bytes));
+    show_duration(out, report->uptime_s);
+    long long tasks = (long long)report->tasks;
     fprintf(out, " · %lld task%s, %lld done · %.1f KiB kept\n", tasks, tasks == 1 ? "" : "s",
-            (long long)whole(controller, "tasks_done"),
-            (double)whole(controller, "retained_bytes") / 1024.0);
-    free(name);
-    free(host);
+            (long long)report->tasks_done, (double)report->retained_bytes / 1024.0);
 }
 
 /* What a prompt that has gone left behind. */
-static void show_kept(tt_span_t report, FILE *out)
+static void show_kept(const snapshot_t *report, FILE *out)
 {
-    tt_span_t kept = raw(report, "kept");
-    long long jobs = (long long)whole(kept, "jobs");
+    long long jobs = (long long)report->kept_jobs;
     if (jobs > 0)
         fprintf(out,
                 "%lld job%s of an earlier session wait%s (%.1f MiB); the next prompt takes "
                 "%s over\n",
-                jobs, jobs == 1 ? "" : "s", jobs == 1 ? "s" : "",
-                (double)whole(kept, "bytes") / 1048576.0, jobs == 1 ? "it" : "them");
+                jobs, jobs == 1 ? "" : "s", jobs == 1 ? "s" : "", mib(report->kept_bytes),
+                jobs == 1 ? "it" : "them");
 }
 
-static void show_hosts(tt_span_t report, FILE *out)
+static void show_hosts(const snapshot_t *report, FILE *out)
 {
-    tt_span_t hosts = raw(report, "hosts"), host;
-    tt_reader_t at = tt_reader(hosts);
-    size_t count = 0;
-    tt_read_array(&at, &count);
-    for (size_t i = 0; i < count && tt_read_raw(&at, &host) == 0; i++) {
-        char *name = text(host, "host");
-        double silent = real(host, "silent_s");
-        fprintf(out, "host %s%s · pid %lld, %.1f MiB · %lld engine%s", name,
-                truth(host, "far") ? " over ssh" : "", (long long)whole(host, "pid"),
-                (double)whole(host, "rss_bytes") / 1048576.0, (long long)whole(host, "engines"),
-                whole(host, "engines") == 1 ? "" : "s");
-        if (silent > 5)
-            fprintf(out, " · silent for %.0f s", silent);
+    for (size_t i = 0; i < report->host_count; i++) {
+        const snapshot_host_t *host = &report->hosts[i];
+        fprintf(out, "host %s%s · pid %lld, %.1f MiB · %lld engine%s", host->host,
+                host->far ? " over ssh" : "", (long long)host->pid, mib(host->rss_bytes),
+                (long long)host->engines, host->engines == 1 ? "" : "s");
+        if (host->silent_s > 5)
+            fprintf(out, " · silent for %.0f s", host->silent_s);
         fputc('\n', out);
-        free(name);
     }
 }
 
 /* `host web1 is not reached: permission denied (publickey); try: ssh web1`, of links that are
  * not up; only that of `wanted`, unless it is NULL. */
-static void show_links(tt_span_t report, const char *wanted, FILE *out)
+static void show_links(const snapshot_t *report, const char *wanted, FILE *out)
 {
-    tt_span_t links = raw(report, "links"), link;
-    tt_reader_t at = tt_reader(links);
-    size_t count = 0;
-    tt_read_array(&at, &count);
-    for (size_t i = 0; i < count && tt_read_raw(&at, &link) == 0; i++) {
-        char *name = text(link, "host"), *state = text(link, "state"),
-             *why = text(link, "text");
+    for (size_t i = 0; i < report->link_count; i++) {
+        const snapshot_link_t *link = &report->links[i];
         const char *ready = tt_engine_state_text(TT_ENGINE_READY);
         const char *again = tt_engine_state_text(TT_ENGINE_RESTARTING);
-        bool asked = wanted == NULL || strcmp(wanted, name) == 0;
-        if (asked && strcmp(state, ready) != 0)
-            fprintf(out, "host %s is not reached%s: %s\n", name,
-                    strcmp(state, again) == 0 ? ", and tried again" : "", why);
-        free(name);
-        free(state);
-        free(why);
+        bool asked = wanted == NULL || strcmp(wanted, link->host) == 0;
+        if (asked && strcmp(link->state, ready) != 0)
+            fprintf(out, "host %s is not reached%s: %s\n", link->host,
+                    strcmp(link->state, again) == 0 ? ", and tried again" : "", link->text);
     }
 }
 
@@ -186,44 +98,32 @@ static void show_cell(FILE *out, const char *value, size_t columns)
     fprintf(out, "%*s", (int)show_cut(out, value, columns), "");
 }
 
-/* An engine as a row shows it; the texts are owned. */
+/* An engine as a row shows it. */
 typedef struct {
-    char *host, *kind, *state;
-    char *labels; /* `@gpu=2,fast`, or empty */
-    char *what;   /* what it runs, or why it does not */
+    const char *host, *state;
+    char *kind, *labels; /* owned; `@gpu=2,fast`, or empty */
+    const char *what;    /* what it runs, or why it does not */
     long long queue;
     double seconds; /* since it is in this state, or runs that */
 } row_t;
 
-static row_t read_row(tt_span_t engine)
+static row_t read_row(const snapshot_engine_t *engine)
 {
-    char *language = text(engine, "language"), *version = text(engine, "version");
-    char *running = text(engine, "running"), *why = text(engine, "text");
-    bool busy = real(engine, "running_s") > 0 || *running;
-    bool usable = whole(engine, "state_number") <= TT_ENGINE_RESTARTING;
-    char *labels = text(engine, "labels");
-    row_t row = {.host = text(engine, "host"),
-                 .kind = tt_printf("%s %.*s", language, (int)strcspn(version, "("), version),
-                 .state = busy && usable ? tt_strdup("busy") : text(engine, "state"),
-                 .labels = tt_printf("%s%s", *labels ? "@" : "", labels),
-                 .what = tt_strdup(!usable ? why : running),
-                 .queue = (long long)whole(engine, "queue"),
-                 .seconds = real(engine, busy ? "running_s" : "since_s")};
-    free(language);
-    free(version);
-    free(running);
-    free(why);
-    free(labels);
-    return row;
+    const char *version = engine->version;
+    return (row_t){
+        .host = engine->host,
+        .kind = tt_printf("%s %.*s", engine->language, (int)strcspn(version, "("), version),
+        .state = engine->busy && engine->usable ? "busy" : engine->state_text,
+        .labels = tt_printf("%s%s", *engine->labels ? "@" : "", engine->labels),
+        .what = engine->usable ? engine->running : engine->text,
+        .queue = (long long)engine->queue,
+        .seconds = engine->busy ? engine->running_s : engine->since_s};
 }
 
 static void release_row(row_t *self)
 {
-    free(self->host);
     free(self->kind);
-    free(self->state);
     free(self->labels);
-    free(self->what);
 }
 
 static void show_rest(const row_t *row, FILE *out)
@@ -239,12 +139,12 @@ static void show_rest(const row_t *row, FILE *out)
         fprintf(out, "  ");
 }
 
-static void show_engine(tt_span_t engine, FILE *out)
+static void show_engine(const snapshot_engine_t *engine, FILE *out)
 {
     row_t row = read_row(engine);
-    fprintf(out, "%5lld  ", (long long)whole(engine, "id"));
+    fprintf(out, "%5d  ", engine->id);
     show_cell(out, row.host, 15);
-    fprintf(out, " %7lld  ", (long long)whole(engine, "pid"));
+    fprintf(out, " %7lld  ", (long long)engine->pid);
     show_rest(&row, out);
     if (strcmp(row.state, "busy") == 0)
         show_cut(out, row.what, 40);
@@ -254,38 +154,24 @@ static void show_engine(tt_span_t engine, FILE *out)
     release_row(&row);
 }
 
-static bool same_bytes(tt_span_t one, tt_span_t other)
-{
-    return one.len == other.len && (one.len == 0 || memcmp(one.data, other.data, one.len) == 0);
-}
-
 /* The rows in the order of their hosts, as those come first, and within one of their numbers.
  * The array is the caller's. */
-static tt_span_t *by_host(tt_span_t engines, size_t *count)
+static const snapshot_engine_t **by_host(const snapshot_t *report)
 {
-    tt_span_t engine;
-    tt_reader_t at = tt_reader(engines);
-    size_t all = 0, read = 0, sorted = 0;
-    tt_read_array(&at, &all);
-    tt_span_t *rows = tt_alloc((2 * all + 1) * sizeof *rows), *out = rows + all;
-    while (read < all && tt_read_raw(&at, &engine) == 0)
-        rows[read++] = engine;
-    for (size_t i = 0; i < read; i++) {
-        if (rows[i].len == 0)
-            continue; /* it stands with its host already */
-        tt_span_t host = raw(rows[i], "host");
-        out[sorted++] = rows[i];
-        for (size_t j = i + 1; j < read; j++) {
-            tt_span_t other = raw(rows[j], "host");
-            if (rows[j].len == 0 || !same_bytes(host, other))
+    size_t count = report->engine_count, sorted = 0;
+    const snapshot_engine_t **out = tt_alloc((count + 1) * sizeof *out);
+    bool *taken = tt_alloc(count + 1);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = i; j < count && !taken[i]; j++) {
+            if (taken[j] || strcmp(report->engines[i].host, report->engines[j].host) != 0)
                 continue;
-            out[sorted++] = rows[j];
-            rows[j].len = 0;
+            out[sorted++] = &report->engines[j];
+            taken[j] = j > i;
         }
+        taken[i] = true;
     }
-    memmove(rows, out, sorted * sizeof *rows);
-    *count = sorted;
-    return rows;
+    free(taken);
+    return out;
 }
 
 /* `0-16,18-199`; the caller's to free. */
@@ -319,7 +205,7 @@ static void show_group(const fold_group_t *group, const row_t *rows, const char 
 
 /* Of many engines those that are alike stand in one row: on the same host, with the same
  * language, doing the same. */
-static void show_groups(const tt_span_t *engines, size_t count, FILE *out)
+static void show_groups(const snapshot_engine_t *const *engines, size_t count, FILE *out)
 {
     fold_t *fold = fold_new();
     row_t *rows = tt_alloc((count + 1) * sizeof *rows);
@@ -329,7 +215,7 @@ static void show_groups(const tt_span_t *engines, size_t count, FILE *out)
         rows[i] = read_row(engines[i]);
         keys[i] = tt_printf("%s\n%s\n%s\n%s\n%s", rows[i].host, rows[i].kind, rows[i].state,
                             rows[i].labels, rows[i].what);
-        fold_add(fold, (int)whole(engines[i], "id"), NULL, tt_span(keys[i]));
+        fold_add(fold, engines[i]->id, NULL, tt_span(keys[i]));
     }
     const fold_group_t *groups = fold_groups(fold, &group_count);
     size_t shown = group_count < ROWS_MAX ? group_count : ROWS_MAX;
@@ -356,10 +242,10 @@ static void show_groups(const tt_span_t *engines, size_t count, FILE *out)
     fold_destroy(&fold);
 }
 
-static void show_engines(tt_span_t report, FILE *out)
+static void show_engines(const snapshot_t *report, FILE *out)
 {
-    size_t count;
-    tt_span_t *rows = by_host(raw(report, "engines"), &count);
+    size_t count = report->engine_count;
+    const snapshot_engine_t **rows = by_host(report);
     if (count == 0)
         fprintf(out, "no engines; tutti start -n N starts some\n");
     else if (count > APART_MAX)
@@ -386,100 +272,88 @@ static void show_clock(FILE *out, double when)
 
 /* `  engines 0-3 on web1: was killed by SIGKILL`, of one row or several;
  * without ids the host alone. Sorts the ids. */
-static void show_reason(FILE *out, tt_span_t reason, int *ids, size_t count)
+static void show_reason(FILE *out, const snapshot_reason_t *reason, int *ids, size_t count)
 {
-    char *host = text(reason, "host"), *why = text(reason, "text");
     size_t kept = tt_ids_sort(ids, count);
     tt_buf_t names;
     tt_buf_init(&names);
     tt_target_format(&names, ids, kept);
-    show_clock(out, real(reason, "when"));
+    show_clock(out, reason->when);
     if (kept > 0)
         fprintf(out, "  engine%s %s", kept == 1 ? "" : "s", tt_buf_text(&names));
-    fprintf(out, "%s on %s: %s\n", kept > 0 ? "" : " ", host, why);
+    fprintf(out, "%s on %s: %s\n", kept > 0 ? "" : " ", reason->host, reason->text);
     tt_buf_release(&names);
-    free(host);
-    free(why);
 }
 
 /* Whether two rows tell the same, within a second. */
-static bool same_reason(tt_span_t one, tt_span_t other)
+static bool same_reason(const snapshot_reason_t *one, const snapshot_reason_t *other)
 {
-    char *texts[] = {text(one, "text"), text(other, "text"), text(one, "host"),
-                     text(other, "host")};
-    bool same = strcmp(texts[0], texts[1]) == 0 && strcmp(texts[2], texts[3]) == 0 &&
-                real(other, "when") - real(one, "when") < 1;
-    for (size_t i = 0; i < 4; i++)
-        free(texts[i]);
-    return same;
+    return strcmp(one->text, other->text) == 0 && strcmp(one->host, other->host) == 0 &&
+           other->when - one->when < 1;
 }
 
-static bool is_about(tt_span_t reason, const char *host)
+static bool is_host(const char *theirs, const char *host)
 {
-    char *theirs = text(reason, "host");
-    bool same = host == NULL || strcmp(theirs, host) == 0;
-    free(theirs);
-    return same;
+    return host == NULL || strcmp(theirs, host) == 0;
 }
 
-/* Equal reasons of neighbours in one line. */
-static void show_reasons(tt_span_t list, const char *host, FILE *out)
+/* Equal reasons of neighbours in one line. Returns how many lines there were. */
+static size_t show_reasons(const snapshot_t *report, const char *host, FILE *out)
 {
-    tt_span_t reason, first = {NULL, 0};
-    tt_reader_t at = tt_reader(list);
-    size_t count = 0, id_count = 0;
-    tt_read_array(&at, &count);
-    int *ids = tt_alloc((count + 1) * sizeof *ids);
-    for (size_t i = 0; i < count && tt_read_raw(&at, &reason) == 0; i++) {
-        if (!is_about(reason, host))
+    const snapshot_reason_t *first = NULL;
+    size_t id_count = 0, lines = 0;
+    int *ids = tt_alloc((report->reason_count + 1) * sizeof *ids);
+    for (size_t i = 0; i < report->reason_count; i++) {
+        const snapshot_reason_t *reason = &report->reasons[i];
+        if (!is_host(reason->host, host))
             continue;
-        if (first.data && !same_reason(first, reason)) {
+        if (first && !same_reason(first, reason)) {
             show_reason(out, first, ids, id_count);
-            first.data = NULL;
+            first = NULL;
         }
-        if (first.data == NULL) {
+        if (first == NULL) {
             first = reason;
             id_count = 0;
+            lines++;
         }
-        if (whole(reason, "engine") >= 0)
-            ids[id_count++] = (int)whole(reason, "engine");
+        if (reason->engine >= 0)
+            ids[id_count++] = reason->engine;
     }
-    if (first.data)
+    if (first)
         show_reason(out, first, ids, id_count);
     free(ids);
+    return lines;
 }
 
-/* How many maps of a list are about the host. */
-static size_t count_about(tt_span_t list, const char *host)
+/* Whether an engine or a link of that host is known. */
+static bool is_known(const snapshot_t *report, const char *host)
 {
-    tt_span_t one;
-    tt_reader_t at = tt_reader(list);
-    size_t count = 0, found = 0;
-    tt_read_array(&at, &count);
-    for (size_t i = 0; i < count && tt_read_raw(&at, &one) == 0; i++)
-        found += is_about(one, host);
-    return found;
+    for (size_t i = 0; i < report->engine_count; i++)
+        if (strcmp(report->engines[i].host, host) == 0)
+            return true;
+    for (size_t i = 0; i < report->link_count; i++)
+        if (strcmp(report->links[i].host, host) == 0)
+            return true;
+    return false;
 }
 
-static int show_why(tt_span_t report, const char *host, FILE *out, tt_error_t *err)
+static int show_why(const snapshot_t *report, const char *host, FILE *out, tt_error_t *err)
 {
-    tt_span_t reasons = raw(report, "why"), links = raw(report, "links");
-    if (count_about(reasons, host) > 0) {
-        show_reasons(reasons, host, out);
-    } else if (host && count_about(raw(report, "engines"), host) == 0 &&
-               count_about(links, host) == 0) {
-        return tt_error_set(err, "no host '%.100s' is known; tutti status lists them", host);
-    } else {
-        fprintf(out,
-                host ? "nothing has gone wrong on %s\n"
-                     : "no engine has been lost, restarted or failed to start\n",
-                host);
+    if (show_reasons(report, host, out) > 0) {
+        show_links(report, host, out);
+        return 0;
     }
+    if (host && !is_known(report, host))
+        return tt_error_set(err, "no host '%.100s' is known; tutti status lists them", host);
+    fprintf(out,
+            host ? "nothing has gone wrong on %s\n"
+                 : "no engine has been lost, restarted or failed to start\n",
+            host);
     show_links(report, host, out);
     return 0;
 }
 
-static void show_all(tt_span_t report, FILE *out)
+static void show_all(const snapshot_t *report, FILE *out)
 {
     show_controller(report, out);
     show_kept(report, out);
@@ -502,17 +376,19 @@ int status_show(tt_client_t *client, status_form_t form, const char *host, FILE 
 {
     tt_message_t message = tt_message(TT_MSG_STATUS, 0), answer;
     tt_packet_t reply;
+    snapshot_t report;
     if (tt_client_request(client, &message, REQUEST_MS, &answer, &reply, err) != 0)
         return -1;
-    tt_span_t report = tt_frames_span(&reply.payload, 0);
-    int rc = tt_validate(report, &tt_limits_value, err);
+    tt_span_t bytes = tt_frames_span(&reply.payload, 0);
+    int rc = snapshot_read(&report, bytes, err);
     if (rc == 0 && form == STATUS_JSON)
-        show_json(report, out);
+        show_json(bytes, out);
     else if (rc == 0 && form == STATUS_WHY)
-        rc = show_why(report, host, out, err);
+        rc = show_why(&report, host, out, err);
     else if (rc == 0)
-        show_all(report, out);
+        show_all(&report, out);
     fflush(out);
+    snapshot_release(&report);
     tt_packet_release(&reply);
     return rc;
 }

@@ -48,6 +48,19 @@ static void set_ours(const terminal_t *self)
     tcsetattr(0, TCSADRAIN, &modes);
 }
 
+void terminal_set_keys(terminal_t *self, bool on)
+{
+    struct termios modes = self->found;
+    if (!on) {
+        set_ours(self);
+        return;
+    }
+    modes.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ECHOCTL);
+    modes.c_cc[VMIN] = 1;
+    modes.c_cc[VTIME] = 0;
+    tcsetattr(0, TCSADRAIN, &modes);
+}
+
 terminal_t *terminal_open(tt_error_t *err)
 {
     terminal_t *self = tt_alloc(sizeof *self);

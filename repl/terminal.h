@@ -33,6 +33,10 @@ void terminal_reclaim(terminal_t *self);
 /* The group that it was given to last, 0 when it is ours. */
 pid_t terminal_holder(const terminal_t *self);
 
+/* While it is ours: each key is read when it is pressed, and not shown; or as it is else. Keys
+ * that send signals go on doing so. */
+void terminal_set_keys(terminal_t *self, bool on);
+
 /* Stops our process group as Ctrl-Z does, and returns when it goes on in the foreground. What
  * the terminal was given to is stopped already; it is given back and continued. */
 void terminal_suspend(terminal_t *self);

@@ -62,16 +62,21 @@ static bool failed_within(const row_t *row, double from, double to)
     return false;
 }
 
-static void draw_bar(const row_t *row, double total_s, size_t width, bool ascii, tt_buf_t *out)
+const char *timeline_bar(double share, bool ascii)
 {
     static const char *const heights[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     static const char *const plain[] = {" ", ".", ".", ":", ":", "o", "o", "O", "#"};
+    int height = share <= 0 ? 0 : share >= 1 ? 8 : 1 + (int)(share * 7.999);
+    return ascii ? plain[height] : heights[height];
+}
+
+static void draw_bar(const row_t *row, double total_s, size_t width, bool ascii, tt_buf_t *out)
+{
     for (size_t i = 0; i < width; i++) {
         double from = total_s * (double)i / (double)width;
         double to = total_s * (double)(i + 1) / (double)width, share = busy(row, from, to);
-        int height = share <= 0 ? 0 : share >= 1 ? 8 : 1 + (int)(share * 7.999);
         bool failed = failed_within(row, i == 0 ? -1 : from, to);
-        tt_buf_printf(out, "%s", failed ? "x" : ascii ? plain[height] : heights[height]);
+        tt_buf_printf(out, "%s", failed ? "x" : timeline_bar(share, ascii));
     }
 }
 

@@ -27,6 +27,9 @@ enum { TIMELINE_ROWS = 32 };
 void timeline_show(timeline_span_t *spans, size_t count, double total_s, size_t columns,
                    bool ascii, tt_buf_t *out);
 
+/* One column of such a picture: a share from 0 (a blank) to 1. */
+const char *timeline_bar(double share, bool ascii);
+
 /* Appends the same as an SVG document, every engine in a row of its own. */
 void timeline_svg(timeline_span_t *spans, size_t count, double total_s, const char *title,
                   tt_buf_t *out);

@@ -27,7 +27,8 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
 #define TT_STOP_FIELDS(F) F(UINT, force)
 #define TT_TEXT_FIELDS(F) F(TEXT, text)
 #define TT_ERROR_FIELDS(F) F(UINT, code) F(TEXT, text)
-#define TT_BEAT_FIELDS(F) F(UINT, sent_ns) F(UINT, rss_bytes) F(ANY, running)
+#define TT_BEAT_FIELDS(F)                                                                    \
+    F(UINT, sent_ns) F(UINT, rss_bytes) F(ANY, running) F(UINT, look) F(ANY, load)
 #define TT_SUBMIT_FIELDS(F)                                                                   \
     F(UINT, op) F(ANY, engines) F(BYTES, blob) F(TEXT, label) F(UINT, retries)                \
     F(UINT, timeout_ms) F(UINT, flags) F(UINT, keep) F(UINT, index) F(ANY, layout)            \

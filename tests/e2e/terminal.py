@@ -59,6 +59,7 @@ class Screen:
         self.row = self.column = 0
         self.rest = ""
         self.asked = 0  # how often it was asked for its attributes (DA1)
+        self.behind = None  # what the other screen covers: (lines, row, column)
         self.unknown = []  # sequences that are not understood: tests may insist on none
 
     def resize(self, rows, columns):
@@ -88,6 +89,18 @@ class Screen:
         if "".join(cells[self.column:]).strip():
             return None
         return "".join(cells[:self.column])
+
+    def cover(self, on):
+        """The other screen begins (empty) or ends; what scrolls off it is gone."""
+        if on and self.behind is None:
+            self.behind = self.lines, self.row, self.column
+            self.lines = [[] for _ in range(self.rows)]
+        elif not on and self.behind is not None:
+            self.lines, self.row, self.column = self.behind
+            self.behind = None
+            rows = self.rows
+            self.rows = len(self.lines)
+            self.resize(rows, self.columns)
 
     # ---- what is written
 
@@ -149,7 +162,8 @@ class Screen:
             self.column = min(self.columns - 1, (self.column // 8 + 1) * 8)
 
     def scroll(self, keep=True):
-        self.gone.append(self.line(0))
+        if self.behind is None:
+            self.gone.append(self.line(0))
         del self.lines[0]
         if keep:
             self.lines.append([])
@@ -164,6 +178,8 @@ class Screen:
         numbers = [int(part or 0) for part in args.split(";")]
         first = max(1, numbers[0])
         self.asked += final == "c"
+        if private == "?" and numbers[0] == 1049:
+            self.cover(final == "h")
         if private or final in "mrc":
             return
         if final in "ABCDGHfd":

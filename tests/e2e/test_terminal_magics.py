@@ -58,6 +58,7 @@ TYPED = {
     "cancel": [*endless("cancelled"), ("%cancel {before}", None), ("%wait", r"\[0.*\] interrupted.*")],
     "save": [("%save typed.tutti", r"typed.tutti: \d+ entries"), ("'%map' in open('typed.tutti').read()", r"Out.*: True")],
     "history": [("3+4", r"Out.*: 7"), ("%history {last}", r"3\+4")],
+    "top": [("%top --once", r"engines \d+: .*")],
     "interrupt": [*endless("interrupted"), ("%interrupt", None), ("%wait", r"\[0.*\] interrupted.*")],
     "restart": [("%px gone = 1", None), ("%restart 0", None),
                 ("%px 'gone' in globals()", r"Out\[0:\d+\]: False")],

@@ -210,6 +210,7 @@ TEST(a_beat_comes_back_with_its_time_and_tells_what_runs)
     say(&host, &beat);
     hear(&host, TT_MSG_BEAT);
     assert_true(host.got.as.beat.sent_ns == 123456789);
+    assert_true(host.got.as.beat.look == 0); /* nobody has asked for the status */
     beat.as.beat.running = (tt_span_t){(const uint8_t *)"\x92\x91\x01\x07", 4}; /* nonsense */
     say(&host, &beat);
     hear(&host, TT_MSG_BEAT);
@@ -218,6 +219,9 @@ TEST(a_beat_comes_back_with_its_time_and_tells_what_runs)
     say(&client, &message);
     hear(&client, TT_MSG_WELCOME);
     assert_status(client, "\"rss_bytes\":777,\"engines\":2,");
+    say(&host, &beat);
+    hear(&host, TT_MSG_BEAT);
+    assert_true(host.got.as.beat.look == 1);
     tt_buf_release(&list);
 }
 

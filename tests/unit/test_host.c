@@ -363,6 +363,50 @@ TEST(beats_tell_what_runs_and_an_interrupt_ends_it)
     await_result(1, 5, TT_STATUS_INTERRUPTED);
 }
 
+/* The next beat's load: whether it has engines, and the first one's share. */
+static bool await_load(int64_t *share)
+{
+    letter_t *letter = fake_await(&fake, TT_MSG_BEAT);
+    tt_reader_t reader = tt_reader(letter->message.as.beat.load);
+    size_t fields, count;
+    int64_t engine;
+    assert_int_equal(tt_read_array(&reader, &fields), 0);
+    assert_int_equal(fields, 5);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(tt_skip(&reader), 0);
+    bool has = tt_read_array(&reader, &count) == 0;
+    if (has) {
+        assert_int_equal(count, 1);
+        assert_int_equal(tt_read_array(&reader, &fields), 0);
+        assert_int_equal(tt_read_int(&reader, &engine), 0);
+        assert_int_equal(tt_read_int(&reader, share), 0);
+        assert_int_equal(engine, 5);
+    }
+    letter_free(letter);
+    return has;
+}
+
+TEST(beats_tell_what_engines_use_when_somebody_looks)
+{
+    int64_t share = -2;
+    start_with_engine();
+    assert_false(await_load(&share));
+    task(1, IDS(5), "spin");
+    await_running(1);
+    tt_message_t message = tt_message(TT_MSG_BEAT, 0);
+    message.as.beat.look = 1;
+    say(&message);
+    while (!await_load(&share))
+        continue;
+    assert_int_equal(share, -1);
+    while (share <= 0) {
+        say(&message);
+        assert_true(await_load(&share));
+    }
+    fake_answer(&fake, TT_MSG_INTERRUPT, 0);
+    await_result(1, 5, TT_STATUS_INTERRUPTED);
+}
+
 TEST(an_engine_that_was_stopped_is_told_and_so_is_that_it_goes_on)
 {
     int64_t pid = start_with_engine();
@@ -590,6 +634,7 @@ int main(void)
         EACH(too_many_engines_for_the_open_files_fail_with_the_numbers),
         EACH(cancel_ends_what_waits_and_what_runs),
         EACH(beats_tell_what_runs_and_an_interrupt_ends_it),
+        EACH(beats_tell_what_engines_use_when_somebody_looks),
         EACH(an_engine_that_was_stopped_is_told_and_so_is_that_it_goes_on),
         EACH(only_what_was_taken_back_is_told_as_returned),
         EACH(an_engine_that_is_killed_for_good_is_gone_and_its_number_can_be_used_again),

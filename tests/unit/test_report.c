@@ -2,6 +2,7 @@
  * looked at as JSON, for which it must be one whole value. */
 #include "hand_controller.h"
 
+#include "pack.h"
 #include "read.h"
 #include "value.h"
 
@@ -161,6 +162,78 @@ TEST(what_was_left_behind_is_told_and_what_is_only_kept_is_not)
                    "\"forgotten\":3}");
 }
 
+/* A beat of the host's with this load. */
+static void beat(const far_t *host, const tt_buf_t *load)
+{
+    tt_frames_t none;
+    tt_frames_init(&none);
+    tt_message_t message = tt_message(TT_MSG_BEAT, 0);
+    message.as.beat.load = span_of(load);
+    beats_take(hand, host->peer, &message, &none);
+}
+
+static void pack_load(tt_buf_t *load, const int64_t engines[][3], size_t count)
+{
+    load->len = 0;
+    tt_pack_array(load, 5);
+    tt_pack_uint(load, 1500);
+    tt_pack_uint(load, 16);
+    tt_pack_uint(load, 64000);
+    tt_pack_uint(load, 20000);
+    tt_pack_array(load, count);
+    for (size_t i = 0; i < count; i++) {
+        tt_pack_array(load, 3);
+        for (int j = 0; j < 3; j++)
+            tt_pack_int(load, engines[i][j]);
+    }
+}
+
+TEST(what_engines_use_is_told_while_it_is_fresh_and_by_their_own_host)
+{
+    far_t host = hand_peer(PEER_HOST, "host"), other = hand_peer(PEER_HOST, "other");
+    static const int64_t told[][3] = {{0, 250, 4096}, {1, -1, 8192}, {2, 900, 1}, {99, 1, 1}};
+    tt_buf_t load;
+    tt_buf_init(&load);
+    engine_t *first = hand_engine(&host, TT_ENGINE_READY);
+    hand_engine(&host, TT_ENGINE_READY);
+    hand_engine(&other, TT_ENGINE_READY);
+    first->done = 3;
+    assert_reports("\"done\":3,\"cpu\":null,\"rss_bytes\":null}");
+    assert_null(strstr(tt_buf_text(&json), "\"cores\""));
+    pack_load(&load, told, 4);
+    beat(&host, &load);
+    assert_reports("\"done\":3,\"cpu\":0.25,\"rss_bytes\":4096}");
+    assert_reports("\"done\":0,\"cpu\":null,\"rss_bytes\":8192}");
+    assert_reports("\"done\":0,\"cpu\":null,\"rss_bytes\":null}"); /* the other host's */
+    assert_reports("\"load\":1.5,\"cores\":16,\"memory_bytes\":64000,\"spare_bytes\":20000}");
+    first->used_ms -= 60000;
+    assert_reports("\"done\":3,\"cpu\":null,\"rss_bytes\":null}");
+    tt_buf_release(&load);
+}
+
+TEST(a_load_that_is_none_changes_nothing)
+{
+    far_t host = hand_peer(PEER_HOST, "host");
+    static const char *const bad[] = {"\xc0", "\x90", "\x01", "\x95\x01",
+                                      "\x95\xa1x\x01\x01\x01\xc0"};
+    tt_buf_t load;
+    tt_buf_init(&load);
+    hand_engine(&host, TT_ENGINE_READY);
+    beat(&host, &load); /* an older version's */
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        load.len = 0;
+        tt_buf_append(&load, bad[i], strlen(bad[i]));
+        beat(&host, &load);
+        assert_false(host.peer->load.known);
+    }
+    load.len = 0;
+    tt_buf_append(&load, "\x95\x01\x02\x03\x04\x93\x05\x91\x00\x93\x00\x01", 12); /* cut */
+    beat(&host, &load);
+    assert_true(host.peer->load.known);
+    assert_reports("\"cpu\":null");
+    tt_buf_release(&load);
+}
+
 TEST(a_thousand_engines_make_one_report)
 {
     far_t host = hand_peer(PEER_HOST, "host");
@@ -185,6 +258,8 @@ int main(void)
         EACH(a_task_that_was_asked_to_stop_and_runs_on_is_told),
         EACH(texts_that_are_no_utf8_or_were_cut_within_a_letter_make_a_report_all_the_same),
         EACH(what_was_left_behind_is_told_and_what_is_only_kept_is_not),
+        EACH(what_engines_use_is_told_while_it_is_fresh_and_by_their_own_host),
+        EACH(a_load_that_is_none_changes_nothing),
         EACH(a_thousand_engines_make_one_report),
     };
     alarm(20);

@@ -146,6 +146,30 @@ TEST(while_a_line_is_typed_texts_appear_above_it)
     tty_end();
 }
 
+TEST(what_is_held_comes_in_its_order_when_it_is_let_go)
+{
+    listen_begin();
+    printf("before ");
+    screen_hold();
+    screen_write(1, SPAN("first "));
+    screen_note("note ");
+    screen_write(1, SPAN("second "));
+    screen_write(1, SPAN("third "));
+    screen_progress("1/2");
+    screen_fresh_line(80, "%");
+    listen_end();
+    assert_out("before ");
+    assert_err("");
+    assert_false(screen_is_full());
+    listen_begin();
+    screen_let_go();
+    screen_let_go();
+    screen_write(1, SPAN("fourth"));
+    listen_end();
+    assert_out("first second third fourth");
+    assert_err("note ");
+}
+
 #define ON(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -160,6 +184,7 @@ int main(void)
         ON(a_text_that_is_larger_than_the_terminal_takes_at_once_is_written_whole),
         ON(a_file_is_no_terminal_and_has_no_colour),
         ON(a_terminal_has_colour_unless_it_is_dumb_or_the_person_wants_none),
+        ON(what_is_held_comes_in_its_order_when_it_is_let_go),
         ON(while_a_line_is_typed_texts_appear_above_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -288,6 +288,23 @@ TEST(in_the_background_it_stops_until_it_is_brought_to_the_front)
     assert_int_equal(foreground(), group);
 }
 
+TEST(keys_are_read_one_by_one_until_that_is_over)
+{
+    struct termios found, keys, after;
+    char key = 0;
+    open_it();
+    tcgetattr(0, &found);
+    terminal_set_keys(terminal, true);
+    tcgetattr(0, &keys);
+    assert_true((keys.c_lflag & (ICANON | ECHO)) == 0 && (keys.c_lflag & ISIG) != 0);
+    tty_type("x");
+    assert_int_equal(read(0, &key, 1), 1);
+    assert_int_equal(key, 'x');
+    terminal_set_keys(terminal, false);
+    tcgetattr(0, &after);
+    assert_int_equal(found.c_lflag, after.c_lflag);
+}
+
 #define ON(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -308,6 +325,7 @@ int main(void)
         ON(a_group_that_ends_with_the_terminal_leaves_it_to_be_taken_back),
         ON(suspending_stops_us_once_and_what_the_shell_changed_counts_from_then_on),
         ON(what_had_the_terminal_gets_it_back_in_its_own_modes_and_goes_on),
+        ON(keys_are_read_one_by_one_until_that_is_over),
         ON(in_the_background_it_stops_until_it_is_brought_to_the_front),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
