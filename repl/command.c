@@ -244,7 +244,7 @@ const command_t commands[] = {
     {"run", "FILE", "runs a file of the prompt's lines; starts a cluster if need be",
      run_options, false, true, command_run},
     {"logs", "[-f]", "shows a cluster's logs", logs_options, false, false, command_logs},
-    {"why", "[HOST]", "tells why engines are missing", name_options, false, false, command_why},
+    {"why", "[HOST|SET]", "tells why engines are missing", name_options, false, false, command_why},
     {"config", "[--all] [--json] [COMMAND]",
      "shows the settings that hold, and where they stand", config_options, false, true,
      command_config},

@@ -332,6 +332,16 @@ int feeder_retry(session_t *session, job_t *job)
     return 0;
 }
 
+void feeder_look(const feeder_t *self, feeder_view_t *view)
+{
+    const ids_t *waits = self->after.count ? &self->after : &self->follow;
+    *view = (feeder_view_t){.engines = self->engines,
+                            .engine_count = self->engine_count,
+                            .waits = waits->items,
+                            .wait_count = waits->count,
+                            .outstanding_max = self->outstanding_max};
+}
+
 /* ---- items of the local engine */
 
 void feeder_pack_call(void *state, size_t index, const uint8_t hash[GIVEN_HASH], tt_buf_t *args,

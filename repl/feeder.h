@@ -37,6 +37,16 @@ job_t *feeder_start(feeder_t *self, const feeder_work_t *work, const char *sourc
  * expression is now. Returns 0, or an exit status after a message. */
 int feeder_retry(session_t *session, job_t *job);
 
+/* What its items wait for. Borrowed from the feeder, until it is run again. */
+typedef struct {
+    const int *engines; /* that may do it */
+    size_t engine_count;
+    const uint64_t *waits; /* submissions (tt_job_id) that are to end before */
+    size_t wait_count;
+    size_t outstanding_max; /* items that are under way at a time */
+} feeder_view_t;
+void feeder_look(const feeder_t *self, feeder_view_t *view);
+
 /* The pack function for items of the local engine that are arguments: `state` is a
  * given_items_t. */
 void feeder_pack_call(void *state, size_t index, const uint8_t hash[GIVEN_HASH], tt_buf_t *args,

@@ -302,8 +302,8 @@ const magic_t magics[] = {
      GRAMMAR_KNOWN, NO_OPTIONS, magic_lang},
     {"version", "", "tells the versions of tutti and of the interpreters", "%version",
      "Engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_version},
-    {"why", "[HOST]", "tells why engines are missing", "%why web18", "Engines", GRAMMAR_KNOWN,
-     NO_OPTIONS, magic_why},
+    {"why", "[HOST|SET|job N]", "tells why engines are missing, or what a job waits for",
+     "%why job 3", "Engines", GRAMMAR_KNOWN, NO_OPTIONS, magic_why},
 
     {"time", "CODE", "runs code here and tells how long it took", "%time f(10)", IPYTHON,
      LOCAL | GRAMMAR_CELL, NO_OPTIONS, magic_local},

@@ -1,4 +1,4 @@
-/* Engines: %interrupt, %restart, %status, %why. */
+/* Engines: %interrupt, %restart, %status, %logs. */
 #include "cluster.h"
 #include "identity.h"
 #include "logs.h"
@@ -234,12 +234,4 @@ int magic_lang(session_t *session, const magic_call_t *call)
         tell_local(session->local, stdout);
     fflush(stdout);
     return status;
-}
-
-int magic_why(session_t *session, const magic_call_t *call)
-{
-    tt_error_t err;
-    if (status_show(session->client, STATUS_WHY, set_of(call), stdout, &err) == 0)
-        return 0;
-    return session_complain(session, "%why", 3, "%s", err.text);
 }

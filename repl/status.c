@@ -292,20 +292,32 @@ static bool same_reason(const snapshot_reason_t *one, const snapshot_reason_t *o
            other->when - one->when < 1;
 }
 
-static bool is_host(const char *theirs, const char *host)
+/* Whom is asked about: engines, else a host, else all. */
+typedef struct {
+    const char *host; /* NULL: any */
+    int *ids;         /* NULL: any */
+    size_t id_count;
+} who_t;
+
+static bool is_about(const snapshot_reason_t *reason, const who_t *who)
 {
-    return host == NULL || strcmp(theirs, host) == 0;
+    if (who->ids == NULL)
+        return who->host == NULL || strcmp(reason->host, who->host) == 0;
+    for (size_t i = 0; i < who->id_count; i++)
+        if (who->ids[i] == reason->engine)
+            return true;
+    return false;
 }
 
 /* Equal reasons of neighbours in one line. Returns how many lines there were. */
-static size_t show_reasons(const snapshot_t *report, const char *host, FILE *out)
+static size_t show_reasons(const snapshot_t *report, const who_t *who, FILE *out)
 {
     const snapshot_reason_t *first = NULL;
     size_t id_count = 0, lines = 0;
     int *ids = tt_alloc((report->reason_count + 1) * sizeof *ids);
     for (size_t i = 0; i < report->reason_count; i++) {
         const snapshot_reason_t *reason = &report->reasons[i];
-        if (!is_host(reason->host, host))
+        if (!is_about(reason, who))
             continue;
         if (first && !same_reason(first, reason)) {
             show_reason(out, first, ids, id_count);
@@ -337,9 +349,38 @@ static bool is_known(const snapshot_t *report, const char *host)
     return false;
 }
 
+/* `0-3,7`, as far as it is a set of numbers. */
+static int find_engines(const snapshot_t *report, const char *set, who_t *who, tt_error_t *err)
+{
+    tt_target_engine_t *engines = tt_alloc((report->engine_count + 1) * sizeof *engines);
+    for (size_t i = 0; i < report->engine_count; i++)
+        engines[i] =
+            (tt_target_engine_t){report->engines[i].id, report->engines[i].host, "", ""};
+    int rc = tt_target_select(set, NULL, engines, report->engine_count, &who->ids,
+                              &who->id_count, err);
+    free(engines);
+    return rc;
+}
+
+static int show_why_engines(const snapshot_t *report, const char *set, FILE *out,
+                            tt_error_t *err)
+{
+    who_t who = {.host = NULL};
+    if (find_engines(report, set, &who, err) != 0)
+        return -1;
+    if (show_reasons(report, &who, out) == 0)
+        fprintf(out, "nothing has gone wrong with engine%s %s\n", who.id_count == 1 ? "" : "s",
+                set);
+    free(who.ids);
+    return 0;
+}
+
 static int show_why(const snapshot_t *report, const char *host, FILE *out, tt_error_t *err)
 {
-    if (show_reasons(report, host, out) > 0) {
+    const who_t who = {.host = host};
+    if (host && !is_known(report, host) && *host && host[strspn(host, "0123456789-,:")] == 0)
+        return show_why_engines(report, host, out, err);
+    if (show_reasons(report, &who, out) > 0) {
         show_links(report, host, out);
         return 0;
     }

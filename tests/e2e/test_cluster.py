@@ -119,7 +119,9 @@ def test_why_names_what_killed_an_engine(cluster):
     why = cluster.ok("why")
     assert "engine 1 on " in why and "killed by SIGKILL" in why
     assert "SIGKILL" in cluster.status()["why"][0]["text"]
-    assert cluster.lines("%why").stdout == why
+    assert cluster.lines("%why").stdout == why == cluster.ok("why", 1) == cluster.ok("why", "0-1")
+    assert cluster.ok("why", 0) == "nothing has gone wrong with engine 0\n"
+    assert "no engine 7: there are 0-1" in cluster.run("why", 7).stderr
 
 
 def test_logs(cluster):
