@@ -66,7 +66,7 @@ TYPED = {
     "lang": [("%lang", r"here: python 3\..*"), ("%lang sh", r"here: sh .*"), ("echo in $((40+2))", "in 42"),
              ("%lang python", r"here: python 3\..*")],
     "version": [("%version", r"tutti \d.*")],
-    "why": [("%why", r".*"), ("%px 1", r"Out.*"), ("%why job {before}", r"\[\d+\] has ended · .*")],
+    "why": [("%why", r".*"), ("%px 1", r"Out.*"), ("%why job", r"\[\d+\] has ended · .*")],
     "time": [("%time 5", r"Wall time.*")],
     "timeit": [("%timeit -n 2 -r 2 1", r".*loop.*")],
     "run": [("%run code.py 7", r"ran with 7")],
