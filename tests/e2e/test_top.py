@@ -37,6 +37,7 @@ def shows(terminal, pattern, deadline=15):
 
 # ---- as text
 
+@pytest.mark.sanitize
 def test_one_look_tells_of_engines_machines_and_tasks(cluster):
     cluster.start(2)
     cluster.px("-t", "1", "1")
@@ -248,6 +249,7 @@ def test_a_terminal_without_utf8_is_sent_none(cluster):
 
 # ---- at the prompt
 
+@pytest.mark.sanitize
 def test_the_prompt_goes_on_behind_it(cluster):
     cluster.start(2)
     with Prompt(cluster, columns=100) as prompt:
@@ -266,6 +268,7 @@ def test_the_prompt_goes_on_behind_it(cluster):
         assert prompt.wait_end() == 0
 
 
+@pytest.mark.sanitize
 def test_what_comes_meanwhile_is_told_afterwards(cluster):
     cluster.start(2)
     with Prompt(cluster, columns=100) as prompt:
@@ -305,6 +308,22 @@ def test_a_window_that_is_closed_ends_it(cluster):
     with terminal:
         shows(terminal, r"engines 1: .*")
     assert terminal.popen.returncode in (0, 128 + signal.SIGHUP)
+
+
+def test_code_of_the_local_engine_may_show_it(cluster):
+    """The terminal, which the engine has while its code runs, is lent for the view."""
+    cluster.start(1)
+    with Prompt(cluster, columns=100) as prompt:
+        prompt.more("for n in range(2):")
+        prompt.more("%top")
+        prompt.send(ENTER)
+        for _ in range(2):
+            shows(prompt, r"engines 1: .*")
+            prompt.send("q")
+            prompt.wait(lambda: prompt.screen.behind is None)
+        prompt.wait_prompt(2)
+        assert prompt.value("n") == "1"
+        prompt.leave()
 
 
 # ---- five hundred
