@@ -244,7 +244,7 @@ def test_a_terminal_without_utf8_is_sent_none(cluster):
         shows(terminal, r"0 +ready .*")
         terminal.send("q")
         terminal.wait_end()
-        assert max(terminal.raw) < 128
+        assert max(terminal.raw) < 128 and b"\x1b[7m" in terminal.raw
 
 
 # ---- at the prompt
