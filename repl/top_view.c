@@ -565,17 +565,17 @@ static void make_plain(tt_buf_t *out, size_t from)
 {
     tt_buf_t plain;
     tt_buf_init(&plain);
-    for (size_t at = from; at < out->len;) {
+    for (size_t at = from, len; at < out->len; at += len ? len : 1) {
         uint32_t code = 0;
         const char *text = (const char *)out->data + at;
-        size_t len = tt_text_char(text, out->len - at, &code);
-        char one = code < 0x80 && len == 1 ? *text : plain_of(code);
-        for (size_t i = len ? tt_text_width(text, len) : 1; i > 0 || one == '\n'; i--) {
-            tt_buf_append(&plain, &one, 1);
-            if (one == '\n')
-                break;
+        len = tt_text_char(text, out->len - at, &code);
+        if (len == 1) { /* newlines and colours, too */
+            tt_buf_append(&plain, text, 1);
+            continue;
         }
-        at += len ? len : 1;
+        char instead = plain_of(code);
+        for (size_t i = len ? tt_text_width(text, len) : 1; i > 0; i--)
+            tt_buf_append(&plain, &instead, 1);
     }
     out->len = from;
     tt_buf_append(out, plain.data, plain.len);

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import termios
 
 import pytest
 
@@ -37,6 +38,7 @@ def shows(terminal, pattern, deadline=15):
 
 # ---- as text
 
+@pytest.mark.sanitize
 def test_one_look_tells_of_engines_machines_and_tasks(cluster):
     cluster.start(2)
     cluster.px("-t", "1", "1")
@@ -191,13 +193,12 @@ def test_it_stops_and_goes_on(cluster):
 def test_signals_that_end_it_give_the_terminal_back(cluster, number):
     cluster.start(1)
     with view(cluster) as terminal:
-        before = terminal.modes()
         shows(terminal, r"engines 1: .*")
-        assert terminal.modes() != before
+        assert not terminal.modes()[3] & termios.ICANON
         os.kill(terminal.pid, number)
         code = terminal.wait_end()
         assert code == (0 if number == signal.SIGINT else 128 + number)
-        assert terminal.screen.behind is None
+        assert terminal.screen.behind is None and terminal.modes()[3] & termios.ICANON
 
 
 def test_a_controller_that_dies_ends_the_view_with_3(cluster):
@@ -243,11 +244,12 @@ def test_a_terminal_without_utf8_is_sent_none(cluster):
         shows(terminal, r"0 +ready .*")
         terminal.send("q")
         terminal.wait_end()
-        assert max(terminal.raw) < 128
+        assert max(terminal.raw) < 128 and b"\x1b[7m" in terminal.raw
 
 
 # ---- at the prompt
 
+@pytest.mark.sanitize
 def test_the_prompt_goes_on_behind_it(cluster):
     cluster.start(2)
     with Prompt(cluster, columns=100) as prompt:
@@ -266,6 +268,7 @@ def test_the_prompt_goes_on_behind_it(cluster):
         assert prompt.wait_end() == 0
 
 
+@pytest.mark.sanitize
 def test_what_comes_meanwhile_is_told_afterwards(cluster):
     cluster.start(2)
     with Prompt(cluster, columns=100) as prompt:
@@ -305,6 +308,23 @@ def test_a_window_that_is_closed_ends_it(cluster):
     with terminal:
         shows(terminal, r"engines 1: .*")
     assert terminal.popen.returncode in (0, 128 + signal.SIGHUP)
+
+
+def test_code_of_the_local_engine_may_show_it(cluster):
+    """The terminal, which the engine has while its code runs, is lent for the view."""
+    cluster.start(1)
+    with Prompt(cluster, columns=100) as prompt:
+        prompt.more("for n in range(2):")
+        prompt.more("%top")
+        prompt.send(ENTER)
+        for n in range(2):  # the second one may open before the first is seen to be gone
+            prompt.wait(lambda: prompt.raw.count(b"\x1b[?1049h") == n + 1)
+            shows(prompt, r"engines 1: .*")
+            prompt.send("q")
+            prompt.wait(lambda: prompt.raw.count(b"\x1b[?1049l") == n + 1)
+        prompt.wait_prompt(2)
+        assert prompt.value("n") == "1"
+        prompt.leave()
 
 
 # ---- five hundred

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from e2e.harness import wait_until
-from e2e.terminal import ENTER, Prompt
+from e2e.terminal import ENTER, Prompt, Terminal
 
 from .test_add import web  # noqa: F401
 
@@ -34,6 +34,18 @@ def test_started_there_and_used_from_here(cluster, web, machines):  # noqa: F811
     assert outcome.code == 3
     assert outcome.stderr == ("tutti: cannot reach 'web1': no cluster 'default' is running there; "
                               "tutti start --on web1 makes one\n")
+
+
+def test_the_live_view_from_here(cluster, web):  # noqa: F811
+    """The view is here, on our terminal; what it tells comes over the link."""
+    cluster.ok("start", "--on", "web1", "-n", 2, timeout=60)
+    text = there(cluster, "top")
+    assert "engines 2: 0 busy, 2 idle\n" in text and re.search(r"^1 +ready +\d+% +\d+\.\dM ", text, re.M), text
+    with Terminal(cluster, [cluster.tutti, "--ssh", "web1", "top"]) as terminal:
+        terminal.wait(lambda: any(line.startswith("1       ready ") for line in terminal.text()), 30)
+        terminal.send("q")
+        assert terminal.wait_end() == 0
+    there(cluster, "stop")
 
 
 def test_the_second_start_says_that_it_runs(cluster, web):  # noqa: F811

@@ -289,6 +289,9 @@ TEST(without_utf8_there_is_nothing_but_ascii)
     for (const char *at = draw(); *at; at++)
         assert_true((unsigned char)*at < 0x80);
     check_size();
+    look.colour = true;
+    assert_shows("\n\033[7mENGINE  STATE ");
+    assert_shows("\033[32mbusy\033[0m");
 }
 
 TEST(colours_take_no_columns)
