@@ -96,7 +96,7 @@ static void run_asked_wait(session_t *self, uint32_t seq, const char *text)
     double limit = *rest ? strtod(rest, NULL) : -1;
     if (job && session_wait_only(self, job, limit < 0 ? -1 : (int64_t)(limit * 1000)) &&
         !job->shown)
-        session_finish_job(self, job);
+        job->failed = session_finish_job(self, job) != 0 && !job->cancelled;
     answer_ask(self, seq, NULL, job ? NULL : "no such job");
 }
 

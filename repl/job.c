@@ -227,7 +227,7 @@ void job_reopen(job_t *self)
         self->left++;
     }
     self->submitted = self->outstanding = 0;
-    self->done = self->shown = self->cancelled = false;
+    self->done = self->shown = self->cancelled = self->failed = false;
     self->started_ns = tt_now_ns();
 }
 

@@ -53,6 +53,7 @@ typedef struct job {
     job_view_t view;
     stream_t *stream; /* owned; NULL: its output is shown when it is done */
     bool shown;       /* its answers have been shown */
+    bool failed;      /* it did in the background, and was not tried again since */
     bool cancelled;
     bool adopted;  /* an earlier session's */
     uint64_t keep; /* the number under which it outlives the session; 0: it does not */

@@ -223,6 +223,7 @@ void session_trim_jobs(session_t *self)
             continue;
         }
         *at = job->next;
+        self->failed |= job->failed;
         free(job->feeder);
         job_destroy(&job);
         count--;

@@ -70,7 +70,7 @@ typedef struct session {
     bool autopx; /* plain lines go to the targets */
     px_config_t px;
     bool left_out;   /* it was told that engines of other languages are left out */
-    bool behind;     /* a job of the background has failed and was shown between statements */
+    bool failed;     /* a job of the background that is forgotten has */
     char *complaint; /* the last message; NULL: none since this was cleared */
     bool given_up;   /* the terminal is gone: nothing is waited for any more */
     bool leave;      /* exit was asked for */

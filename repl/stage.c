@@ -70,11 +70,10 @@ int stage_finish_background(stage_t *self, int status)
             int ended = session_finish_job(session, job);
             status = status ? status : ended;
         }
+        session->failed |= job->failed;
         job = next;
     }
-    if (status == 0 && session->behind)
-        status = 1; /* they were shown between statements */
-    return status;
+    return status ? status : session->failed ? 1 : 0;
 }
 
 int stage_close(stage_t *self, int status)

@@ -111,7 +111,7 @@ void session_settle(session_t *self)
         job_t *next = job->next;
         if (job->done && !job->shown && !job->adopted) {
             int status = session_finish_job(self, job);
-            self->behind |= status != 0 && !job->cancelled; /* that was asked for */
+            job->failed = status != 0 && !job->cancelled; /* that was asked for */
         }
         job = next;
     }

@@ -367,3 +367,11 @@ def test_a_missing_file(cluster):
     assert outcome.code == 2
     assert outcome.stderr == "tutti: cannot read 'no-such-file.tutti': No such file or directory\n"
     assert cluster.processes() == {}
+
+
+@pytest.mark.parametrize("code, rest", [
+    (1, "time.sleep(0.2)"), (1, "while not r.ready(): time.sleep(0.01)"), (1, "%wait"), (1, ""),
+    (1, "try: r.get()\nexcept Exception: pass"),
+    (0, "while not r.ready(): time.sleep(0.01)\nf = abs\n%retry")])
+def test_the_status_tells_of_jobs_of_the_background_that_failed_and_were_not_tried_again(shared_four, code, rest):
+    shared_four.script("import time\nf = lambda x: 1 / (x - 1)\nr = %map f [1, 2] &\n" + rest + "\n1\n", code=code)
