@@ -268,6 +268,16 @@ static void on_words(void *arg, int fd, uint32_t events)
         tt_buf_consume(&self->words, self->words.len - WORDS_MAX / 2);
 }
 
+/* The greeting, which lets what was written before it be forgotten, comes by a way of its own:
+ * it is read first, so that it does not take along what was written after it. */
+static void on_words_ready(void *arg, int fd, uint32_t events)
+{
+    near_t *self = arg;
+    if (self->step == &steps[GREET] && !self->failed)
+        talk_drain(self->talk);
+    on_words(self, fd, events);
+}
+
 /* One line for the shell there. */
 static void say(near_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(near_t *self, const char *format, ...)
@@ -652,7 +662,7 @@ static int start_ssh(near_t *self, tt_error_t *err)
     tt_buf_release(&words);
     if (self->ssh < 0)
         return -1;
-    tt_loop_add_fd(self->loop, self->err_fd, EPOLLIN, on_words, self);
+    tt_loop_add_fd(self->loop, self->err_fd, EPOLLIN, on_words_ready, self);
     self->talk = talk_new(self->loop, self->fd, &talk_handlers, self);
     return 0;
 }
