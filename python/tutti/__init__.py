@@ -15,4 +15,23 @@ from .displays import display  # noqa: E402
 from .result import Handle, RemoteError, Result  # noqa: E402
 from .values import Reference  # noqa: E402
 
-__all__ = ["Handle", "Reference", "RemoteError", "Result", "display"]
+# The client's names, which engines do not need, come with their modules when they are asked for.
+_LAZY = {
+    "Client": "client",
+    "AsyncResult": "asyncresult", "AsyncMapResult": "asyncresult",
+    "AsyncHubResult": "asyncresult", "ExecuteReply": "asyncresult",
+    "DirectView": "view", "BroadcastView": "view", "LoadBalancedView": "view",
+    "Dependency": "dependency",
+}
+
+
+def __getattr__(name):
+    if name not in _LAZY:
+        raise AttributeError("module 'tutti' has no attribute %r" % name)
+    import importlib
+
+    value = globals()[name] = getattr(importlib.import_module("." + _LAZY[name], __name__), name)
+    return value
+
+
+__all__ = ["Handle", "Reference", "RemoteError", "Result", "display", *_LAZY]

@@ -67,3 +67,23 @@ def join(parts):
         else:
             joined.append(part)
     return joined
+
+
+class Each:
+    """A function over items: called with sequences, it gives the list of its values. With
+    `keep_failures` exceptions stand in the places of values."""
+
+    def __init__(self, function, keep_failures=False):
+        self.function = function
+        self.keep_failures = keep_failures
+
+    def __call__(self, *sequences):
+        if self.keep_failures:
+            return [self.attempt(*items) for items in zip(*sequences)]
+        return [self.function(*items) for items in zip(*sequences)]
+
+    def attempt(self, *items):
+        try:
+            return self.function(*items)
+        except Exception as problem:
+            return problem

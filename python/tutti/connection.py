@@ -1,0 +1,271 @@
+"""A connection to a cluster: what is under way there, and who hears of it.
+
+The network is the thread of `_client`. Its events are dispatched by whoever waits: a caller in
+`wait` takes them first, else a thread of ours does. So a blocking call costs one thread switch.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+import weakref
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from . import _client, error, ship, values
+from . import _runtime
+
+# Ops of the runtime protocol, and how a task may end (PROTOCOL.md).
+EXECUTE, CALL, GET, SET, RESET = 1, 2, 3, 4, 8
+OK, ERROR, INTERRUPTED, LOST, CANCELLED, TIMEOUT, REFUSED, UNKNOWN = range(8)
+READY = 1  # the state of an engine that works
+_RESULT, _OUTPUT, _ENGINE, _ANSWER, _GONE = range(5)
+FOREVER = 1e6  # seconds of one wait of the network's
+
+Buffers = Sequence[Any]
+
+
+class Engine:
+    """An engine as it was told last: id, state, pid, host, language, program, text, labels, born."""
+
+    __slots__ = ("id", "state", "pid", "host", "language", "program", "text", "labels", "born")
+
+    def __init__(self, *told: Any) -> None:
+        (self.id, self.state, self.pid, self.host, self.language, self.program, self.text,
+         self.labels, self.born) = told
+
+
+class Ended:
+    """How one engine's part of a task ended: status, cause, times in seconds, frames.
+
+    frames  [body, stdout, stderr, buffer, ...], each a writable buffer; maybe fewer
+    received  Unix time, seconds
+    """
+
+    __slots__ = ("engine", "status", "attempt", "queued", "waited", "ran", "dropped", "received",
+                 "cause", "host", "frames")
+
+    def __init__(self, *told: Any) -> None:
+        (self.engine, self.status, self.attempt, self.queued, self.waited, self.ran, self.dropped,
+         self.received, self.cause, self.host, self.frames) = told
+
+    def body(self) -> List[Any]:
+        """[text, has value, value, displays, error]. Raises what unpickling raises."""
+        if not self.frames or not len(self.frames[0]):
+            return [None, False, None, [], None]
+        found: List[Any] = values.decode(self.frames[0],
+                                           [memoryview(one) for one in self.frames[3:]])
+        return found
+
+    def text(self, stream: int) -> str:
+        """What it wrote to stdout (1) or stderr (2) at its end."""
+        if len(self.frames) <= stream:
+            return ""
+        return bytes(self.frames[stream]).decode("utf-8", "replace")
+
+
+class Listener:
+    """Who hears of a task; what it overrides is called in the thread that dispatches."""
+
+    __slots__ = ()
+
+    def on_result(self, ended: Ended, last: bool) -> None:
+        """One engine's part has ended; `last`: there is no other one."""
+
+    def on_output(self, engine: int, stream: int, text: bytes) -> None:
+        """Output ahead of the result."""
+
+
+_connections: "weakref.WeakSet[Connection]" = weakref.WeakSet()
+
+
+class Connection:
+    """A client of the cluster of that name.
+
+    Raises OSError with the reason when no such cluster runs, or does not answer within `timeout`
+    seconds."""
+
+    def __init__(self, cluster: str, program: str, timeout: float) -> None:
+        values.use(_runtime)
+        self._client = _client.Connection(cluster, program, timeout)
+        self._tickets = itertools.count(1)
+        self._listeners: Dict[int, Listener] = {}
+        self._answers: Dict[int, Callable[[int, Optional[str], Buffers], None]] = {}
+        self._blobs: Dict[bytes, None] = {}
+        self.engines: Dict[int, Engine] = {}
+        self.gone: Optional[str] = None  # why the controller is
+        self._dispatching = threading.RLock()
+        self.on_engine: List[Callable[[Engine], None]] = []
+        self._dispatch(self._client.take(0, True, 0))
+        me = weakref.ref(self)
+        self._thread = threading.Thread(target=_listen, args=(me, self._client), daemon=True,
+                                        name="tutti")
+        self._thread.start()
+        _connections.add(self)
+        self._finalizer = weakref.finalize(self, self._client.close)  # also at exit
+
+    @property
+    def directory(self) -> str:
+        """Where the cluster's sockets are."""
+        return str(self._client.directory())
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._client.over())
+
+    def close(self) -> None:
+        """Leaves the cluster; what waits there is cancelled. Harmless when called twice."""
+        self._finalizer()
+        self._end_all("the client is closed")
+
+    # ---- events
+
+    def _dispatch(self, events: Sequence[Tuple[Any, ...]]) -> None:
+        for event in events:
+            kind = event[0]
+            if kind == _RESULT:
+                self._result(event[1], event[2], Ended(*event[3:]))
+            elif kind == _OUTPUT:
+                listener = self._listeners.get(event[1])
+                if listener is not None:
+                    listener.on_output(event[2], event[3], event[4])
+            elif kind == _ENGINE:
+                self._engine(Engine(*event[1:]))
+            elif kind == _ANSWER:
+                answer = self._answers.pop(event[1], None)
+                if answer is not None:
+                    answer(event[2], event[3], event[4])
+            elif kind == _GONE:
+                self.gone = event[1]
+
+    def _result(self, ticket: int, last: bool, ended: Ended) -> None:
+        listener = self._listeners.pop(ticket, None) if last else self._listeners.get(ticket)
+        if listener is not None:
+            listener.on_result(ended, last)
+
+    def _engine(self, engine: Engine) -> None:
+        if engine.state == 5:  # gone
+            self.engines.pop(engine.id, None)
+        else:
+            self.engines[engine.id] = engine
+        for hear in list(self.on_engine):
+            hear(engine)
+
+    def _end_all(self, why: str) -> None:
+        self.gone = self.gone or why
+        for ticket in list(self._listeners):
+            nobody = Ended(-1, UNKNOWN, 0, 0.0, 0.0, 0.0, 0, time.time(), self.gone, "", [])
+            listener = self._listeners.pop(ticket, None)
+            if listener is not None:
+                listener.on_result(nobody, True)
+        for ticket in list(self._answers):
+            answer = self._answers.pop(ticket, None)
+            if answer is not None:
+                answer(-1, self.gone, [])
+        self._client.poke()
+
+    def dispatch(self, events: Sequence[Tuple[Any, ...]]) -> None:
+        """Gives events to whom they concern, and wakes who waits for that."""
+        if events:
+            with self._dispatching:
+                self._dispatch(events)
+            self._client.poke()
+        if self._client.over():
+            self._end_all("the client is closed")
+
+    def wait(self, done: Callable[[], Any], timeout: Optional[float] = None) -> bool:
+        """Waits until `done()` is true, at most `timeout` seconds; whether it is. An interrupt is
+        raised within a tenth of a second."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            seen = self._client.generation()
+            if done():
+                return True
+            left = 0.1 if until is None else min(0.1, until - time.monotonic())
+            if left <= 0:
+                return False
+            self.dispatch(self._client.take(left, True, seen))
+
+    # ---- orders
+
+    def ticket(self) -> int:
+        return next(self._tickets)
+
+    def submit(self, listener: Listener, ticket: int, op: int, engines: Optional[Sequence[int]],
+               frames: Buffers, *, balanced: bool = False, blob: Optional[bytes] = None,
+               label: str = "", retries: int = 0, timeout: float = 0.0,
+               after: Optional[Sequence[int]] = None,
+               follow: Optional[Sequence[int]] = None) -> None:
+        """Sends one task: `engines` each do it, or with `balanced` one of them (None: of all).
+        timeout: seconds that it may run, 0 for no limit. Raises RuntimeError when it is closed."""
+        if self.gone is not None:
+            raise error.EngineError(self.gone)
+        self._listeners[ticket] = listener
+        try:
+            self._client.submit(ticket, op, engines, balanced, blob, label, retries, timeout,
+                                after, follow, frames)
+        except BaseException:
+            self._listeners.pop(ticket, None)
+            raise
+
+    def cancel(self, ticket: int) -> None:
+        """Ends a task: what has not started never will, what runs is interrupted."""
+        if not self.closed:
+            self._client.cancel(ticket)
+
+    def ship(self, function: Callable[..., Any]) -> bytes:
+        """Makes a function known to the cluster: its hash. It is sent once."""
+        hash_, _, blob = ship.pack(function, values.encode)
+        self._client.blob(hash_, blob)
+        found: bytes = hash_
+        return found
+
+    def ask(self, name: str, engines: Optional[Sequence[int]] = None,
+            timeout: float = 10.0) -> Buffers:
+        """Makes a request and waits for its answer: its frames. Raises RuntimeError with the
+        controller's words when it is refused, TimeoutError without an answer."""
+        ticket = self.ticket()
+        got: List[Tuple[int, Optional[str], Buffers]] = []
+        self._answers[ticket] = lambda *answer: got.append(answer)
+        self._client.ask(ticket, name, engines)
+        if not self.wait(lambda: got, timeout):
+            self._answers.pop(ticket, None)
+            raise TimeoutError("the controller has not answered within %g s" % timeout)
+        kind, text, frames = got[0]
+        if kind < 0 or text is not None:
+            raise RuntimeError(text or "the controller is gone")
+        return frames
+
+    def status(self) -> Dict[str, Any]:
+        """What `tutti status --json` prints."""
+        (report,) = self.ask("status")
+        found: Dict[str, Any] = values.decode(report)
+        return found
+
+
+def _listen(me: "weakref.ref[Connection]", client: Any) -> None:
+    """Dispatches while nobody waits. It holds the connection only while it has events."""
+    while True:
+        try:
+            events = client.take(FOREVER, False)
+        except RuntimeError:  # in a forked child
+            return
+        connection = me()
+        if connection is not None and (events or client.over()):
+            connection.dispatch(events)
+        del connection
+        if client.over():
+            return
+
+
+def _after_fork() -> None:
+    """A forked child has no network thread: its clients are closed."""
+    for one in list(_connections):
+        one.gone = "this client belongs to the process that forked: make another one"
+        one._listeners.clear()
+        one._answers.clear()
+    _connections.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,165 @@
+"""What a balanced task waits for."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Sequence, Set
+
+from . import error
+from .connection import CALL, CANCELLED, REFUSED, Ended
+
+if TYPE_CHECKING:
+    from .asyncresult import Part
+    from .view import LoadBalancedView
+
+
+class Dependency(Set[str]):
+    """msg_ids of which all, or any, must have ended before a task starts: well (success), badly
+    (failure), or both."""
+
+    def __init__(self, dependencies: Any = (), all: bool = True, success: bool = True,
+                 failure: bool = False) -> None:
+        if not (success or failure):
+            raise ValueError("Must depend on at least one of successes or failures!")
+        super().__init__(msg_ids(dependencies))
+        self.all = all
+        self.success = success
+        self.failure = failure
+
+    def _wanted(self, completed: Iterable[str], failed: Iterable[str]) -> Set[str]:
+        against: Set[str] = set()
+        if self.success:
+            against |= set(completed)
+        if self.failure:
+            against |= set(failed)
+        return against
+
+    def check(self, completed: Iterable[str], failed: Optional[Iterable[str]] = None) -> bool:
+        """Whether it is met when these have ended well, and those badly."""
+        if not self:
+            return True
+        against = self._wanted(completed, failed or ())
+        return self.issubset(against) if self.all else not self.isdisjoint(against)
+
+    def unreachable(self, completed: Iterable[str], failed: Optional[Iterable[str]] = None) -> bool:
+        """Whether it can never be met."""
+        if not self:
+            return False
+        against: Set[str] = set()
+        if not self.success:
+            against |= set(completed)
+        if not self.failure:
+            against |= set(failed or ())
+        return not self.isdisjoint(against) if self.all else self.issubset(against)
+
+    def as_dict(self) -> Dict[str, Any]:
+        return {"dependencies": list(self), "all": self.all, "success": self.success,
+                "failure": self.failure}
+
+    @classmethod
+    def from_dict(cls, found: Dict[str, Any]) -> "Dependency":
+        return cls(**found)
+
+
+def msg_ids(jobs: Any) -> List[str]:
+    """The msg_ids that results, ids, or a list of both mean."""
+    if jobs is None:
+        return []
+    if isinstance(jobs, str):
+        return [jobs]
+    if hasattr(jobs, "msg_ids"):
+        return list(jobs.msg_ids)
+    if not isinstance(jobs, Iterable):
+        raise TypeError("Dependencies may only be set, list, tuple or AsyncResult, not %r"
+                        % type(jobs).__name__)
+    return [one for job in jobs for one in msg_ids(job)]
+
+
+def as_dependency(jobs: Any) -> Dependency:
+    return jobs if isinstance(jobs, Dependency) else Dependency(jobs)
+
+
+class _Waiting:
+    """A task that waits here, since only we know of what it waits for: until one or all of its
+    dependencies have ended as it wants."""
+
+    def __init__(self, view: "LoadBalancedView", part: "Part", needed: Sequence[Dependency],
+                 send: Any) -> None:
+        self.client = view.client
+        self.part = part
+        self.needed = needed
+        self.send = send
+        self.lock = threading.Lock()
+        self.over = False
+
+    def look(self, *_: Any) -> None:
+        ended = self.client._ended_of({one for each in self.needed for one in each})
+        completed = {one for one, well in ended.items() if well}
+        failed = {one for one, well in ended.items() if not well}
+        impossible = any(one.unreachable(completed, failed) for one in self.needed)
+        met = all(one.check(completed, failed) for one in self.needed)
+        if not (impossible or met or self.part.done):
+            return
+        with self.lock:
+            if self.over:
+                return
+            self.over = True
+        self.client._unwatch(self.look)
+        if impossible:
+            self.end(REFUSED, "what it depends on has not ended as it must")
+        elif not self.part.done:
+            self.send()
+
+    def end(self, status: int, cause: str) -> None:
+        self.part.on_result(Ended(-1, status, 0, 0.0, 0.0, 0.0, 0, self.part.submitted, cause, "",
+                                  []), True)
+
+
+def submit(view: "LoadBalancedView", part: "Part", engines: Optional[Sequence[int]],
+           blob: bytes, frames: Sequence[Any], label: str) -> None:
+    """Sends a task of the view. What the controller can wait for it does."""
+    client = view.client
+    after, follow = as_dependency(view.after), as_dependency(view.follow)
+    part.after, part.follow = sorted(after), sorted(follow)
+    here = [one for one in (after, follow) if one and not (one.all and one.success
+                                                           and not one.failure)]
+    known = client._tickets_of(after | follow)
+
+    def send() -> None:
+        client._connection.submit(
+            part, part.ticket, CALL, engines, frames, balanced=True, blob=blob, label=label,
+            retries=view.retries or 0,
+            after=[known[one] for one in sorted(after)] if not here else None,
+            follow=[known[one] for one in sorted(follow)] if not here else None)
+
+    if any(one not in known for one in after | follow):
+        raise error.InvalidDependency("no task of this client has the id %r"
+                                      % sorted(one for one in after | follow
+                                               if one not in known)[0])
+    if here:
+        waiting = _Waiting(view, part, [one for one in (after, follow) if one], send)
+        client._watch(waiting.look)
+        waiting.look()
+    else:
+        send()
+    if view.timeout and (after or follow):
+        _limit(view, part, [one for one in (after, follow) if one])
+
+
+def _limit(view: "LoadBalancedView", part: "Part", needed: Sequence[Dependency]) -> None:
+    """After the view's timeout a task whose dependencies are not met ends."""
+    client = view.client
+
+    def late() -> None:
+        ended = client._ended_of({one for each in needed for one in each})
+        completed = {one for one, well in ended.items() if well}
+        failed = {one for one, well in ended.items() if not well}
+        if part.done or all(one.check(completed, failed) for one in needed):
+            return
+        part.exception = error.DependencyTimeout("the dependencies were not met within %g s"
+                                                 % (view.timeout or 0))
+        client._connection.cancel(part.ticket)
+
+    timer = threading.Timer(view.timeout or 0, late)
+    timer.daemon = True
+    timer.start()
