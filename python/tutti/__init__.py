@@ -12,7 +12,8 @@ if sys.version_info < (3, 8):  # ahead of everything that an older one cannot re
                       % (sys.executable, sys.version.split()[0]))
 
 from .displays import display  # noqa: E402
-from .result import Handle, RemoteError, Result  # noqa: E402
+from .error import RemoteError  # noqa: E402
+from .result import Handle, Result  # noqa: E402
 from .values import Reference  # noqa: E402
 
 # The client's names, which engines do not need, come with their modules when they are asked for.
@@ -22,13 +23,17 @@ _LAZY = {
     "AsyncHubResult": "asyncresult", "ExecuteReply": "asyncresult",
     "DirectView": "view", "BroadcastView": "view", "LoadBalancedView": "view",
     "Dependency": "dependency",
+    "FIRST_COMPLETED": "asyncresult", "FIRST_EXCEPTION": "asyncresult", "ALL_COMPLETED": "asyncresult",
 }
 
 
 def __getattr__(name):
+    import importlib
+
+    if name == "error":
+        return importlib.import_module(".error", __name__)
     if name not in _LAZY:
         raise AttributeError("module 'tutti' has no attribute %r" % name)
-    import importlib
 
     value = globals()[name] = getattr(importlib.import_module("." + _LAZY[name], __name__), name)
     return value

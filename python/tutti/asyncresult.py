@@ -133,6 +133,8 @@ class Part(Listener):
 
     def _read(self, ended: Ended) -> None:
         """The value, or the exception, of what an engine answered."""
+        if self.exception is not None:  # it is known why it was ended
+            return
         try:
             text, has_value, value, displays, failure = ended.body()[:5]
         except BaseException as problem:  # it cannot be unpickled here

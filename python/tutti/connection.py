@@ -189,6 +189,11 @@ class Connection:
 
     # ---- orders
 
+    def check(self) -> None:
+        """Raises EngineError when the cluster is gone, or this client closed."""
+        if self.gone is not None:
+            raise error.EngineError(self.gone)
+
     def ticket(self) -> int:
         return next(self._tickets)
 
@@ -199,8 +204,7 @@ class Connection:
                follow: Optional[Sequence[int]] = None) -> None:
         """Sends one task: `engines` each do it, or with `balanced` one of them (None: of all).
         timeout: seconds that it may run, 0 for no limit. Raises RuntimeError when it is closed."""
-        if self.gone is not None:
-            raise error.EngineError(self.gone)
+        self.check()
         self._listeners[ticket] = listener
         try:
             self._client.submit(ticket, op, engines, balanced, blob, label, retries, timeout,
@@ -216,6 +220,7 @@ class Connection:
 
     def ship(self, function: Callable[..., Any]) -> bytes:
         """Makes a function known to the cluster: its hash. It is sent once."""
+        self.check()
         hash_, _, blob = ship.pack(function, values.encode)
         self._client.blob(hash_, blob)
         found: bytes = hash_

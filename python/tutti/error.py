@@ -6,12 +6,17 @@ cluster did to a task (its engine died, it was aborted, it ran too long) has a c
 
 from __future__ import annotations
 
+import builtins
 import sys
-from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
 
-TimeoutError = TimeoutError  # the builtin one
+TYPE_CHECKING = False  # engines load this, too, and typing takes its time
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, NoReturn, Optional, Sequence, Tuple
 
-Info = Dict[str, Any]  # engine_uuid, engine_id, method
+    Info = Dict[str, Any]  # engine_uuid, engine_id, method
+    Row = Tuple[str, str, Optional[str], Info]
+
+TimeoutError = builtins.TimeoutError
 
 
 class IPythonError(Exception):
@@ -92,6 +97,21 @@ class RemoteError(KernelError):
         self.engine_info: Info = engine_info or {}
 
     @property
+    def engine(self) -> Optional[int]:
+        """The engine's number; None when it is not known."""
+        return self.engine_id
+
+    @property
+    def type(self) -> str:
+        """ename"""
+        return self.ename
+
+    @property
+    def message(self) -> str:
+        """evalue"""
+        return self.evalue
+
+    @property
     def engine_id(self) -> Optional[int]:
         """The engine's number; None when it is not known."""
         found = self.engine_info.get("engine_id")
@@ -100,7 +120,8 @@ class RemoteError(KernelError):
     def _where(self) -> str:
         if not self.engine_info:
             return "[Engine Exception]"
-        return "[%s:%s]" % (self.engine_info.get("engine_id"), self.engine_info.get("method"))
+        engine, method = self.engine_info.get("engine_id"), self.engine_info.get("method")
+        return "[%s:%s]" % (engine, method) if method else "[%s]" % engine
 
     def __str__(self) -> str:
         return "%s %s: %s" % (self._where(), self.ename, self.evalue)
@@ -131,7 +152,7 @@ class CompositeError(RemoteError):
 
     tb_limit = 4  # tracebacks that are shown
 
-    def __init__(self, message: str, elist: Sequence[Tuple[str, str, Optional[str], Info]]) -> None:
+    def __init__(self, message: str, elist: Sequence[Row]) -> None:
         super().__init__("CompositeError", message)
         self.args = (message, list(elist))
         self.msg = message

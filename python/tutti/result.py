@@ -2,24 +2,17 @@
 
 import time
 
+from .error import RemoteError
+
 TIMEOUT = 5     # status of an answer: the wait took too long
 GLANCE = 0.001  # seconds that a question whether a job has ended may take
 
 
-class RemoteError(Exception):
-    """A failure on an engine: `engine` (int or None), `type`, `message` and `traceback` (text)."""
-
-    def __init__(self, error, engine=None):
-        self.engine = engine
-        self.type = error.get("type") or "Error"
-        self.message = error.get("message") or ""
-        self.traceback = error.get("traceback")
-        self.error = error
-        where = "" if engine is None else "[engine %s] " % (engine,)
-        super().__init__("%s%s: %s" % (where, self.type, self.message))
-
-    def __reduce__(self):
-        return RemoteError, (self.error, self.engine)
+def remote_error(error, engine=None):
+    """The RemoteError of an error map (errors.py) of an engine."""
+    info = {} if engine is None else {"engine_id": engine}
+    return RemoteError(error.get("type") or "Error", error.get("message") or "",
+                       error.get("traceback"), info)
 
 
 class Result(list):
@@ -47,7 +40,7 @@ class Result(list):
         self.errors = {}
         for index, error in (meta.get("errors") or {}).items():
             key = self._key(index)
-            self.errors[key] = RemoteError(error, key if self.targets else error.get("engine"))
+            self.errors[key] = remote_error(error, key if self.targets else error.get("engine"))
             if index < len(self):
                 self[index] = self.errors[key]
 

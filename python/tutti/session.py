@@ -18,7 +18,7 @@ import weakref
 
 from . import assist, cells, displays, errors, figures, magics, parts, shell, ship, values
 from .execute import Runner
-from .result import TIMEOUT, Handle, RemoteError, Result
+from .result import TIMEOUT, Handle, Result, remote_error
 from .terminal import end_stepping, set_breakpoint
 
 OK, ERROR, INTERRUPTED, REFUSED = 0, 1, 2, 6
@@ -494,7 +494,7 @@ class Session:
             error = error or {"type": "Error", "message": "%s failed" % text}
             if error.get("type") == "MagicError":  # which says no more than that it failed
                 error = {**error, "message": "%s: %s" % (text, error.get("message"))}
-            raise RemoteError(error, error.get("engine"))
+            raise remote_error(error, error.get("engine"))
         return status, body, frames[1:]
 
     def magic(self, line):
@@ -521,7 +521,7 @@ class Session:
         if status == TIMEOUT or not body[1] and not body[4]:
             return None
         if body[4]:
-            raise RemoteError(body[4])
+            raise remote_error(body[4])
         counts, meta = _check(body[2], list, dict)
         return self.groups(counts, frames[1:]), meta
 

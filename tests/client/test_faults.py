@@ -1,0 +1,104 @@
+"""What dies, what is interrupted, what forks; memory that stays as it is."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import tutti as ipp
+
+
+def rss_mib():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def test_an_engine_that_dies_fails_its_part_alone(own):
+    doomed = own[2].apply_sync(os.getpid)
+    result = own[:].apply_async(lambda pid: os._exit(1) if os.getpid() == pid else "well", doomed)
+    found = result.get(10, return_exceptions=True)
+    assert found[0] == found[1] == found[3] == "well"
+    assert isinstance(found[2], ipp.error.EngineError) and "exited with status 1" in str(found[2])
+    with pytest.raises(ipp.error.CompositeError, match=r"\[2:apply\]EngineError"):
+        result.get()
+    own.wait_for_engines(4, timeout=20)
+    assert own[2].apply_sync(os.getpid) != doomed
+
+
+def test_ctrl_c_interrupts_the_engines(own):
+    result = own[:].apply_async(time.sleep, 600)
+    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        result.get()
+    assert time.monotonic() - began < 30
+    with pytest.raises(ipp.error.CompositeError, match="KeyboardInterrupt"):
+        result.get(20)
+    assert own[:].apply_sync(lambda: 5) == [5] * 4
+
+
+def test_a_controller_that_is_killed_raises(own, cluster):
+    result = own[:].apply_async(time.sleep, 600)
+    os.kill(cluster.controller_pid(), signal.SIGKILL)
+    with pytest.raises(ipp.error.CompositeError, match="EngineError"):
+        result.get(20)
+    with pytest.raises(ipp.error.EngineError, match="the controller"):
+        own.load_balanced_view().apply_sync(int)
+
+
+def test_a_forked_child_has_no_client_and_the_parent_keeps_its_own(rc):
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            rc[0].apply_sync(int)
+        except BaseException as error:
+            os.write(writer, type(error).__name__.encode())
+        os._exit(0)
+    os.close(writer)
+    assert os.waitpid(child, 0)[1] == 0
+    assert os.read(reader, 100) == b"EngineError"
+    os.close(reader)
+    assert rc[0].apply_sync(lambda: "still here") == "still here"
+
+
+def test_many_threads(rc):
+    found, view = [], rc.load_balanced_view()
+
+    def work(n):
+        found.extend(view.apply_sync(lambda x: x, (n, i)) for i in range(50))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(50)
+    assert sorted(found) == [(n, i) for n in range(8) for i in range(50)]
+
+
+def test_results_that_are_dropped_free_their_memory(rc):
+    view = rc.load_balanced_view()
+
+    def flood():
+        for _ in range(10):
+            rc.wait([view.apply_async(bytes, 100000) for _ in range(50)])
+        gc.collect()
+
+    flood()
+    before = rss_mib()
+    flood()
+    flood()
+    assert rss_mib() - before < 60  # a hundred megabytes came
+
+
+def test_a_script_that_just_ends_leaves_nothing_waiting(four):
+    code = ("import sys; sys.path.insert(0, %r)\nimport tutti as ipp\nrc = ipp.Client()\n"
+            "r = rc[:].apply_async(__import__('time').sleep, 1)\nprint('end')"
+            % os.path.dirname(os.path.dirname(ipp.__file__)))
+    got = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert got.returncode == 0 and got.stdout == "end\n" and got.stderr == "", got
