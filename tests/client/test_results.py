@@ -59,7 +59,7 @@ def test_some_fail(rc):
     assert result.get() == [5] * 4
     rc[0].push({"bad": True}, block=True)
     rc[1:].push({"bad": False}, block=True)
-    result = rc[:].apply_async(lambda: 1 / 0 if bad else 7)  # noqa: F821
+    result = rc[:].apply_async(lambda bad: 1 / 0 if bad else 7, ipp.Reference("bad"))
     found = result.get(return_exceptions=True)
     assert isinstance(found[0], ipp.RemoteError) and found[1:] == [7, 7, 7]
     with pytest.raises(ipp.error.CompositeError):
@@ -129,7 +129,7 @@ def test_it_can_be_awaited(rc):
 def test_return_when(rc):
     rc[0].push({"nap": 0.0}, block=True)
     rc[1].push({"nap": 0.5}, block=True)
-    result = rc[:2].apply_async(lambda: __import__("time").sleep(nap))  # noqa: F821
+    result = rc[:2].apply_async(time.sleep, ipp.Reference("nap"))
     done, pending = result.wait(20, return_when=ipp.FIRST_COMPLETED)
     assert len(done) == 1 and len(pending) == 1
     done, pending = result.wait(20, return_when=ipp.ALL_COMPLETED)
