@@ -81,6 +81,9 @@ int command_start(given_t *given, int argc, char **argv)
         return 2;
     if (groups_read(&given->groups, &given->wish, &err) != 0)
         return command_complain(2, "start: %s", err.text);
+    bool empty = given->wish.group.engines == 0 && given->wish.more_count == 0;
+    if (empty) /* a controller, to which engines are added */
+        given->wish.group.engines = CLUSTER_PER_CORE;
     if (command_check(given) != 0)
         return 2;
     if (given->reach.setup && given->reach.host == NULL)
@@ -95,7 +98,9 @@ int command_start(given_t *given, int argc, char **argv)
     tt_client_t *client = connect_to(&dir, &err);
     if (client == NULL)
         return command_complain(3, "%s", err.text);
-    int status = running ? 0 : cluster_launch(client, command_loop(), &given->wish, true, &err);
+    int status = running || empty
+                     ? 0
+                     : cluster_launch(client, command_loop(), &given->wish, true, &err);
     char *summary = cluster_summary(client);
     if (status == 3)
         command_complain(3, "%s", err.text);

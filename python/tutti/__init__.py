@@ -23,8 +23,21 @@ _LAZY = {
     "AsyncHubResult": "asyncresult", "ExecuteReply": "asyncresult",
     "DirectView": "view", "BroadcastView": "view", "LoadBalancedView": "view",
     "Dependency": "dependency",
+    "Cluster": "cluster", "ClusterManager": "cluster", "ViewExecutor": "executor",
+    "RemoteFunction": "functions", "ParallelFunction": "functions", "remote": "functions",
+    "parallel": "functions", "LazyMapIterator": "functions",
+    "depend": "depends", "require": "depends", "dependent": "depends", "interactive": "depends",
+    "register_joblib_backend": "joblib",
     "FIRST_COMPLETED": "asyncresult", "FIRST_EXCEPTION": "asyncresult", "ALL_COMPLETED": "asyncresult",
 }
+
+
+_ERRORS = (
+    "AlreadyDisplayedError", "CompositeError", "DependencyTimeout", "EngineError", "IPythonError",
+    "ImpossibleDependency", "InvalidDependency", "KernelError", "NoEnginesRegistered",
+    "ResultAlreadyRetrieved", "ResultNotCompleted", "SerializationError", "TaskAborted",
+    "TaskRejectError", "TaskTimeout", "TimeoutError", "UnmetDependency")
+_LAZY.update(dict.fromkeys(_ERRORS, "error"))
 
 
 def __getattr__(name):
@@ -34,8 +47,8 @@ def __getattr__(name):
         return importlib.import_module(".error", __name__)
     if name not in _LAZY:
         raise AttributeError("module 'tutti' has no attribute %r" % name)
-
-    value = globals()[name] = getattr(importlib.import_module("." + _LAZY[name], __name__), name)
+    value = getattr(importlib.import_module("." + _LAZY[name], __name__), name)
+    globals()[name] = value  # also over a module of that name
     return value
 
 

@@ -292,6 +292,12 @@ static void do_ask(connection_t *self, const order_t *order)
     }
     if (order->type == TT_MSG_INTERRUPT)
         message.as.interrupt.engines = (tt_span_t){engines.data, engines.len};
+    if (order->type == TT_MSG_LAUNCH) {
+        message.as.launch.launcher = tt_span("local");
+        message.as.launch.language = tt_span("python");
+        message.as.launch.count = order->number;
+        message.as.launch.directory = tt_span(order->text);
+    }
     if (order->type == TT_MSG_ACTION) {
         message.as.action.action = order->number;
         message.as.action.engines = (tt_span_t){engines.data, engines.len};
@@ -777,23 +783,26 @@ static const struct {
 } requests[] = {
     {"status", TT_MSG_STATUS, 0}, {"interrupt", TT_MSG_INTERRUPT, 0},
     {"restart", TT_MSG_ACTION, 1}, {"end", TT_MSG_ACTION, 2},
-    {"stop", TT_MSG_STOP, 0},
+    {"stop", TT_MSG_STOP, 0},       {"launch", TT_MSG_LAUNCH, 0},
 };
 
 static PyObject *connection_ask(PyObject *object, PyObject *args)
 {
     connection_t *self = (connection_t *)object;
     unsigned long long ticket;
-    const char *name;
+    unsigned long long count = 0;
+    const char *name, *directory = "";
     PyObject *engines;
-    if (!is_usable(self) || !PyArg_ParseTuple(args, "KsO", &ticket, &name, &engines))
+    if (!is_usable(self) ||
+        !PyArg_ParseTuple(args, "KsO|Ks", &ticket, &name, &engines, &count, &directory))
         return NULL;
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
         if (strcmp(requests[i].name, name) != 0)
             continue;
         order_t *order = new_order(DO_ASK, ticket);
         order->type = requests[i].type;
-        order->number = requests[i].number;
+        order->number = order->type == TT_MSG_LAUNCH ? count : requests[i].number;
+        order->text = tt_strdup(directory);
         if (read_engines(engines, &order->engines, &order->submit.engine_count) != 0) {
             free_order(order);
             return NULL;
@@ -969,8 +978,9 @@ static PyMethodDef connection_methods[] = {
     {"cancel", connection_cancel, METH_VARARGS, "cancel(ticket)"},
     {"blob", connection_blob, METH_VARARGS, "blob(hash, bytes)\n\nMakes a function known."},
     {"ask", connection_ask, METH_VARARGS,
-     "ask(ticket, name, engines)\n\n'status', 'interrupt', 'restart', 'end', 'stop': an ANSWER "
-     "event bears the ticket."},
+     "ask(ticket, name, engines, count=0, directory='')\n\n"
+     "'status', 'interrupt', 'restart', 'end', 'stop', or 'launch' for so many engines more of this\n"
+     "machine that start in a directory: an ANSWER event bears the ticket."},
     {"take", connection_take, METH_VARARGS,
      "take(seconds, eager, seen=0) -> [event, ...]\n\n"
      "Waits for events. An eager caller gets them before one who is not, and returns also when "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import datetime
 import time
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from typing import (TYPE_CHECKING, Any, Callable, Dict, Generator, Iterable, Iterator, List,
                     Optional, Sequence, Set, Tuple, Union)
 
-from . import error
+from . import error, show
 from .connection import (CANCELLED, ERROR, INTERRUPTED, LOST, OK, REFUSED, TIMEOUT, UNKNOWN, Ended,
                          Listener)
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 UTC = datetime.timezone.utc
 _PENDING = object()
+_UNMET = ("tutti.error.UnmetDependency", "UnmetDependency")
 
 
 def _moment(seconds: Optional[float]) -> Optional[datetime.datetime]:
@@ -71,7 +73,7 @@ class Part(Listener):
 
     __slots__ = ("client", "ticket", "msg_id", "engine", "balanced", "method", "items", "number",
                  "submitted", "ended", "value", "exception", "text", "out", "err", "displays",
-                 "label", "input", "owners", "follow", "after", "data", "__weakref__")
+                 "label", "input", "owners", "follow", "after", "data", "reroute", "__weakref__")
 
     def __init__(self, client: "Client", ticket: int, engine: Optional[int], method: str,
                  label: Optional[str] = None, items: int = 1) -> None:
@@ -98,6 +100,7 @@ class Part(Listener):
         self.follow: List[str] = []
         self.after: List[str] = []
         self.data: Dict[str, Any] = {}
+        self.reroute: Optional[Callable[["Part", Ended], bool]] = None
 
     @property
     def done(self) -> bool:
@@ -113,6 +116,8 @@ class Part(Listener):
     def on_result(self, ended: Ended, last: bool) -> None:
         if self.ended is not None:
             return
+        if self.reroute is not None and self.reroute(self, ended):
+            return  # another engine is to try it
         for stream, kept in ((1, self.out), (2, self.err)):
             rest = ended.text(stream)
             if rest:
@@ -157,6 +162,9 @@ class Part(Listener):
         if ended.status in (LOST, UNKNOWN):
             where = "engine %s: " % self.engine if self.engine is not None else ""
             return error.EngineError(where + cause)
+        if failure and failure.get("type") in _UNMET:
+            return error.ImpossibleDependency("no engine meets what it depends on: %s"
+                                              % failure.get("message"))
         if failure:
             return error.RemoteError(failure.get("type") or "Error", failure.get("message") or "",
                                      failure.get("traceback"), self._info())
@@ -402,6 +410,23 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
         import asyncio
 
         return asyncio.wrap_future(self).__await__()
+
+    # ---- showing
+
+    def wait_interactive(self, interval: float = 0.1, timeout: Optional[float] = -1,
+                         widget: Optional[bool] = None,
+                         return_when: Optional[str] = ALL_COMPLETED) -> None:
+        """Waits with a line of progress, of tqdm where there is one."""
+        show.wait_interactive(self, interval, timeout, widget, return_when)
+
+    def stream_output(self) -> "contextlib.AbstractContextManager[None]":
+        """A with block in which what the engines write appears when it comes."""
+        return show.streaming(self)
+
+    def display_outputs(self, groupby: str = "type", result_only: bool = False) -> None:
+        """Writes what the engines have written, displayed and answered: by 'type', by 'engine', or
+        the displays in 'order'."""
+        show.display_outputs(self, groupby, result_only)
 
     # ---- ending
 

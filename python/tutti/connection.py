@@ -226,14 +226,14 @@ class Connection:
         found: bytes = hash_
         return found
 
-    def ask(self, name: str, engines: Optional[Sequence[int]] = None,
+    def ask(self, name: str, engines: Optional[Sequence[int]] = None, *more: Any,
             timeout: float = 10.0) -> Buffers:
         """Makes a request and waits for its answer: its frames. Raises RuntimeError with the
         controller's words when it is refused, TimeoutError without an answer."""
         ticket = self.ticket()
         got: List[Tuple[int, Optional[str], Buffers]] = []
         self._answers[ticket] = lambda *answer: got.append(answer)
-        self._client.ask(ticket, name, engines)
+        self._client.ask(ticket, name, engines, *more)
         if not self.wait(lambda: got, timeout):
             self._answers.pop(ticket, None)
             raise TimeoutError("the controller has not answered within %g s" % timeout)

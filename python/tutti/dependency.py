@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Optional, Sequence, Set
+from typing import (TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Sequence, Set)
 
 from . import error
-from .connection import CALL, CANCELLED, REFUSED, Ended
+from .connection import CALL, ERROR, REFUSED, Ended
 
 if TYPE_CHECKING:
     from .asyncresult import Part
+    from .client import Client
     from .view import LoadBalancedView
+
+
+UNMET = ("tutti.error.UnmetDependency", "UnmetDependency")
 
 
 class Dependency(Set[str]):
@@ -115,6 +119,32 @@ class _Waiting:
                                   []), True)
 
 
+class _Reroute:
+    """Where an engine raises UnmetDependency another one is asked, as long as there is one."""
+
+    __slots__ = ("client", "left", "send")
+
+    def __init__(self, client: "Client", engines: Optional[Sequence[int]],
+                 send: Callable[[Optional[Sequence[int]]], None]) -> None:
+        self.client = client
+        self.left = None if engines is None else set(engines)
+        self.send = send
+
+    def __call__(self, part: "Part", ended: Ended) -> bool:
+        if ended.status != ERROR or not ended.frames:
+            return False
+        failure = ended.body()[4]
+        if not failure or failure.get("type") not in UNMET:
+            return False
+        if self.left is None:
+            self.left = set(self.client.ids)
+        self.left.discard(ended.engine)
+        if not self.left:
+            return False
+        self.send(sorted(self.left))
+        return True
+
+
 def submit(view: "LoadBalancedView", part: "Part", engines: Optional[Sequence[int]],
            blob: bytes, frames: Sequence[Any], label: str) -> None:
     """Sends a task of the view. What the controller can wait for it does."""
@@ -125,13 +155,19 @@ def submit(view: "LoadBalancedView", part: "Part", engines: Optional[Sequence[in
                                                            and not one.failure)]
     known = client._tickets_of(after | follow)
 
-    def send() -> None:
-        client._connection.submit(
-            part, part.ticket, CALL, engines, frames, balanced=True, blob=blob, label=label,
-            retries=view.retries or 0,
-            after=[known[one] for one in sorted(after)] if not here else None,
-            follow=[known[one] for one in sorted(follow)] if not here else None)
+    retries = view.retries or 0
+    waits = [known[one] for one in sorted(after) if one in known] if not here else None
+    follows = [known[one] for one in sorted(follow) if one in known] if not here else None
 
+    def send_to(chosen: Optional[Sequence[int]]) -> None:
+        client._connection.submit(
+            part, part.ticket, CALL, chosen, frames, balanced=True, blob=blob, label=label,
+            retries=retries, after=waits, follow=follows)
+
+    def send() -> None:
+        send_to(engines)
+
+    part.reroute = _Reroute(client, engines, send_to)
     if any(one not in known for one in after | follow):
         raise error.InvalidDependency("no task of this client has the id %r"
                                       % sorted(one for one in after | follow

@@ -284,3 +284,9 @@ def test_bash_completes_commands_and_options(cluster, typed, offers):
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True,
                           cwd=cluster.work_dir, timeout=20)
     assert done.stderr == "" and sorted(done.stdout.split()) == offers
+
+
+def test_a_cluster_without_engines_gets_them_later(cluster):
+    assert cluster.start(0).stdout == "cluster 'default' is up: no engines\n"
+    assert cluster.status()["engines"] == []
+    assert "no engine" in cluster.run("px", "1").stderr

@@ -67,7 +67,7 @@ def test_wrong_lines(shared_four, lines, code, message):
     (["strat"], "no command 'strat': did you mean 'start'?; tutti --help lists them"),
     (["start", "--frob"], "start: unknown option '--frob'; there are --name, --engines, "),
     (["start", "-n", "x"], None), (["start", "-n", "-1"], "-n takes a number above 0, not -1"),
-    (["start", "-n", "0"], "-n takes a number above 0, not 0"),
+    (["start", "-n", "0", "--lang", "sh", "-n", "2"], "-n takes a number above 0, not 0"),
     (["start", "-n"], None), (["start", "extra"], "start takes options only"),
     (["start", "--wait", "some"], "--wait takes a number or 'all', not 'some'"),
     (["start", "--timeout", "x"], None), (["run", "-n", "0", "/dev/null"], "-n takes a number"),

@@ -1,0 +1,211 @@
+"""What results say, as text: outputs by engine, in ipyparallel's shapes; inline in a notebook."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+if TYPE_CHECKING:
+    from .asyncresult import AsyncResult, Part
+
+GROUPS = ("type", "engine", "order")
+
+
+def _shell() -> Any:
+    """IPython's shell, if this is one."""
+    return getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+
+
+def in_notebook() -> bool:
+    shell = _shell()
+    return shell is not None and hasattr(shell, "kernel")
+
+
+def _colour(text: str) -> str:
+    shell = _shell()
+    colours = getattr(shell, "colors", "NoColor") if shell is not None else "NoColor"
+    return "\x1b[0;31m%s\x1b[0m" % text if colours not in ("NoColor", "nocolor") else text
+
+
+def _folded(text: str) -> str:
+    """What a terminal would show of lines with carriage returns in them."""
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+
+
+class Writer:
+    """Texts of engines on stdout and stderr, each behind the engine it is of."""
+
+    def __init__(self, single: bool = False) -> None:
+        self.single = single  # one engine: without prefix
+        self.last: Optional[Tuple[str, Optional[int]]] = None
+        self.open = False  # the last text had no newline at its end
+        self.lock = threading.Lock()
+
+    def write(self, stream: str, engine: Optional[int], text: str) -> None:
+        if not text:
+            return
+        text = _folded(text)
+        file = sys.stdout if stream == "stdout" else sys.stderr
+        with self.lock:
+            if self.last != (stream, engine) and not self.single:
+                if self.open:
+                    file.write("\n")
+                file.write("[%s:%s] " % (stream, engine) + ("" if in_notebook() else "\n"))
+            self.last = (stream, engine)
+            self.open = not text.endswith("\n")
+            file.write(text)
+            file.flush()
+
+    def end(self) -> None:
+        if self.open:
+            sys.stdout.write("\n")
+            self.open = False
+
+
+def _display(bundle: Dict[str, Any]) -> None:
+    """A display of an engine, here."""
+    if _shell() is not None:
+        from IPython.display import publish_display_data
+
+        publish_display_data(_for_ipython(bundle))
+    else:
+        print(bundle.get("text/plain", "<%s>" % ", ".join(bundle)))
+
+
+def _for_ipython(bundle: Dict[str, Any]) -> Dict[str, Any]:
+    """Bytes as base64, as Jupyter's messages have them."""
+    import base64
+
+    return {mime: base64.b64encode(data).decode("ascii") if isinstance(data, (bytes, bytearray))
+            else data for mime, data in bundle.items()}
+
+
+def _show_displays(part: "Part", alone: bool) -> None:
+    for bundle in part.displays:
+        if not alone:
+            print("[output:%s]" % part.engine)
+        _display(bundle)
+
+
+def _show_value(part: "Part") -> None:
+    if part.method != "execute" or part.text is None:
+        return
+    text = part.text
+    head = "Out[%s:%s]:" % (part.engine, part.number)
+    print(_colour(head) + (" \n" if "\n" in text else " ") + text)
+
+
+def display_outputs(result: "AsyncResult", groupby: str = "type",
+                    result_only: bool = False) -> None:
+    """Writes what the engines of a result have written, displayed and answered.
+
+    groupby: 'type', 'engine' or 'order'. Raises ValueError for another one."""
+    if groupby not in GROUPS:
+        raise ValueError("groupby must be one of %s, not %r" % (", ".join(map(repr, GROUPS)), groupby))
+    result.wait()
+    parts = sorted(result._parts, key=lambda part: -1 if part.engine is None else part.engine)
+    alone = result._single
+    groups = [[part] for part in parts] if groupby == "engine" else [parts]
+    for group in groups:
+        if not result_only:
+            writer = Writer(alone)
+            for part in group:
+                writer.write("stdout", part.engine, part.stdout)
+            for part in group:
+                writer.write("stderr", part.engine, part.stderr)
+            writer.end()
+            if groupby == "order":
+                _in_order(group, alone)
+            else:
+                for part in group:
+                    _show_displays(part, alone)
+        for part in group:
+            _show_value(part)
+
+
+def _in_order(parts: Sequence["Part"], alone: bool) -> None:
+    """The first display of every engine, then the second ones ..."""
+    for n in range(max([len(part.displays) for part in parts], default=0)):
+        for part in parts:
+            if n < len(part.displays):
+                if not alone:
+                    print("[output:%s]" % part.engine)
+                _display(part.displays[n])
+
+
+@contextlib.contextmanager
+def streaming(result: "AsyncResult") -> Iterator[None]:
+    """What engines write appears while the with block runs, what has been written already first."""
+    writer = Writer()
+    shown: Dict[Tuple[int, int], int] = {}
+
+    def look(part: "Part", stream: Optional[int]) -> None:
+        for number, kept, name in ((1, part.out, "stdout"), (2, part.err, "stderr")):
+            key = (id(part), number)
+            with writer.lock:
+                start, shown[key] = shown.get(key, 0), len(kept)
+                text = "".join(kept[start:shown[key]])
+            writer.write(name, part.engine, text)
+
+    for part in result._parts:
+        look(part, None)
+    result._hearers.append(look)
+    try:
+        yield
+    finally:
+        result._hearers.remove(look)
+        writer.end()
+
+
+def wait_interactive(result: "AsyncResult", interval: float = 0.1,
+                     timeout: Optional[float] = -1, widget: Optional[bool] = None,
+                     return_when: Optional[str] = None, unit: str = "tasks") -> None:
+    """Waits, with a line of progress: tqdm's where there is one."""
+    import time
+
+    until = None if timeout is None or timeout < 0 else time.monotonic() + timeout
+    total = len(result)
+    show = _progress(total, result._fname, unit, widget)
+    met = result._met(return_when)
+    while True:
+        show(result.progress)
+        left = interval if until is None else min(interval, until - time.monotonic())
+        if met() or left <= 0 or result._client._connection.wait(met, left):
+            break
+    show(result.progress)
+    show(-1)
+
+
+def _progress(total: int, name: str, unit: str, widget: Optional[bool]) -> Callable[[int], None]:
+    """A function that is told how much is done; -1 ends it."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return _plain_progress(total, name, unit)
+    bar = tqdm(total=total, desc=name, unit=unit)
+
+    def show(done: int) -> None:
+        if done < 0:
+            bar.close()
+        elif done > bar.n:
+            bar.update(done - bar.n)
+
+    return show
+
+
+def _plain_progress(total: int, name: str, unit: str) -> Callable[[int], None]:
+    shown: List[str] = []
+
+    def show(done: int) -> None:
+        if done < 0:
+            sys.stderr.write("\n")
+            return
+        text = "\r%s: %3d%% %d/%d %s" % (name, 100 * done // total if total else 100, done, total, unit)
+        if not shown or shown[-1] != text:
+            shown[:] = [text]
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+    return show
