@@ -53,3 +53,10 @@ def __getattr__(name):
 
 
 __all__ = ["Handle", "Reference", "RemoteError", "Result", "display", *_LAZY]
+
+
+def load_ipython_extension(shell):
+    """`%load_ext tutti`: the magics %px and the like for the default cluster."""
+    from .ipython import load
+
+    load(shell)
