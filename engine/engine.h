@@ -62,6 +62,11 @@ void engine_forget_waiting(engine_t *self);
 void engine_kill(engine_t *self, bool for_good, const char *why);
 /* The same for good, when it has done what it has been sent. */
 void engine_retire(engine_t *self);
+/* Kills its process, which is started again. One that has failed is started; one that is
+ * starting is as new as can be. */
+void engine_restart(engine_t *self);
+/* Sends its process a signal, as it is; nothing without a process, or for what is no signal. */
+void engine_send_signal(engine_t *self, uint64_t number);
 /* Asks the interpreter to end, for a shutdown. */
 void engine_stop(engine_t *self);
 /* SIGCHLD: a signal has stopped the interpreter; 0: it goes on. */

@@ -218,3 +218,17 @@ void engine_watch_limit(engine_t *self)
         self->limit_timer =
             tt_loop_add_timer(self->loop, (int64_t)part->task->timeout_ms, on_limit, self);
 }
+
+void engine_restart(engine_t *self)
+{
+    if (self->state == TT_ENGINE_FAILED)
+        engine_start(self);
+    else if (self->state != TT_ENGINE_STARTING) /* to kill that would be a failed start */
+        engine_kill(self, false, "was restarted");
+}
+
+void engine_send_signal(engine_t *self, uint64_t number)
+{
+    if (self->pid > 0 && number > 0 && number <= (uint64_t)SIGRTMAX)
+        kill(self->pid, (int)number);
+}

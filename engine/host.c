@@ -439,22 +439,22 @@ static void on_drop(host_t *self, const tt_message_t *message, tt_frames_t *payl
 
 static void act_on(engine_t *engine, void *arg)
 {
-    bool restart = *(const uint64_t *)arg == TT_ACTION_RESTART;
-    if (restart && engine_state(engine) == TT_ENGINE_STARTING)
-        return; /* it is as new as can be, and to kill it would be a failed start */
-    if (restart && engine_state(engine) == TT_ENGINE_FAILED)
-        engine_start(engine);
-    else if (*(const uint64_t *)arg == TT_ACTION_RETIRE)
+    const tt_msg_action_t *asked = arg;
+    if (asked->action == TT_ACTION_RESTART)
+        engine_restart(engine);
+    else if (asked->action == TT_ACTION_END)
+        engine_kill(engine, true, "was stopped");
+    else if (asked->action == TT_ACTION_RETIRE)
         engine_retire(engine);
-    else
-        engine_kill(engine, !restart, restart ? "was restarted" : "was stopped");
+    else if (asked->action == TT_ACTION_SIGNAL)
+        engine_send_signal(engine, asked->signal);
 }
 
 static void on_action(host_t *self, const tt_message_t *message, tt_frames_t *payload)
 {
-    uint64_t action = message->as.action.action;
+    tt_msg_action_t asked = message->as.action;
     (void)payload;
-    each_engine(self, message->as.action.engines, act_on, &action);
+    each_engine(self, asked.engines, act_on, &asked);
 }
 
 /* ---- the end */

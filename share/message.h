@@ -47,7 +47,7 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     F(TEXT, launcher) F(UINT, count) F(TEXT, language) F(TEXT, program) F(ANY, args)          \
     F(TEXT, directory) F(ANY, environment) F(UINT, grace_ms) F(UINT, total) F(ANY, settings) \
     F(UINT, nice) F(UINT, memory_bytes) F(TEXT, labels)
-#define TT_ACTION_FIELDS(F) F(UINT, action) F(ANY, engines)
+#define TT_ACTION_FIELDS(F) F(UINT, action) F(ANY, engines) F(UINT, signal)
 #define TT_KEEP_FIELDS(F) F(UINT, keep) F(BYTES, meta)
 #define TT_TAKEN_FIELDS(F) F(UINT, count)
 #define TT_STORE_FIELDS(F)                                                                    \
@@ -199,7 +199,7 @@ enum {
 enum { TT_CHUNK_MAX = 64 << 10, TT_FILE_HASH_LEN = 32 };
 
 /* What an ACTION does to engines. */
-enum { TT_ACTION_RESTART = 1, TT_ACTION_END = 2, TT_ACTION_RETIRE = 3 };
+enum { TT_ACTION_RESTART = 1, TT_ACTION_END = 2, TT_ACTION_RETIRE = 3, TT_ACTION_SIGNAL = 4 };
 
 /* The table's row of a message, for those who need its name ("HELLO") or direction. NULL when
  * the number is unknown. */

@@ -23,8 +23,8 @@
 #include <unistd.h>
 
 enum {
-    COPIED = 4096,      /* frames up to this size are copied */
-    ENDED_KEPT = 65536, /* tasks of which others may still say that they come after them */
+    COPIED = 4096,        /* frames up to this size are copied */
+    ENDED_KEPT = 65536,   /* tasks of which others may still say that they come after them */
     QUEUED_MAX = 64 << 20 /* bytes of output that Python has not taken; what is beyond is cut */
 };
 
@@ -37,25 +37,31 @@ typedef struct order {
     struct order *next;
     order_kind_t kind;
     uint64_t ticket;
-    tt_submit_t submit; /* what it points to is owned */
+    tt_submit_t submit;       /* what it points to is owned */
     uint64_t *after, *follow; /* tickets */
     uint8_t hash[16];
     char *label;
     int *engines;
     tt_frames_t frames;
     unsigned type; /* of ASK */
-    uint64_t number;
+    uint64_t number, count;
     char *text;
 } order_t;
 
-typedef enum { EVENT_RESULT, EVENT_OUTPUT, EVENT_ENGINE, EVENT_ANSWER, EVENT_GONE } event_kind_t;
+typedef enum {
+    EVENT_RESULT,
+    EVENT_OUTPUT,
+    EVENT_ENGINE,
+    EVENT_ANSWER,
+    EVENT_GONE
+} event_kind_t;
 
 /* What Python is told. */
 typedef struct event {
     struct event *next;
     event_kind_t kind;
     uint64_t ticket;
-    bool last; /* RESULT: there is no other one of this ticket */
+    bool last;       /* RESULT: there is no other one of this ticket */
     int64_t when_ns; /* Unix time */
     tt_result_t result;
     tt_frames_t frames;
@@ -80,8 +86,7 @@ typedef struct {
 } task_t;
 
 typedef struct connection {
-    PyObject_HEAD
-    pid_t pid; /* that it was made in: a forked child has no thread */
+    PyObject_HEAD pid_t pid; /* that it was made in: a forked child has no thread */
     bool closed;
     pthread_t thread;
     bool running;
@@ -93,8 +98,8 @@ typedef struct connection {
     event_t *events, **events_end;
     size_t output_bytes;
     uint64_t generation; /* counts events and pokes */
-    unsigned eager;      /* callers that wait for something of their own: the events are theirs */
-    lent_t *returned;    /* to be released by Python */
+    unsigned eager;   /* callers that wait for something of their own: the events are theirs */
+    lent_t *returned; /* to be released by Python */
     bool opened, over;
     tt_error_t error;
     /* the network thread's */
@@ -295,11 +300,12 @@ static void do_ask(connection_t *self, const order_t *order)
     if (order->type == TT_MSG_LAUNCH) {
         message.as.launch.launcher = tt_span("local");
         message.as.launch.language = tt_span("python");
-        message.as.launch.count = order->number;
+        message.as.launch.count = order->count;
         message.as.launch.directory = tt_span(order->text);
     }
     if (order->type == TT_MSG_ACTION) {
         message.as.action.action = order->number;
+        message.as.action.signal = order->count;
         message.as.action.engines = (tt_span_t){engines.data, engines.len};
     }
     asked_t *asked = tt_alloc(sizeof *asked);
@@ -399,8 +405,7 @@ static void *run(void *arg)
 /* ---- frames */
 
 typedef struct {
-    PyObject_HEAD
-    zmq_msg_t message;
+    PyObject_HEAD zmq_msg_t message;
 } frame_t;
 
 static PyTypeObject *frame_type;
@@ -576,10 +581,8 @@ static void close_connection(connection_t *self)
     self->closed = true;
     if (self->running) {
         send_order(self, new_order(DO_CLOSE, 0));
-        Py_BEGIN_ALLOW_THREADS
-        pthread_join(self->thread, NULL);
-        Py_END_ALLOW_THREADS
-        self->running = false;
+        Py_BEGIN_ALLOW_THREADS pthread_join(self->thread, NULL);
+        Py_END_ALLOW_THREADS self->running = false;
     }
     while (self->orders) {
         order_t *next = self->orders->next;
@@ -600,13 +603,11 @@ static int start(connection_t *self)
     self->running = rc == 0;
     if (rc != 0)
         return tt_error_set(&self->error, "no thread: %s", strerror(rc));
-    Py_BEGIN_ALLOW_THREADS
-    pthread_mutex_lock(&self->mutex);
+    Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&self->mutex);
     while (!self->opened)
         pthread_cond_wait(&self->cond, &self->mutex);
     pthread_mutex_unlock(&self->mutex);
-    Py_END_ALLOW_THREADS
-    return self->over ? -1 : 0;
+    Py_END_ALLOW_THREADS return self->over ? -1 : 0;
 }
 
 static void raise_error(const tt_error_t *err)
@@ -781,9 +782,10 @@ static const struct {
     unsigned type;
     uint64_t number;
 } requests[] = {
-    {"status", TT_MSG_STATUS, 0}, {"interrupt", TT_MSG_INTERRUPT, 0},
+    {"status", TT_MSG_STATUS, 0},  {"interrupt", TT_MSG_INTERRUPT, 0},
     {"restart", TT_MSG_ACTION, 1}, {"end", TT_MSG_ACTION, 2},
-    {"stop", TT_MSG_STOP, 0},       {"launch", TT_MSG_LAUNCH, 0},
+    {"stop", TT_MSG_STOP, 0},      {"launch", TT_MSG_LAUNCH, 0},
+    {"signal", TT_MSG_ACTION, 4},
 };
 
 static PyObject *connection_ask(PyObject *object, PyObject *args)
@@ -801,7 +803,8 @@ static PyObject *connection_ask(PyObject *object, PyObject *args)
             continue;
         order_t *order = new_order(DO_ASK, ticket);
         order->type = requests[i].type;
-        order->number = order->type == TT_MSG_LAUNCH ? count : requests[i].number;
+        order->number = requests[i].number;
+        order->count = count;
         order->text = tt_strdup(directory);
         if (read_engines(engines, &order->engines, &order->submit.engine_count) != 0) {
             free_order(order);
@@ -829,28 +832,28 @@ static PyObject *tuple_of(event_t *event)
     switch (event->kind) {
     case EVENT_RESULT:
         frames = frames_of(event);
-        return frames ? Py_BuildValue("(iKNiIIdddKdNNN)", event->kind, ticket,
-                                      PyBool_FromLong(event->last), result->engine,
-                                      result->status, result->attempt,
-                                      (double)result->queue_ns / 1e9,
-                                      (double)result->wait_ns / 1e9, (double)result->run_ns / 1e9,
-                                      (unsigned long long)result->dropped_bytes,
-                                      (double)event->when_ns / 1e9, text_of(result->cause),
-                                      text_of(result->host), frames)
-                      : NULL;
+        return frames
+                   ? Py_BuildValue("(iKNiIIdddKdNNN)", event->kind, ticket,
+                                   PyBool_FromLong(event->last), result->engine, result->status,
+                                   result->attempt, (double)result->queue_ns / 1e9,
+                                   (double)result->wait_ns / 1e9, (double)result->run_ns / 1e9,
+                                   (unsigned long long)result->dropped_bytes,
+                                   (double)event->when_ns / 1e9, text_of(result->cause),
+                                   text_of(result->host), frames)
+                   : NULL;
     case EVENT_OUTPUT:
         return Py_BuildValue("(iKiiy#)", event->kind, ticket, event->number, event->stream,
                              (const char *)zmq_msg_data(&event->frames.items[0]),
                              (Py_ssize_t)zmq_msg_size(&event->frames.items[0]));
     case EVENT_ENGINE:
-        return Py_BuildValue("(iiIiNNNNNK)", event->kind, engine->id, engine->state, engine->pid,
-                             text_of(engine->host), text_of(engine->language),
+        return Py_BuildValue("(iiIiNNNNNK)", event->kind, engine->id, engine->state,
+                             engine->pid, text_of(engine->host), text_of(engine->language),
                              text_of(engine->program), text_of(engine->text),
                              text_of(engine->labels), (unsigned long long)engine->born);
     case EVENT_ANSWER:
         frames = frames_of(event);
-        return frames ? Py_BuildValue("(iKizN)", event->kind, ticket, event->number, event->text,
-                                      frames)
+        return frames ? Py_BuildValue("(iKizN)", event->kind, ticket, event->number,
+                                      event->text, frames)
                       : NULL;
     case EVENT_GONE:
         return Py_BuildValue("(iN)", event->kind, text_of(event->text));
@@ -908,10 +911,8 @@ static PyObject *connection_take(PyObject *object, PyObject *args)
         seconds = 1e6;
     release_returned(self);
     event_t *event;
-    Py_BEGIN_ALLOW_THREADS
-    event = wait_events(self, seconds, eager, seen);
-    Py_END_ALLOW_THREADS
-    PyObject *list = PyList_New(0);
+    Py_BEGIN_ALLOW_THREADS event = wait_events(self, seconds, eager, seen);
+    Py_END_ALLOW_THREADS PyObject *list = PyList_New(0);
     while (event) {
         event_t *next = event->next;
         PyObject *tuple = list ? tuple_of(event) : NULL;
@@ -971,16 +972,22 @@ static PyMethodDef connection_methods[] = {
     {"submit", connection_submit, METH_VARARGS,
      "submit(ticket, op, engines, balanced, blob, label, retries, timeout, after, follow, "
      "frames)\n\n"
-     "Sends one task; RESULT events bear its ticket. engines: [id, ...] or None (balanced: any).\n"
-     "blob: the hash of a function that blob() brought, or None. timeout: seconds of its run, 0 "
-     "for none. after, follow: tickets. frames: [args, buffer, ...]; they are lent, not copied,\n"
+     "Sends one task; RESULT events bear its ticket. engines: [id, ...] or None (balanced: "
+     "any).\n"
+     "blob: the hash of a function that blob() brought, or None. timeout: seconds of its run, "
+     "0 "
+     "for none. after, follow: tickets. frames: [args, buffer, ...]; they are lent, not "
+     "copied,\n"
      "over 4 KiB."},
     {"cancel", connection_cancel, METH_VARARGS, "cancel(ticket)"},
     {"blob", connection_blob, METH_VARARGS, "blob(hash, bytes)\n\nMakes a function known."},
     {"ask", connection_ask, METH_VARARGS,
      "ask(ticket, name, engines, count=0, directory='')\n\n"
-     "'status', 'interrupt', 'restart', 'end', 'stop', or 'launch' for so many engines more of this\n"
-     "machine that start in a directory: an ANSWER event bears the ticket."},
+     "'status', 'interrupt', 'restart', 'end', 'stop', 'signal' with a number as count, or "
+     "'launch' for\n"
+     "so many engines more of this machine that start in a directory: an ANSWER event bears "
+     "the\n"
+     "ticket."},
     {"take", connection_take, METH_VARARGS,
      "take(seconds, eager, seen=0) -> [event, ...]\n\n"
      "Waits for events. An eager caller gets them before one who is not, and returns also when "
@@ -1000,8 +1007,9 @@ static PyType_Slot connection_slots[] = {
     {Py_tp_new, connection_new},
     {Py_tp_dealloc, connection_dealloc},
     {Py_tp_methods, connection_methods},
-    {Py_tp_doc, "Connection(cluster, program, timeout)\n\nA client of a running cluster. Raises "
-                "OSError with the reason when there is none, or no answer within `timeout` s."},
+    {Py_tp_doc,
+     "Connection(cluster, program, timeout)\n\nA client of a running cluster. Raises "
+     "OSError with the reason when there is none, or no answer within `timeout` s."},
     {0, NULL},
 };
 
@@ -1013,7 +1021,14 @@ static PyType_Spec connection_spec = {
 };
 
 static struct PyModuleDef module_def = {
-    PyModuleDef_HEAD_INIT, "_client", "A client of a cluster, in C.", -1, NULL, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT,
+    "_client",
+    "A client of a cluster, in C.",
+    -1,
+    NULL,
+    NULL,
+    NULL,
+    NULL,
     NULL,
 };
 

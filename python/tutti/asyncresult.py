@@ -73,7 +73,8 @@ class Part(Listener):
 
     __slots__ = ("client", "ticket", "msg_id", "engine", "balanced", "method", "items", "number",
                  "submitted", "ended", "value", "exception", "text", "out", "err", "displays",
-                 "label", "input", "owners", "follow", "after", "data", "reroute", "__weakref__")
+                 "label", "input", "owners", "follow", "after", "data", "reroute", "request",
+                 "__weakref__")
 
     def __init__(self, client: "Client", ticket: int, engine: Optional[int], method: str,
                  label: Optional[str] = None, items: int = 1) -> None:
@@ -100,7 +101,9 @@ class Part(Listener):
         self.follow: List[str] = []
         self.after: List[str] = []
         self.data: Dict[str, Any] = {}
+        self.balanced = False
         self.reroute: Optional[Callable[["Part", Ended], bool]] = None
+        self.request: Optional[Tuple[Any, ...]] = None  # (op, engines, blob, frames, label)
 
     @property
     def done(self) -> bool:

@@ -6,12 +6,14 @@ import collections
 import itertools
 import os
 import secrets
+import signal
 import sys
 import threading
 import time
 import warnings
 import weakref
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import (Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple,
+                    Union)
 
 from . import error
 from .asyncresult import AsyncResult, Metadata, Part
@@ -373,7 +375,7 @@ class Client:
         found: Dict[Any, Any] = {"unassigned": int(report.get("counts", {}).get("waiting", 0))}
         for engine in engines:
             row = rows.get(engine, {})
-            found[engine] = {"queue": int(row.get("queue", 0)) + bool(row.get("busy")),
+            found[engine] = {"queue": int(row.get("queue", 0)) + bool(row.get("running")),
                              "completed": int(row.get("done", 0)), "tasks": 0}
         return found[engines[0]] if single else found
 
@@ -390,6 +392,52 @@ class Client:
         """Empties the namespaces of engines."""
         return self.direct_view("all" if targets is None else targets).clear(
             block=self.block if block is None else block)
+
+    def send_signal(self, sig: "Union[int, str]", targets: Any = None,
+                    block: Optional[bool] = None) -> None:
+        """Sends the processes of engines a signal: its number, or a name as 'SIGUSR1' or 'USR1'.
+        SIGINT interrupts what runs, exactly. Raises ValueError for what is no signal."""
+        if isinstance(sig, str):
+            name = sig.upper() if sig.upper().startswith("SIG") else "SIG" + sig.upper()
+            if not hasattr(signal, name):
+                raise ValueError("no signal %r" % sig)
+            sig = int(getattr(signal, name))
+        if not 0 < int(sig) <= signal.SIGRTMAX:
+            raise ValueError("no signal %r" % sig)
+        engines = self._build_targets(targets)[0]
+        if sig == signal.SIGINT:
+            self._connection.ask("interrupt", engines)
+        else:
+            self._connection.ask("signal", engines, int(sig))
+
+    def resubmit(self, indices_or_msg_ids: Any = None, metadata: Any = None,
+                 block: Optional[bool] = None) -> AsyncResult:
+        """Does earlier work again, with its arguments: an AsyncResult of new messages. Raises
+        KeyError for what is not held any more, RuntimeError for what was no call."""
+        jobs = -1 if indices_or_msg_ids is None else indices_or_msg_ids
+        parts = [self._again(part) for part in self._parts_of(jobs)]
+        single = isinstance(jobs, (int, str)) and len(parts) == 1
+        result = AsyncResult(self, parts, "resubmit", single=single)
+        if self.block if block is None else block:
+            result.wait()
+        return result
+
+    def _again(self, old: Part) -> Part:
+        if old.request is None:
+            raise RuntimeError("the message %s cannot be sent again" % old.msg_id)
+        op, engines, blob, frames, label = old.request
+        ticket = self._connection.ticket()
+        part = Part(self, ticket, None if old.balanced else old.engine, old.method, old.label,
+                    old.items)
+        part.balanced, part.request, part.input = old.balanced, old.request, old.input
+        self._note([part])
+        self._connection.submit(part, ticket, op, engines if old.balanced else [old.engine], frames,
+                                balanced=old.balanced, blob=blob, label=label)
+        return part
+
+    def hub_history(self) -> List[str]:
+        """The msg_ids of this client's tasks, the oldest first."""
+        return list(self.history)
 
     def shutdown(self, targets: Any = "all", restart: bool = False, hub: bool = False,
                  block: Optional[bool] = None) -> None:

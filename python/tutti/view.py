@@ -217,9 +217,11 @@ class DirectView(View):
             part.input = code
         self._note(parts)
         body, buffers = encoded
-        connection.submit(Broadcast(parts), ticket, op, engines,
-                          [body, *(buffers if frames is None else frames)],
-                          blob=blob, label=self.label or label)
+        frames = [body, *(buffers if frames is None else frames)]
+        for part in parts:
+            part.request = (op, None, blob, frames, self.label or label)
+        connection.submit(Broadcast(parts), ticket, op, engines, frames, blob=blob,
+                          label=self.label or label)
         return parts
 
     def apply_async(self, f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AsyncResult:
@@ -462,6 +464,8 @@ class LoadBalancedView(View):
         engines = None if self.targets in (None, "all") else self._engines()[0]
         self._note([part])
         body, buffers = values.encode([blob, list(args), dict(kwargs) or None])
+        part.balanced = True
+        part.request = (CALL, engines, blob, [body, *buffers], label or self.label or fname)
         submit(self, part, engines, blob, [body, *buffers], label or self.label or fname)
         return part
 

@@ -169,3 +169,36 @@ def test_shutdown_of_the_cluster(cluster):
     client.close()
     with pytest.raises(RuntimeError):
         client._connection.ask("status")
+
+
+def test_signals(rc):
+    rc[:].execute("import signal, os\nheard = []\nsignal.signal(signal.SIGUSR1, lambda *_: heard.append(os.getpid()))",
+                  block=True)
+    rc.send_signal("SIGUSR1", targets=[1, 2])
+    rc.send_signal("usr1", targets=2)
+    deadline = time.monotonic() + 20
+    while rc[2].pull("len(heard)", block=True) < 1 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    found = rc[:].pull("len(heard)", block=True)
+    assert found[0] == found[3] == 0 and found[1] == 1 and found[2] >= 1
+    late = rc[0].apply_async(time.sleep, 600)
+    while not rc.queue_status(0)["queue"]:
+        time.sleep(0.01)
+    rc.send_signal("SIGINT", targets=0)
+    with pytest.raises(ipp.RemoteError, match="KeyboardInterrupt"):
+        late.get(20)
+    for wrong in ("SIGNOTHING", 0, 1000):
+        with pytest.raises(ValueError):
+            rc.send_signal(wrong)
+
+
+def test_work_is_done_again(rc):
+    rc[:].execute("count = 0\ndef more():\n    global count\n    count += 1\n    return count", block=True)
+    result = rc[1].apply_async(lambda f: f(), ipp.Reference("more"))
+    assert result.get() == 1
+    again = rc.resubmit(result.msg_ids[0])
+    assert again.get() == 2 and again.msg_ids != result.msg_ids and rc.hub_history()[-1] == again.msg_ids[0]
+    balanced = rc.load_balanced_view().apply_async(pow, 2, 5)
+    assert balanced.get() == 32 == rc.resubmit(balanced).get()[0]
+    with pytest.raises(KeyError):
+        rc.resubmit("nothing")
