@@ -32,6 +32,7 @@ FUNCTION_LIMIT = 64 << 20
 NAMES_TOLD = 12        # that exist, where one does not
 
 _MISSING = object()
+_CLIENT_NAME = re.compile(r"(?<![.\w])(rc|view|lview)\b(?!\s*=[^=])")
 
 
 class Refused(Exception):
@@ -208,11 +209,29 @@ class Session:
 
     def run(self, code, file, may_hold_magics):
         """(whether the code ends with an expression to show, its value)"""
+        if self.local:
+            self.provide(code)
         cell = magics.cell(code, self, file) if may_hold_magics else None
         if cell:
             value = cell()
             return value is not None, value
         return self.runner.run(code, file, cells.transform if may_hold_magics else None)
+
+    def provide(self, code):
+        """Binds `rc`, a client of the prompt's cluster, `view` of all its engines and `lview`, the
+        balanced one, when code first names one of them that is not bound."""
+        wanted = {name for name in _CLIENT_NAME.findall(code)
+                  if name not in self.namespace and not hasattr(builtins, name)}
+        if not wanted:
+            return
+        try:
+            from . import client
+            rc = client.Client(cluster_id=self.cluster, timeout=5)
+        except (ImportError, OSError):  # then the name is unknown, as without us
+            return
+        made = {"rc": rc, "view": rc.direct_view(), "lview": rc.load_balanced_view()}
+        for name, value in made.items():
+            self.namespace.setdefault(name, value)
 
     def shell(self, command, flags):
         """A command of the shell; what it wrote is the value when one is wanted."""
