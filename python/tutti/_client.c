@@ -929,6 +929,8 @@ static PyObject *connection_generation(PyObject *object, PyObject *none)
 {
     connection_t *self = (connection_t *)object;
     (void)none;
+    if (self->pid != getpid()) /* nobody there could unlock the mutex */
+        return is_usable(self), NULL;
     pthread_mutex_lock(&self->mutex);
     unsigned long long generation = self->generation;
     pthread_mutex_unlock(&self->mutex);

@@ -264,8 +264,8 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
         for part in self._parts:
             if part.done and self in part.owners:
                 part.owners.remove(self)
-                self._on_part(part)
-        if not self._parts:
+                self._left -= 1
+        if self._left == 0:
             self._finish()
 
     # ---- what comes
@@ -275,7 +275,7 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
         for hear in list(self._hearers):
             hear(part, None)
         if self._left == 0:
-            self._finish()
+            self._client._connection.defer(self._finish)
 
     def _on_output(self, part: Part, stream: int) -> None:
         for hear in list(self._hearers):

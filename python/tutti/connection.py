@@ -96,6 +96,7 @@ class Connection:
         self.engines: Dict[int, Engine] = {}
         self.gone: Optional[str] = None  # why the controller is
         self._dispatching = threading.RLock()
+        self._deferred: List[Callable[[], None]] = []
         self.on_engine: List[Callable[[Engine], None]] = []
         self._dispatch(self._client.take(0, True, 0))
         me = weakref.ref(self)
@@ -117,7 +118,9 @@ class Connection:
     def close(self) -> None:
         """Leaves the cluster; what waits there is cancelled. Harmless when called twice."""
         self._finalizer()
-        self._end_all("the client is closed")
+        with self._dispatching:
+            self._end_all("the client is closed")
+        self._run_deferred()
 
     # ---- events
 
@@ -172,7 +175,21 @@ class Connection:
                 self._dispatch(events)
             self._client.poke()
         if self._client.over():
-            self._end_all("the client is closed")
+            with self._dispatching:
+                self._end_all("the client is closed")
+        self._run_deferred()
+
+    def defer(self, call: Callable[[], None]) -> None:
+        """Has something done when the events at hand have been dispatched: what runs code of users,
+        which may wait for other events, and so for whoever dispatches them."""
+        self._deferred.append(call)
+
+    def _run_deferred(self) -> None:
+        while self._deferred:
+            with self._dispatching:
+                calls, self._deferred = self._deferred, []
+            for call in calls:
+                call()
 
     def wait(self, done: Callable[[], Any], timeout: Optional[float] = None) -> bool:
         """Waits until `done()` is true, at most `timeout` seconds; whether it is. An interrupt is

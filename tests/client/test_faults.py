@@ -102,3 +102,31 @@ def test_a_script_that_just_ends_leaves_nothing_waiting(four):
             % os.path.dirname(os.path.dirname(ipp.__file__)))
     got = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert got.returncode == 0 and got.stdout == "end\n" and got.stderr == "", got
+
+
+def test_a_callback_may_wait_for_other_results(rc):
+    view, found = rc.load_balanced_view(), []
+    results = [view.apply_async(lambda x: x, n) for n in range(20)]
+    for one in results:
+        one.add_done_callback(lambda done: found.append(view.apply_sync(lambda x: -x, done.result())))
+    deadline = time.monotonic() + 30
+    while len(found) < 20 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert sorted(found) == [-n for n in reversed(range(20))]
+
+
+def test_a_forked_child_that_waits_is_told(rc):
+    result = rc[0].apply_async(time.sleep, 0.5)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            result.get()
+        except BaseException as error:
+            os.write(writer, type(error).__name__.encode())
+        os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    assert os.read(reader, 100) == b"RuntimeError"
+    os.close(reader)
+    assert result.get(20) is None
