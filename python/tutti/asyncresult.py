@@ -259,12 +259,12 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
         self.owner = owner
         self._left = len(self._parts)
         self._hearers: List[Callable[[Part, Optional[int]], None]] = []
-        for part in self._parts:
-            part.owners.append(self)
-        for part in self._parts:
-            if part.done and self in part.owners:
-                part.owners.remove(self)
-                self._left -= 1
+        with client._connection.dispatching:
+            for part in self._parts:
+                if part.done:
+                    self._left -= 1
+                else:
+                    part.owners.append(self)
         if self._left == 0:
             self._finish()
 

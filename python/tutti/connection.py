@@ -95,7 +95,7 @@ class Connection:
         self._blobs: Dict[bytes, None] = {}
         self.engines: Dict[int, Engine] = {}
         self.gone: Optional[str] = None  # why the controller is
-        self._dispatching = threading.RLock()
+        self.dispatching = threading.RLock()  # held while events change what is known
         self._deferred: List[Callable[[], None]] = []
         self.on_engine: List[Callable[[Engine], None]] = []
         self._dispatch(self._client.take(0, True, 0))
@@ -118,7 +118,7 @@ class Connection:
     def close(self) -> None:
         """Leaves the cluster; what waits there is cancelled. Harmless when called twice."""
         self._finalizer()
-        with self._dispatching:
+        with self.dispatching:
             self._end_all("the client is closed")
         self._run_deferred()
 
@@ -171,11 +171,11 @@ class Connection:
     def dispatch(self, events: Sequence[Tuple[Any, ...]]) -> None:
         """Gives events to whom they concern, and wakes who waits for that."""
         if events:
-            with self._dispatching:
+            with self.dispatching:
                 self._dispatch(events)
             self._client.poke()
         if self._client.over():
-            with self._dispatching:
+            with self.dispatching:
                 self._end_all("the client is closed")
         self._run_deferred()
 
@@ -186,7 +186,7 @@ class Connection:
 
     def _run_deferred(self) -> None:
         while self._deferred:
-            with self._dispatching:
+            with self.dispatching:
                 calls, self._deferred = self._deferred, []
             for call in calls:
                 call()
