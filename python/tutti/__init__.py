@@ -11,7 +11,7 @@ if sys.version_info < (3, 8):  # ahead of everything that an older one cannot re
     raise ImportError("tutti needs Python 3.8 or newer; %s is %s"
                       % (sys.executable, sys.version.split()[0]))
 
-from .displays import display  # noqa: E402
+from .displays import display, publish_data  # noqa: E402
 from .error import RemoteError  # noqa: E402
 from .result import Handle, Result  # noqa: E402
 from .values import Reference  # noqa: E402
@@ -52,7 +52,7 @@ def __getattr__(name):
     return value
 
 
-__all__ = ["Handle", "Reference", "RemoteError", "Result", "display", *_LAZY]
+__all__ = ["Handle", "Reference", "RemoteError", "Result", "display", "publish_data", *_LAZY]
 
 
 def load_ipython_extension(shell):

@@ -10,9 +10,11 @@ from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from typing import (TYPE_CHECKING, Any, Callable, Dict, Generator, Iterable, Iterator, List,
                     Optional, Sequence, Set, Tuple, Union)
 
-from . import error, show
+from . import error, show, values
 from .connection import (CANCELLED, ERROR, INTERRUPTED, LOST, OK, REFUSED, TIMEOUT, UNKNOWN, Ended,
                          Listener)
+
+from .displays import DATA
 
 if TYPE_CHECKING:
     from .client import Client
@@ -148,13 +150,23 @@ class Part(Listener):
         except BaseException as problem:  # it cannot be unpickled here
             self.exception = problem
             return
-        self.text, self.displays = text, list(displays or [])
+        self.text, self.displays = text, self._without_data(displays or [])
         self.value = value if has_value else None
         if ended.status == OK:
             return
         self.exception = self._exception(ended, failure)
         if not isinstance(self.exception, error.RemoteError):
             setattr(self.exception, "engine_info", self._info() if self.engine is not None else {})
+
+    def _without_data(self, displays: Iterable[Any]) -> List[Any]:
+        """The displays but for what publish_data sent, which goes to `data`."""
+        left = []
+        for bundle in displays:
+            if DATA in bundle:
+                self.data.update(values.decode(bundle[DATA]))
+            else:
+                left.append(bundle)
+        return left
 
     def _exception(self, ended: Ended, failure: Optional[Dict[str, Any]]) -> BaseException:
         cause = ended.cause or "it has not ended well"

@@ -141,3 +141,15 @@ def display(*objects):
     """Publishes objects with the running task's result: figures, tables, anything with
     `_repr_png_`, `_repr_html_`, `_repr_mimebundle_` and the like; others by their repr."""
     publish([whole(value) for value in objects])
+
+
+DATA = "application/x-tutti-data"  # what publish_data sends
+
+
+def publish_data(data):
+    """Publishes a dict with the running task's result: `ar.data` of the client that waits for it."""
+    from . import values
+
+    if not isinstance(data, dict):
+        raise TypeError("publish_data takes a dict, not %s" % type(data).__name__)
+    publish([{DATA: values.encode(data, 1 << 62)[0]}])

@@ -179,3 +179,29 @@ def test_what_cannot_be_read_here(rc):
                   "sys.modules['only_there'] = m\nm.T.__module__ = 'only_there'", block=True)
     with pytest.raises(ModuleNotFoundError):
         rc[0].apply_sync(lambda: __import__("sys").modules["only_there"].T())
+
+
+def test_published_data(rc):
+    def work():
+        import tutti
+        tutti.publish_data({"a": [1]})
+        tutti.publish_data({"b": 2})
+        return "value"
+
+    result = rc[0].apply_async(work)
+    assert result.get() == "value" and result.data == {"a": [1], "b": 2}
+    with pytest.raises(ipp.RemoteError, match="publish_data takes a dict"):
+        rc[0].apply_sync(ipp.publish_data, [1])
+
+
+def test_displays_come_with_the_result(rc):
+    def work():
+        import tutti
+        class Picture:
+            def _repr_png_(self):
+                return b"PNG bytes"
+        tutti.display(Picture())
+
+    result = rc[0].apply_async(work)
+    result.get()
+    assert result.outputs[0]["data"]["image/png"] == b"PNG bytes"
