@@ -21,8 +21,8 @@ from .connection import READY, Connection, Engine
 from .dependency import msg_ids
 from .view import BroadcastView, DirectView, LoadBalancedView, Targets
 
-_HISTORY_KEPT = 100000  # msg_ids
-_RECENT_KEPT = 256      # results that nobody holds
+_HISTORY_KEPT = 10000  # msg_ids
+_RECENT_KEPT = 100      # results that nobody holds
 _FINISHED = object()
 
 
@@ -246,7 +246,7 @@ class Client:
         self._outstanding.discard(part.msg_id)
         self._recent.append(part)
         self._endings[part.msg_id] = part.exception is None
-        while len(self._endings) > _HISTORY_KEPT // 2:
+        while len(self._endings) > _HISTORY_KEPT:
             self._endings.popitem(last=False)
         for look in list(self._watchers):
             look(part)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Targets = Union[None, str, int, slice, Sequence[int]]
 
-_NAMES_KEPT = 10000  # of a view's history
+_NAMES_KEPT = 1000  # of a view's history
 
 
 class View:
