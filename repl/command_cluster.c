@@ -98,9 +98,8 @@ int command_start(given_t *given, int argc, char **argv)
     tt_client_t *client = connect_to(&dir, &err);
     if (client == NULL)
         return command_complain(3, "%s", err.text);
-    int status = running || empty
-                     ? 0
-                     : cluster_launch(client, command_loop(), &given->wish, true, &err);
+    int status =
+        running || empty ? 0 : cluster_launch(client, command_loop(), &given->wish, true, &err);
     char *summary = cluster_summary(client);
     if (status == 3)
         command_complain(3, "%s", err.text);

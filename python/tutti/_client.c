@@ -1,75 +1,20 @@
-/* tutti._client: a client of a cluster for Python. A thread of its own, which never touches
- * Python, runs libtutti's client; what Python wants goes to it as commands, what it hears comes
- * back as events. Used by python/tutti/connection.py alone.
+/* tutti._client: a client of a cluster for Python, over a courier (courier.h). Used by
+ * python/tutti/connection.py alone.
  *
  * Bytes are not copied: what is sent is lent (a buffer of Python's is released by the next call
- * that Python makes), what comes is a Frame over the message's own memory. */
-#include "../../share/client.h"
-#include "../../share/log.h"
-#include "../../share/message.h"
-#include "../../share/pack.h"
+ * that Python makes), what comes is a Frame over the message's own memory. A forked child has
+ * no courier: what it tries raises RuntimeError, and its objects are left to its end. */
+#include "courier.h"
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
-enum {
-    COPIED = 4096,        /* frames up to this size are copied */
-    ENDED_KEPT = 65536,   /* tasks of which others may still say that they come after them */
-    QUEUED_MAX = 64 << 20 /* bytes of output that Python has not taken; what is beyond is cut */
-};
-
-/* ---- what goes between the threads */
-
-typedef enum { DO_SUBMIT, DO_CANCEL, DO_BLOB, DO_ASK, DO_CLOSE } order_kind_t;
-
-/* What Python wants. */
-typedef struct order {
-    struct order *next;
-    order_kind_t kind;
-    uint64_t ticket;
-    tt_submit_t submit;       /* what it points to is owned */
-    uint64_t *after, *follow; /* tickets */
-    uint8_t hash[16];
-    char *label;
-    int *engines;
-    tt_frames_t frames;
-    unsigned type; /* of ASK */
-    uint64_t number, count;
-    char *text;
-} order_t;
-
-typedef enum {
-    EVENT_RESULT,
-    EVENT_OUTPUT,
-    EVENT_ENGINE,
-    EVENT_ANSWER,
-    EVENT_GONE
-} event_kind_t;
-
-/* What Python is told. */
-typedef struct event {
-    struct event *next;
-    event_kind_t kind;
-    uint64_t ticket;
-    bool last;       /* RESULT: there is no other one of this ticket */
-    int64_t when_ns; /* Unix time */
-    tt_result_t result;
-    tt_frames_t frames;
-    int number; /* engine, code */
-    int stream;
-    tt_engine_t *engine;
-    char *text;
-} event_t;
+enum { COPIED = 4096 /* frames up to this size are */ };
 
 /* A buffer of Python's that a message holds. */
 typedef struct lent {
@@ -78,329 +23,13 @@ typedef struct lent {
     Py_buffer view;
 } lent_t;
 
-/* A task of the network thread's. */
-typedef struct {
-    struct connection *connection;
-    uint64_t ticket;
-    tt_job_t *job;
-} task_t;
-
 typedef struct connection {
-    PyObject_HEAD pid_t pid; /* that it was made in: a forked child has no thread */
+    PyObject_HEAD pid_t pid; /* that it was made in */
     bool closed;
-    pthread_t thread;
-    bool running;
+    courier_t *courier;
     pthread_mutex_t mutex;
-    pthread_cond_t cond;
-    int wake_fd;
-    /* under the mutex */
-    order_t *orders, **orders_end;
-    event_t *events, **events_end;
-    size_t output_bytes;
-    uint64_t generation; /* counts events and pokes */
-    unsigned eager;   /* callers that wait for something of their own: the events are theirs */
-    lent_t *returned; /* to be released by Python */
-    bool opened, over;
-    tt_error_t error;
-    /* the network thread's */
-    tt_rundir_t dir;
-    char program[128];
-    int timeout_ms;
-    tt_loop_t *loop;
-    tt_client_t *client;
-    tt_map_t tasks; /* ticket -> task_t */
-    tt_map_t ids;   /* ticket -> job id, as a pointer; those that ended, too */
-    uint64_t ended[ENDED_KEPT];
-    size_t ended_count;
+    lent_t *returned; /* to be released by Python; under the mutex */
 } connection_t;
-
-static void free_order(order_t *order)
-{
-    tt_frames_release(&order->frames);
-    free(order->after);
-    free(order->follow);
-    free(order->label);
-    free(order->engines);
-    free(order->text);
-    free(order);
-}
-
-static void free_event(event_t *event)
-{
-    tt_frames_release(&event->frames);
-    free(event->engine);
-    free(event->text);
-    free(event);
-}
-
-/* ---- the network thread */
-
-static int64_t unix_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static event_t *new_event(event_kind_t kind, uint64_t ticket)
-{
-    event_t *event = tt_alloc(sizeof *event);
-    event->kind = kind;
-    event->ticket = ticket;
-    event->when_ns = unix_ns();
-    tt_frames_init(&event->frames);
-    return event;
-}
-
-static void tell(connection_t *self, event_t *event)
-{
-    pthread_mutex_lock(&self->mutex);
-    *self->events_end = event;
-    self->events_end = &event->next;
-    self->generation++;
-    pthread_cond_broadcast(&self->cond);
-    pthread_mutex_unlock(&self->mutex);
-}
-
-static void on_result(void *arg, tt_job_t *job, tt_result_t *result)
-{
-    task_t *task = arg;
-    event_t *event = new_event(EVENT_RESULT, task->ticket);
-    event->result = *result;
-    for (size_t i = 0; i < result->frames->count; i++)
-        tt_frames_take(&event->frames, &result->frames->items[i]);
-    event->last = tt_job_left(job) <= 1;
-    tell(task->connection, event);
-}
-
-static void on_output(void *arg, tt_job_t *job, int engine, int stream, tt_span_t bytes)
-{
-    task_t *task = arg;
-    connection_t *self = task->connection;
-    (void)job;
-    pthread_mutex_lock(&self->mutex);
-    bool full = self->output_bytes + bytes.len > QUEUED_MAX;
-    self->output_bytes += full ? 0 : bytes.len;
-    pthread_mutex_unlock(&self->mutex);
-    if (full)
-        return;
-    event_t *event = new_event(EVENT_OUTPUT, task->ticket);
-    event->number = engine;
-    event->stream = stream;
-    tt_frames_copy(&event->frames, bytes.data, bytes.len);
-    tell(self, event);
-}
-
-static void on_done(void *arg, tt_job_t *job)
-{
-    task_t *task = arg;
-    connection_t *self = task->connection;
-    uint64_t *place = &self->ended[self->ended_count++ % ENDED_KEPT];
-    (void)job;
-    if (*place)
-        tt_map_take(&self->ids, *place);
-    *place = task->ticket;
-    tt_map_take(&self->tasks, task->ticket);
-    free(task);
-}
-
-static const tt_job_handlers_t job_handlers = {on_result, on_output, on_done};
-
-static void tell_engine(connection_t *self, const tt_engine_t *engine)
-{
-    event_t *event = new_event(EVENT_ENGINE, 0);
-    event->engine = tt_alloc(sizeof *event->engine);
-    *event->engine = *engine;
-    tell(self, event);
-}
-
-static void on_engine(void *arg, const tt_engine_t *engine)
-{
-    tell_engine(arg, engine);
-}
-
-static void on_background(void *arg, int engine, int stream, tt_span_t bytes)
-{
-    task_t nobody = {arg, 0, NULL};
-    on_output(&nobody, NULL, engine, stream, bytes);
-}
-
-static void on_gone(void *arg, const char *why)
-{
-    event_t *event = new_event(EVENT_GONE, 0);
-    event->text = tt_strdup(why);
-    tell(arg, event);
-}
-
-static const tt_client_handlers_t client_handlers = {
-    .engine = on_engine, .background = on_background, .gone = on_gone};
-
-/* The job ids of tickets; one that nobody knows any more is 0, which no job has. */
-static uint64_t *ids_of(connection_t *self, const uint64_t *tickets, size_t count)
-{
-    uint64_t *ids = tt_alloc((count + 1) * sizeof *ids);
-    for (size_t i = 0; i < count; i++)
-        ids[i] = (uint64_t)(uintptr_t)tt_map_get(&self->ids, tickets[i]);
-    return ids;
-}
-
-static void do_submit(connection_t *self, order_t *order)
-{
-    tt_submit_t *submit = &order->submit;
-    task_t *task = tt_alloc(sizeof *task);
-    *task = (task_t){self, order->ticket, NULL};
-    uint64_t *after = ids_of(self, order->after, submit->after_count),
-             *follow = ids_of(self, order->follow, submit->follow_count);
-    submit->after = after;
-    submit->follow = follow;
-    submit->handlers = &job_handlers;
-    submit->arg = task;
-    tt_map_set(&self->tasks, order->ticket, task);
-    task->job = tt_client_submit(self->client, submit, &order->frames);
-    tt_map_set(&self->ids, order->ticket, (void *)(uintptr_t)tt_job_id(task->job));
-    free(after);
-    free(follow);
-}
-
-/* What answers a request; the first one ends it. */
-typedef struct {
-    connection_t *connection;
-    uint64_t ticket, id;
-} asked_t;
-
-static void on_answer(void *arg, const tt_message_t *message, tt_frames_t *payload)
-{
-    asked_t *asked = arg;
-    connection_t *self = asked->connection;
-    event_t *event = new_event(EVENT_ANSWER, asked->ticket);
-    event->number = message ? (int)message->type : -1;
-    if (message && message->type == TT_MSG_ERROR)
-        event->text = tt_printf("%.*s", (int)message->as.error.text.len,
-                                (const char *)message->as.error.text.data);
-    if (message && message->type == TT_MSG_REPORT && payload->count > 0)
-        tt_frames_take(&event->frames, &payload->items[0]);
-    if (message)
-        tt_client_end_exchange(self->client, asked->id);
-    tell(self, event);
-    free(asked);
-}
-
-static void do_ask(connection_t *self, const order_t *order)
-{
-    tt_message_t message = tt_message(order->type, 0);
-    tt_buf_t engines;
-    tt_buf_init(&engines);
-    if (order->engines) {
-        tt_pack_array(&engines, order->submit.engine_count);
-        for (size_t i = 0; i < order->submit.engine_count; i++)
-            tt_pack_int(&engines, order->engines[i]);
-    }
-    if (order->type == TT_MSG_INTERRUPT)
-        message.as.interrupt.engines = (tt_span_t){engines.data, engines.len};
-    if (order->type == TT_MSG_LAUNCH) {
-        message.as.launch.launcher = tt_span("local");
-        message.as.launch.language = tt_span("python");
-        message.as.launch.count = order->count;
-        message.as.launch.directory = tt_span(order->text);
-    }
-    if (order->type == TT_MSG_ACTION) {
-        message.as.action.action = order->number;
-        message.as.action.signal = order->count;
-        message.as.action.engines = (tt_span_t){engines.data, engines.len};
-    }
-    asked_t *asked = tt_alloc(sizeof *asked);
-    *asked = (asked_t){self, order->ticket, 0};
-    asked->id = tt_client_exchange(self->client, &message, on_answer, asked);
-    tt_buf_release(&engines);
-}
-
-static void do_order(connection_t *self, order_t *order)
-{
-    task_t *task;
-    switch (order->kind) {
-    case DO_SUBMIT:
-        do_submit(self, order);
-        break;
-    case DO_CANCEL:
-        task = tt_map_get(&self->tasks, order->ticket);
-        if (task)
-            tt_client_cancel(self->client, task->job);
-        break;
-    case DO_BLOB:
-        if (!tt_client_has_blob(self->client, order->hash))
-            tt_client_blob(self->client, order->hash, &order->frames);
-        break;
-    case DO_ASK:
-        do_ask(self, order);
-        break;
-    case DO_CLOSE:
-        tt_loop_stop(self->loop);
-        break;
-    }
-}
-
-static void on_wake(void *arg, int fd, uint32_t events)
-{
-    connection_t *self = arg;
-    uint64_t count;
-    (void)events;
-    if (read(fd, &count, sizeof count) < 0)
-        return;
-    pthread_mutex_lock(&self->mutex);
-    order_t *order = self->orders;
-    self->orders = NULL;
-    self->orders_end = &self->orders;
-    pthread_mutex_unlock(&self->mutex);
-    while (order) {
-        order_t *next = order->next;
-        do_order(self, order);
-        free_order(order);
-        order = next;
-    }
-}
-
-static void set_opened(connection_t *self, bool over)
-{
-    pthread_mutex_lock(&self->mutex);
-    self->opened = true;
-    self->over = over;
-    self->generation++;
-    pthread_cond_broadcast(&self->cond);
-    pthread_mutex_unlock(&self->mutex);
-}
-
-static void free_tasks(connection_t *self)
-{
-    size_t walk = 0;
-    task_t *task;
-    while ((task = tt_map_next(&self->tasks, &walk)))
-        free(task);
-    tt_map_release(&self->tasks);
-    tt_map_release(&self->ids);
-}
-
-static void *run(void *arg)
-{
-    connection_t *self = arg;
-    size_t count = 0;
-    self->loop = tt_loop_new();
-    self->client = tt_client_open(self->loop, &self->dir, self->program, &client_handlers, self,
-                                  self->timeout_ms, &self->error);
-    if (self->client) {
-        const tt_engine_t *engines = tt_client_engines(self->client, &count);
-        for (size_t i = 0; i < count; i++)
-            tell_engine(self, &engines[i]);
-        tt_loop_add_fd(self->loop, self->wake_fd, EPOLLIN, on_wake, self);
-        set_opened(self, false);
-        tt_loop_run(self->loop);
-        tt_loop_remove_fd(self->loop, self->wake_fd);
-        tt_client_close(&self->client);
-    }
-    tt_loop_destroy(&self->loop);
-    free_tasks(self);
-    set_opened(self, true);
-    return NULL;
-}
 
 /* ---- frames */
 
@@ -543,71 +172,14 @@ static bool is_usable(connection_t *self)
     return !PyErr_Occurred();
 }
 
-static void send_order(connection_t *self, order_t *order)
-{
-    uint64_t one = 1;
-    pthread_mutex_lock(&self->mutex);
-    bool first = self->orders == NULL;
-    *self->orders_end = order;
-    self->orders_end = &order->next;
-    pthread_mutex_unlock(&self->mutex);
-    if (first && write(self->wake_fd, &one, sizeof one) < 0)
-        abort(); /* an eventfd takes 2^64 of them */
-}
-
-static order_t *new_order(order_kind_t kind, uint64_t ticket)
-{
-    order_t *order = tt_alloc(sizeof *order);
-    order->kind = kind;
-    order->ticket = ticket;
-    tt_frames_init(&order->frames);
-    return order;
-}
-
-static void free_events(connection_t *self)
-{
-    while (self->events) {
-        event_t *next = self->events->next;
-        free_event(self->events);
-        self->events = next;
-    }
-    self->events_end = &self->events;
-}
-
+/* The GIL is let go of, since the courier's thread may be slow to end. */
 static void close_connection(connection_t *self)
 {
-    if (self->closed || self->pid != getpid())
+    if (self->closed || self->pid != getpid() || self->courier == NULL)
         return;
     self->closed = true;
-    if (self->running) {
-        send_order(self, new_order(DO_CLOSE, 0));
-        Py_BEGIN_ALLOW_THREADS pthread_join(self->thread, NULL);
-        Py_END_ALLOW_THREADS self->running = false;
-    }
-    while (self->orders) {
-        order_t *next = self->orders->next;
-        free_order(self->orders);
-        self->orders = next;
-    }
-    self->orders_end = &self->orders;
-    release_returned(self);
-}
-
-static int start(connection_t *self)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int rc = pthread_create(&self->thread, NULL, run, self);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    self->running = rc == 0;
-    if (rc != 0)
-        return tt_error_set(&self->error, "no thread: %s", strerror(rc));
-    Py_BEGIN_ALLOW_THREADS pthread_mutex_lock(&self->mutex);
-    while (!self->opened)
-        pthread_cond_wait(&self->cond, &self->mutex);
-    pthread_mutex_unlock(&self->mutex);
-    Py_END_ALLOW_THREADS return self->over ? -1 : 0;
+    Py_BEGIN_ALLOW_THREADS courier_close(self->courier);
+    Py_END_ALLOW_THREADS release_returned(self);
 }
 
 static void raise_error(const tt_error_t *err)
@@ -622,6 +194,7 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
 {
     const char *name, *program;
     double timeout;
+    tt_error_t err;
     (void)kwargs;
     if (!PyArg_ParseTuple(args, "ssd", &name, &program, &timeout))
         return NULL;
@@ -630,26 +203,13 @@ static PyObject *connection_new(PyTypeObject *type, PyObject *args, PyObject *kw
     if (self == NULL)
         return NULL;
     self->pid = getpid();
-    self->orders_end = &self->orders;
-    self->events_end = &self->events;
-    self->timeout_ms = timeout > 0 && timeout < 1e6 ? (int)(timeout * 1000) : 1000000000;
-    snprintf(self->program, sizeof self->program, "%s", program);
     pthread_mutex_init(&self->mutex, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->cond, &attributes);
-    pthread_condattr_destroy(&attributes);
-    self->wake_fd = eventfd(0, EFD_CLOEXEC);
-    if (self->wake_fd < 0 || tt_rundir_open(name, &self->dir, &self->error) != 0 ||
-        start(self) != 0) {
-        if (self->wake_fd < 0)
-            tt_error_set(&self->error, "no descriptor: %s", strerror(errno));
-        raise_error(&self->error);
-        Py_DECREF((PyObject *)self);
-        return NULL;
-    }
-    return (PyObject *)self;
+    int timeout_ms = timeout > 0 && timeout < 1e6 ? (int)(timeout * 1000) : 1000000000;
+    Py_BEGIN_ALLOW_THREADS self->courier = courier_new(name, program, timeout_ms, &err);
+    Py_END_ALLOW_THREADS if (self->courier) return (PyObject *)self;
+    raise_error(&err);
+    Py_DECREF((PyObject *)self);
+    return NULL;
 }
 
 static void connection_dealloc(PyObject *object)
@@ -658,10 +218,7 @@ static void connection_dealloc(PyObject *object)
     PyTypeObject *type = Py_TYPE(object);
     if (self->pid == getpid()) {
         close_connection(self);
-        free_events(self);
-        if (self->wake_fd >= 0)
-            close(self->wake_fd);
-        pthread_cond_destroy(&self->cond);
+        courier_destroy(&self->courier);
         pthread_mutex_destroy(&self->mutex);
     }
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
@@ -718,7 +275,7 @@ static PyObject *connection_submit(PyObject *object, PyObject *args)
                           &retries, &timeout, &after, &follow, &frames))
         return NULL;
     release_returned(self);
-    order_t *order = new_order(DO_SUBMIT, ticket);
+    order_t *order = order_new(DO_SUBMIT, ticket);
     tt_submit_t *submit = &order->submit;
     order->label = tt_strdup(label);
     *submit = (tt_submit_t){.op = op,
@@ -730,7 +287,7 @@ static PyObject *connection_submit(PyObject *object, PyObject *args)
         read_tickets(after, &order->after, &submit->after_count) != 0 ||
         read_tickets(follow, &order->follow, &submit->follow_count) != 0 ||
         add_frames(self, &order->frames, frames) != 0) {
-        free_order(order);
+        order_destroy(order);
         return NULL;
     }
     submit->engines = order->engines;
@@ -738,13 +295,13 @@ static PyObject *connection_submit(PyObject *object, PyObject *args)
         char *hash;
         Py_ssize_t len;
         if (PyBytes_AsStringAndSize(blob, &hash, &len) != 0 || len != sizeof order->hash) {
-            free_order(order);
+            order_destroy(order);
             return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "no hash");
         }
         memcpy(order->hash, hash, sizeof order->hash);
         submit->blob = order->hash;
     }
-    send_order(self, order);
+    courier_send(self->courier, order);
     Py_RETURN_NONE;
 }
 
@@ -754,7 +311,7 @@ static PyObject *connection_cancel(PyObject *object, PyObject *args)
     unsigned long long ticket;
     if (!is_usable(self) || !PyArg_ParseTuple(args, "K", &ticket))
         return NULL;
-    send_order(self, new_order(DO_CANCEL, ticket));
+    courier_send(self->courier, order_new(DO_CANCEL, ticket));
     Py_RETURN_NONE;
 }
 
@@ -766,13 +323,13 @@ static PyObject *connection_blob(PyObject *object, PyObject *args)
     PyObject *bytes;
     if (!is_usable(self) || !PyArg_ParseTuple(args, "y#O", &hash, &len, &bytes))
         return NULL;
-    order_t *order = new_order(DO_BLOB, 0);
+    order_t *order = order_new(DO_BLOB, 0);
     if (len != sizeof order->hash || add_frame(self, &order->frames, bytes) != 0) {
-        free_order(order);
+        order_destroy(order);
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_ValueError, "no hash");
     }
     memcpy(order->hash, hash, sizeof order->hash);
-    send_order(self, order);
+    courier_send(self->courier, order);
     Py_RETURN_NONE;
 }
 
@@ -801,16 +358,16 @@ static PyObject *connection_ask(PyObject *object, PyObject *args)
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
         if (strcmp(requests[i].name, name) != 0)
             continue;
-        order_t *order = new_order(DO_ASK, ticket);
+        order_t *order = order_new(DO_ASK, ticket);
         order->type = requests[i].type;
         order->number = requests[i].number;
         order->count = count;
         order->text = tt_strdup(directory);
         if (read_engines(engines, &order->engines, &order->submit.engine_count) != 0) {
-            free_order(order);
+            order_destroy(order);
             return NULL;
         }
-        send_order(self, order);
+        courier_send(self->courier, order);
         Py_RETURN_NONE;
     }
     return PyErr_Format(PyExc_ValueError, "no request '%s'", name);
@@ -861,42 +418,6 @@ static PyObject *tuple_of(event_t *event)
     return NULL;
 }
 
-static void set_deadline(struct timespec *until, double seconds)
-{
-    clock_gettime(CLOCK_MONOTONIC, until);
-    until->tv_sec += (time_t)seconds;
-    until->tv_nsec += (long)((seconds - (double)(time_t)seconds) * 1e9);
-    if (until->tv_nsec >= 1000000000) {
-        until->tv_sec++;
-        until->tv_nsec -= 1000000000;
-    }
-}
-
-/* Waits until there is something for the caller, and takes it: all events, in order. */
-static event_t *wait_events(connection_t *self, double seconds, bool eager, uint64_t seen)
-{
-    struct timespec until;
-    set_deadline(&until, seconds);
-    pthread_mutex_lock(&self->mutex);
-    self->eager += eager;
-    int rc = 0;
-    while (rc == 0 && !self->over && !(self->events && (eager || self->eager == 0)) &&
-           !(eager && self->generation != seen))
-        rc = pthread_cond_timedwait(&self->cond, &self->mutex, &until);
-    self->eager -= eager;
-    event_t *events = NULL;
-    if (eager || self->eager == 0) {
-        events = self->events;
-        self->events = NULL;
-        self->events_end = &self->events;
-        self->output_bytes = 0;
-    }
-    if (eager && self->eager == 0 && self->events == NULL)
-        pthread_cond_broadcast(&self->cond); /* the patient one may go on */
-    pthread_mutex_unlock(&self->mutex);
-    return events;
-}
-
 static PyObject *connection_take(PyObject *object, PyObject *args)
 {
     connection_t *self = (connection_t *)object;
@@ -907,11 +428,11 @@ static PyObject *connection_take(PyObject *object, PyObject *args)
         return is_usable(self), NULL;
     if (!PyArg_ParseTuple(args, "dp|K", &seconds, &eager, &seen))
         return NULL;
-    if (!(seconds >= 0 && seconds < 1e6))
-        seconds = 1e6;
+    if (!(seconds >= 0))
+        seconds = 0;
     release_returned(self);
     event_t *event;
-    Py_BEGIN_ALLOW_THREADS event = wait_events(self, seconds, eager, seen);
+    Py_BEGIN_ALLOW_THREADS event = courier_wait(self->courier, seconds, eager, seen);
     Py_END_ALLOW_THREADS PyObject *list = PyList_New(0);
     while (event) {
         event_t *next = event->next;
@@ -919,7 +440,7 @@ static PyObject *connection_take(PyObject *object, PyObject *args)
         if (tuple == NULL || PyList_Append(list, tuple) != 0)
             Py_CLEAR(list);
         Py_XDECREF(tuple);
-        free_event(event);
+        event_destroy(event);
         event = next;
     }
     return list;
@@ -931,22 +452,15 @@ static PyObject *connection_generation(PyObject *object, PyObject *none)
     (void)none;
     if (self->pid != getpid()) /* nobody there could unlock the mutex */
         return is_usable(self), NULL;
-    pthread_mutex_lock(&self->mutex);
-    unsigned long long generation = self->generation;
-    pthread_mutex_unlock(&self->mutex);
-    return PyLong_FromUnsignedLongLong(generation);
+    return PyLong_FromUnsignedLongLong(courier_generation(self->courier));
 }
 
 static PyObject *connection_poke(PyObject *object, PyObject *none)
 {
     connection_t *self = (connection_t *)object;
     (void)none;
-    if (self->pid == getpid()) {
-        pthread_mutex_lock(&self->mutex);
-        self->generation++;
-        pthread_cond_broadcast(&self->cond);
-        pthread_mutex_unlock(&self->mutex);
-    }
+    if (self->pid == getpid())
+        courier_poke(self->courier);
     Py_RETURN_NONE;
 }
 
@@ -961,13 +475,13 @@ static PyObject *connection_over(PyObject *object, PyObject *none)
 {
     connection_t *self = (connection_t *)object;
     (void)none;
-    return PyBool_FromLong(self->over || self->closed || self->pid != getpid());
+    return PyBool_FromLong(self->pid != getpid() || courier_over(self->courier));
 }
 
-static PyObject *connection_pid(PyObject *object, PyObject *none)
+static PyObject *connection_directory(PyObject *object, PyObject *none)
 {
     (void)none;
-    return PyUnicode_FromString(((connection_t *)object)->dir.run_dir);
+    return PyUnicode_FromString(courier_directory(((connection_t *)object)->courier));
 }
 
 static PyMethodDef connection_methods[] = {
@@ -999,7 +513,7 @@ static PyMethodDef connection_methods[] = {
      "generation() -> int\n\nChanges with every event and poke()."},
     {"poke", connection_poke, METH_NOARGS, "poke()\n\nEager callers look again."},
     {"over", connection_over, METH_NOARGS, "over() -> bool\n\nWhether it is closed."},
-    {"directory", connection_pid, METH_NOARGS, "directory() -> str\n\nThe cluster's."},
+    {"directory", connection_directory, METH_NOARGS, "directory() -> str\n\nThe cluster's."},
     {"close", connection_close, METH_NOARGS,
      "close()\n\nSays goodbye, 0.5 s at most; harmless when called twice."},
     {NULL, NULL, 0, NULL},
