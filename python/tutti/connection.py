@@ -6,6 +6,7 @@ The network is the thread of `_client`. Its events are dispatched by whoever wai
 
 from __future__ import annotations
 
+import collections
 import itertools
 import os
 import threading
@@ -22,6 +23,7 @@ OK, ERROR, INTERRUPTED, LOST, CANCELLED, TIMEOUT, REFUSED, UNKNOWN = range(8)
 READY = 1  # the state of an engine that works
 _RESULT, _OUTPUT, _ENGINE, _ANSWER, _GONE = range(5)
 FOREVER = 1e6  # seconds of one wait of the network's
+BLOBS_KEPT = 32  # functions that the courier knows for sure: it forgets the oldest of 64
 
 Buffers = Sequence[Any]
 
@@ -92,7 +94,7 @@ class Connection:
         self._tickets = itertools.count(1)
         self._listeners: Dict[int, Listener] = {}
         self._answers: Dict[int, Callable[[int, Optional[str], Buffers], None]] = {}
-        self._blobs: Dict[bytes, None] = {}
+        self._blobs: "collections.OrderedDict[bytes, None]" = collections.OrderedDict()
         self.engines: Dict[int, Engine] = {}
         self.gone: Optional[str] = None  # why the controller is
         self.dispatching = threading.RLock()  # held while events change what is known
@@ -238,9 +240,14 @@ class Connection:
     def ship(self, function: Callable[..., Any]) -> bytes:
         """Makes a function known to the cluster: its hash. It is sent once."""
         self.check()
-        hash_, _, blob = ship.pack(function, values.encode)
-        self._client.blob(hash_, blob)
-        found: bytes = hash_
+        found: bytes
+        found, _, blob = ship.pack(function, values.encode)
+        if found not in self._blobs:
+            self._client.blob(found, blob)
+        self._blobs[found] = None
+        self._blobs.move_to_end(found)
+        while len(self._blobs) > BLOBS_KEPT:
+            self._blobs.popitem(last=False)
         return found
 
     def ask(self, name: str, engines: Optional[Sequence[int]] = None, *more: Any,
