@@ -137,8 +137,35 @@ class _PlainPickler(_Reducers, pickle.Pickler):
         return NotImplemented
 
 
+_with_dill = False
+
+
+def use_dill():
+    """Objects are pickled by dill from now on. Raises ImportError where it is not installed."""
+    global _with_dill
+    importlib.import_module("dill")
+    _with_dill = True
+    _pickler_class.cache_clear()
+
+
+def use_cloudpickle():
+    """Objects are pickled by cloudpickle again, where it is installed."""
+    global _with_dill
+    _with_dill = False
+    _pickler_class.cache_clear()
+
+
+def _dill_class():
+    from dill import Pickler
+
+    return type("_DillPickler", (_Reducers, Pickler),
+                {"reduce_other": lambda self, obj: NotImplemented})
+
+
 @functools.lru_cache(maxsize=1)
 def _pickler_class():
+    if _with_dill:
+        return _dill_class()
     try:
         from cloudpickle import CloudPickler
     except ImportError:

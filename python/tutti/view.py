@@ -10,7 +10,7 @@ from typing import (TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List
                     Sequence, Tuple, Union)
 
 from . import parts as _parts
-from . import values
+from . import ship, values
 from .asyncresult import AsyncMapResult, AsyncResult, Broadcast, Part
 from .connection import CALL, EXECUTE, GET, RESET, SET
 from .values import Reference
@@ -388,17 +388,16 @@ class DirectView(View):
     # ---- how functions are pickled
 
     def use_cloudpickle(self) -> Any:
-        """What functions and classes are pickled with where they are found; nothing to do."""
-        return self.apply(_nothing)
+        """Objects are pickled by cloudpickle, here and there, as they are without a word."""
+        ship.use_cloudpickle()
+        return self.apply(ship.use_cloudpickle)
 
     def use_pickle(self) -> Any:
-        """Harmless: what pickle can do is left to it already."""
-        return self.apply(_nothing)
+        """The same: what pickle can do cloudpickle leaves to it."""
+        return self.use_cloudpickle()
 
     def use_dill(self) -> Any:
         """Objects are pickled by dill from now on, here and there. Raises ImportError without."""
-        from . import ship
-
         ship.use_dill()
         return self.apply(ship.use_dill)
 
@@ -407,10 +406,6 @@ class DirectView(View):
         from .ipython import activate
 
         activate(self, suffix)
-
-
-def _nothing() -> None:
-    return None
 
 
 class _First(AsyncResult):

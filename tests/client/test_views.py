@@ -201,3 +201,17 @@ def test_after_and_follow(rc):
     slow = view.apply_async(time.sleep, 1)
     with view.temp_flags(after=slow, timeout=0.05), pytest.raises(ipp.error.DependencyTimeout):
         view.apply_async(int).get(20)
+
+
+def test_what_pickles(rc):
+    view = rc[:]
+    view.use_pickle().get()
+    view.use_cloudpickle().get()
+    assert view.apply_sync(lambda x: x + 1, 1) == [2] * 4
+    pytest.importorskip("dill")
+    try:
+        view.use_dill().get()
+        k = 5
+        assert view.apply_sync(lambda x: x + k, 1) == [6] * 4
+    finally:
+        view.use_cloudpickle().get()
