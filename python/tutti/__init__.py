@@ -16,6 +16,41 @@ from .error import RemoteError  # noqa: E402
 from .result import Handle, Result  # noqa: E402
 from .values import Reference  # noqa: E402
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # the names of _LAZY, as they are found by whoever checks types
+    from concurrent.futures import (  # noqa: F401
+        ALL_COMPLETED as ALL_COMPLETED, FIRST_COMPLETED as FIRST_COMPLETED,
+        FIRST_EXCEPTION as FIRST_EXCEPTION)
+
+    from . import error as error
+    from .asyncresult import (
+        AsyncHubResult as AsyncHubResult, AsyncMapResult as AsyncMapResult,
+        AsyncResult as AsyncResult, ExecuteReply as ExecuteReply)
+    from .client import Client as Client
+    from .cluster import Cluster as Cluster, ClusterManager as ClusterManager
+    from .dependency import Dependency as Dependency
+    from .depends import (
+        depend as depend, dependent as dependent, interactive as interactive, require as require)
+    from .error import (
+        AlreadyDisplayedError as AlreadyDisplayedError, CompositeError as CompositeError,
+        DependencyTimeout as DependencyTimeout, EngineError as EngineError,
+        ImpossibleDependency as ImpossibleDependency, InvalidDependency as InvalidDependency,
+        IPythonError as IPythonError, KernelError as KernelError,
+        NoEnginesRegistered as NoEnginesRegistered,
+        ResultAlreadyRetrieved as ResultAlreadyRetrieved,
+        ResultNotCompleted as ResultNotCompleted, SerializationError as SerializationError,
+        TaskAborted as TaskAborted, TaskRejectError as TaskRejectError,
+        TaskTimeout as TaskTimeout, TimeoutError as TimeoutError,
+        UnmetDependency as UnmetDependency)
+    from .executor import ViewExecutor as ViewExecutor
+    from .functions import (
+        LazyMapIterator as LazyMapIterator, ParallelFunction as ParallelFunction,
+        RemoteFunction as RemoteFunction, parallel as parallel, remote as remote)
+    from .joblib import register_joblib_backend as register_joblib_backend
+    from .view import (
+        BroadcastView as BroadcastView, DirectView as DirectView,
+        LoadBalancedView as LoadBalancedView)
+
 # The client's names, which engines do not need, come with their modules when they are asked for.
 _LAZY = {
     "Client": "client",
@@ -28,7 +63,8 @@ _LAZY = {
     "parallel": "functions", "LazyMapIterator": "functions",
     "depend": "depends", "require": "depends", "dependent": "depends", "interactive": "depends",
     "register_joblib_backend": "joblib",
-    "FIRST_COMPLETED": "asyncresult", "FIRST_EXCEPTION": "asyncresult", "ALL_COMPLETED": "asyncresult",
+    "FIRST_COMPLETED": "asyncresult", "FIRST_EXCEPTION": "asyncresult",
+    "ALL_COMPLETED": "asyncresult",
 }
 
 
@@ -40,7 +76,7 @@ _ERRORS = (
 _LAZY.update(dict.fromkeys(_ERRORS, "error"))
 
 
-def __getattr__(name):
+def _get(name: str) -> object:
     import importlib
 
     if name == "error":
@@ -52,10 +88,14 @@ def __getattr__(name):
     return value
 
 
+if not TYPE_CHECKING:
+    __getattr__ = _get
+
+
 __all__ = ["Handle", "Reference", "RemoteError", "Result", "display", "publish_data", *_LAZY]
 
 
-def load_ipython_extension(shell):
+def load_ipython_extension(shell: object) -> None:
     """`%load_ext tutti`: the magics %px and the like for the default cluster."""
     from .ipython import load
 

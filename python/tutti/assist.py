@@ -1,5 +1,7 @@
 """Help while typing: is the input whole, what could the word become, what is this object."""
 
+from __future__ import annotations
+
 import ast
 import codeop
 import inspect
@@ -11,6 +13,10 @@ import sys
 import warnings
 
 from . import cells
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 _AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _ENDS_BLOCK = re.compile(r"\s*(return|raise|pass|break|continue)\b")
@@ -25,7 +31,7 @@ _NAME = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*$")
 
 # ---- check
 
-def check(code, may_hold_magics=False):
+def check(code: str, may_hold_magics: bool = False) -> Tuple[str, int]:
     """check(code) -> (state, indent): "whole", "more" or "invalid"; for "more", how many blanks the
     next line begins with. Blocks end with an empty line, as at the Python prompt; so do cells that
     start with %%time or %%timeit."""
@@ -40,14 +46,14 @@ def check(code, may_hold_magics=False):
     return state, next_indent(code) if state == "more" else 0
 
 
-def _check_cell(body, ended):
+def _check_cell(body: str, ended: bool) -> Tuple[str, int]:
     state, indent = check(body, may_hold_magics=True)
     if state == "whole" and not ended:
         return "more", next_indent(body)
     return state, indent
 
 
-def _state(code):
+def _state(code: str) -> str:
     try:
         tree = compile(code + "\n", "<check>", "exec", ast.PyCF_ONLY_AST | _AWAIT,
                        dont_inherit=True)
@@ -60,7 +66,7 @@ def _state(code):
     return "more" if block and last_line.strip() else "whole"
 
 
-def _incomplete(code):
+def _incomplete(code: str) -> str:
     compiler = codeop.CommandCompiler()
     compiler.compiler.flags |= _AWAIT
     try:
@@ -69,7 +75,7 @@ def _incomplete(code):
         return "invalid"
 
 
-def next_indent(code):
+def next_indent(code: str) -> int:
     lines = [line for line in code.split("\n") if line.strip()]
     if not lines:
         return 0
@@ -82,7 +88,7 @@ def next_indent(code):
 
 # ---- complete
 
-def complete(code, position, namespace):
+def complete(code: str, position: int, namespace: Dict[str, Any]) -> Tuple[int, List[str]]:
     """complete(code, position, namespace) -> (start, [name, ...]): what may replace the characters
     from start to position. Never raises, but for an interrupt."""
     try:
@@ -91,7 +97,7 @@ def complete(code, position, namespace):
         return min(position, len(code)), []
 
 
-def _complete(before, behind, namespace):
+def _complete(before: str, behind: str, namespace: Dict[str, Any]) -> Tuple[int, List[str]]:
     line = before.rsplit("\n", 1)[-1]
     found = _FROM.match(line)
     if found:
@@ -104,7 +110,7 @@ def _complete(before, behind, namespace):
     scanner = _scan(before)
     if scanner.quote:
         return _complete_key(before, behind, scanner, namespace)
-    base, prefix = _DOTTED.search(before).groups()
+    base, prefix = _DOTTED.search(before).groups()  # type: ignore[union-attr]  # always found
     start = len(before) - len(prefix)
     if before[:start - len(base)].endswith("."):  # an attribute of a call or an index
         return start, []
@@ -114,7 +120,7 @@ def _complete(before, behind, namespace):
     return start, _pick([*_names(namespace), *arguments], prefix)
 
 
-def _scan(before):
+def _scan(before: str) -> cells.Scanner:
     """What is open at the end of the text."""
     scanner = cells.Scanner()
     *lines, last = before.split("\n")
@@ -125,7 +131,8 @@ def _scan(before):
     return scanner
 
 
-def _complete_key(before, behind, scanner, namespace):
+def _complete_key(before: str, behind: str, scanner: cells.Scanner,
+                  namespace: Dict[str, Any]) -> Tuple[int, List[str]]:
     """Keys for the string in `d["ab`, with what closes it; nothing within other strings."""
     start = scanner.quote_at + len(scanner.quote)
     holder = _HOLDER.search(before[:scanner.quote_at])
@@ -138,10 +145,11 @@ def _complete_key(before, behind, scanner, namespace):
                          and not set(key) & {"\\", scanner.quote[0]})
 
 
-def _keys(value):
+def _keys(value: Any) -> Set[str]:
     """The keys of a dict, the columns of a table, the fields of an array: those that are str, and
     KEYS_LIMIT at most. No method of the user's is called for them."""
     kind = type(value)
+    keys: Iterable[Any]
     if isinstance(value, dict):
         keys = dict.keys(value)
     elif kind.__module__.split(".")[0] in ("pandas", "polars") and hasattr(value, "columns"):
@@ -153,7 +161,7 @@ def _keys(value):
     return {key for key in itertools.islice(keys, KEYS_LIMIT) if type(key) is str}
 
 
-def _arguments(before, scanner, namespace):
+def _arguments(before: str, scanner: cells.Scanner, namespace: Dict[str, Any]) -> List[str]:
     """`name=` for the arguments of the call that is open at the end of the text, but for those that
     it has already."""
     if not scanner.open or before[scanner.open[-1]] != "(":
@@ -171,29 +179,29 @@ def _arguments(before, scanner, namespace):
             and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
 
 
-def _pick(names, prefix):
+def _pick(names: Iterable[Any], prefix: str) -> List[str]:
     """Names with the prefix, sorted; those with underscores only when they are asked for."""
     hidden = "" if prefix.startswith("_") else "_"
     return sorted({name for name in names if isinstance(name, str) and name.startswith(prefix)
                    and not (hidden and name.startswith(hidden))})
 
 
-def _names(namespace):
+def _names(namespace: Dict[str, Any]) -> List[str]:
     import builtins
 
     return [*namespace, *vars(builtins), *keyword.kwlist]
 
 
-def _attributes(expr, namespace):
+def _attributes(expr: str, namespace: Dict[str, Any]) -> List[str]:
     value = lookup(expr, namespace)
     return [*dir(value), *(dir(type(value)) if not isinstance(value, type) else ())]
 
 
-def _modules():
+def _modules() -> List[str]:
     return [*sys.builtin_module_names, *(m.name for m in pkgutil.iter_modules())]
 
 
-def _submodules(package):
+def _submodules(package: str) -> List[str]:
     """Modules of a package, which is not imported for that."""
     from importlib.util import find_spec
 
@@ -205,14 +213,14 @@ def _submodules(package):
     return [m.name for m in pkgutil.iter_modules(path)] if path else []
 
 
-def _members(module):
+def _members(module: str) -> List[str]:
     loaded = sys.modules.get(module)
     return [*(dir(loaded) if loaded else ()), *_submodules(module)]
 
 
 # ---- inspect
 
-def lookup(expr, namespace):
+def lookup(expr: str, namespace: Dict[str, Any]) -> Any:
     """The object of a dotted name; raises NameError or what an attribute raises."""
     import builtins
 
@@ -225,7 +233,7 @@ def lookup(expr, namespace):
     return value
 
 
-def describe(expr, detail, namespace):
+def describe(expr: str, detail: int, namespace: Dict[str, Any]) -> Optional[str]:
     """Signature, kind, docstring (and with `detail` 1 the source) of an object as a text; None when
     there is nothing by that name."""
     expr = expr.strip()
@@ -239,7 +247,7 @@ def describe(expr, detail, namespace):
     return "\n\n".join(part for part in (*parts, doc) if part)
 
 
-def _signature(expr, value):
+def _signature(expr: str, value: Any) -> str:
     name = expr.rsplit(".", 1)[-1]
     if callable(value):
         try:
@@ -255,14 +263,14 @@ def _signature(expr, value):
     return "%s\n%s" % (head, text if len(text) < 2000 else text[:2000] + " ...")
 
 
-def _doc(value):
+def _doc(value: Any) -> Optional[str]:
     try:
         return inspect.getdoc(value)
     except Exception:
         return None
 
 
-def _source(value):
+def _source(value: Any) -> Optional[str]:
     try:
         return inspect.getsource(value)
     except (OSError, TypeError):

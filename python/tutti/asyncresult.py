@@ -85,11 +85,11 @@ class Part(Listener):
         self.msg_id = "%s_%d" % (client.session, ticket)
         if engine is not None:
             self.msg_id += ".%d" % engine
-        self.engine = engine
-        self.method = method  # apply or execute
+        self.engine: Optional[int] = engine
+        self.method: str = method  # apply or execute
         self.items = items
         self.number: Optional[int] = None
-        self.submitted = time.time()
+        self.submitted: float = time.time()
         self.ended: Optional[Ended] = None
         self.value: Any = _PENDING
         self.exception: Optional[BaseException] = None

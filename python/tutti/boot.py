@@ -1,5 +1,7 @@
 """The start of a runtime process: PYTHON -c TEXT MODE PKGDIR [preload ...], TEXT from share/interpreter.c."""
 
+from __future__ import annotations
+
 import faulthandler
 import importlib.util
 import os
@@ -9,10 +11,17 @@ import sys
 from . import codec, figures, values
 from .session import Session
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+    from typing import Any, Optional
+
+    from .terminal import Terminal
+
 SOCKET_FD, PAGE_FD = 3, 4
 
 
-def compiled():
+def compiled() -> Optional[types.ModuleType]:
     """The compiled runtime, or None where this interpreter cannot load it: then pure.py serves."""
     if sys.version_info < (3, 11) or sys.implementation.name != "cpython":
         return None
@@ -24,6 +33,8 @@ def compiled():
         return None
     try:
         spec = importlib.util.spec_from_file_location("tutti._runtime", path)
+        if spec is None or spec.loader is None:
+            return None
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     except ImportError as error:
@@ -33,7 +44,7 @@ def compiled():
     return module
 
 
-def serve(runtime, mode="engine"):
+def serve(runtime: Any, mode: str = "engine") -> None:
     """Runs a session on descriptors 3 and 4 and ends the process with its status.
 
     `mode`: "engine"; "local", the prompt's own engine on the descriptors 0-2 that it has; or
@@ -56,7 +67,7 @@ def serve(runtime, mode="engine"):
     sys.exit(status)
 
 
-def page_fd():
+def page_fd() -> int:
     try:
         os.fstat(PAGE_FD)
     except OSError:
@@ -64,7 +75,7 @@ def page_fd():
     return PAGE_FD
 
 
-def terminal():
+def terminal() -> Optional[Terminal]:
     """The controlling terminal, None when there is none: then nothing is lent."""
     from .terminal import Terminal
 
@@ -75,23 +86,23 @@ def terminal():
         return None
 
 
-def settle_streams(local):
+def settle_streams(local: bool) -> None:
     """Output appears line by line; a crash tells where."""
     faulthandler.enable()
     if local:
         sys.ps1, sys.ps2 = ">>> ", "... "  # interactive, for those who ask
         return
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)
+        stream.reconfigure(line_buffering=True)  # type: ignore[attr-defined]
 
 
-def has_windows(mode):
+def has_windows(mode: str) -> bool:
     """Whether figures are to open windows: those of a person at a display, without engines."""
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     return bool(display) and mode in ("local", "terminal")
 
 
-def main():
+def main() -> None:
     """Runs the mode that the command line tells."""
     mode, directory, *preload = sys.argv[1:]
     sys.argv[:] = [""]

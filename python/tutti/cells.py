@@ -4,7 +4,13 @@ A magic begins at the start of a statement, optionally after `NAME =`. Lines wit
 brackets and continuations are not starts. One line becomes one line, so line numbers stay.
 """
 
+from __future__ import annotations
+
 import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Tuple
 
 _TARGET = r"[^\W\d][\w.]*"
 _MAGIC = re.compile(
@@ -17,28 +23,28 @@ _OPEN, _CLOSE = "([{", ")]}"
 class Scanner:
     """Follows strings, brackets and continuations from line to line: feed(), then end_line()."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.quote = ""  # of the string that the text ends in, which begins at quote_at
         self.quote_at = 0
-        self.open = []   # where the brackets are that are open
+        self.open: List[int] = []  # where the brackets are that are open
         self.joined = False
         self.fed = 0     # characters before this line
 
-    def at_start(self):
+    def at_start(self) -> bool:
         return not self.quote and not self.open and not self.joined
 
-    def feed(self, text):
+    def feed(self, text: str) -> None:
         at = 0
         while at < len(text):
             at = self.string(text, at) if self.quote else self.code(text, at)
         self.joined = text.endswith("\\")
 
-    def end_line(self, text):
+    def end_line(self, text: str) -> None:
         self.fed += len(text) + 1
         if len(self.quote) == 1 and not self.joined:
             self.quote = ""  # an error of the user's, told by Python
 
-    def string(self, text, at):
+    def string(self, text: str, at: int) -> int:
         if text[at] == "\\":
             return at + 2
         if text.startswith(self.quote, at):
@@ -47,7 +53,7 @@ class Scanner:
             return at
         return at + 1
 
-    def code(self, text, at):
+    def code(self, text: str, at: int) -> int:
         char = text[at]
         if char == "#":
             return len(text)
@@ -62,13 +68,13 @@ class Scanner:
         return at + 1
 
 
-def split(line):
+def split(line: str) -> Tuple[bool, str]:
     """(whether a `NAME =` stands before it, the magic) of a line that `transform` took as one."""
     found = _MAGIC.match(line)
     return (bool(found.group("names")), line[found.start("magic"):]) if found else (False, line)
 
 
-def transform(code):
+def transform(code: str) -> str:
     """transform(code) -> the code with its magics as calls of `__tutti_magic__(line)`; the line is
     given as it was typed, with its `NAME =`."""
     if not any(mark in code for mark in "%!@"):

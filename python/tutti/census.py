@@ -1,8 +1,14 @@
 """What names there are and whether they mean the same elsewhere: for `%px %who`."""
 
+from __future__ import annotations
+
 import hashlib
 import sys
 import types
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 TEXT = 40              # characters of a value that are shown
 DEPTH = 8
@@ -19,17 +25,17 @@ class _Unknown(Exception):
 class _Digest:
     """A hash of a value that is the same in every process."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.hash = hashlib.blake2b(digest_size=16)
         self.left = ITEMS_MAX
 
-    def add(self, *parts):
+    def add(self, *parts: Any) -> None:
         for part in parts:
             data = part if isinstance(part, (bytes, memoryview)) else str(part).encode("utf-8", "replace")
             self.hash.update(b"%d:" % len(data))
             self.hash.update(data)
 
-    def value(self, value, depth=0):
+    def value(self, value: Any, depth: int = 0) -> None:
         kind = type(value)
         self.left -= 1
         if self.left < 0 or depth > DEPTH:
@@ -55,12 +61,12 @@ class _Digest:
         else:
             self.foreign(value, kind)
 
-    def items(self, items, depth):
+    def items(self, items: Sequence[Any], depth: int) -> None:
         self.add(len(items))
         for item in items:
             self.value(item, depth + 1)
 
-    def code(self, code, depth):
+    def code(self, code: types.CodeType, depth: int) -> None:
         self.add(code.co_code, code.co_names, code.co_varnames)
         for constant in code.co_consts:
             if type(constant) is types.CodeType:
@@ -68,7 +74,7 @@ class _Digest:
             else:
                 self.value(constant, depth + 1)
 
-    def foreign(self, value, kind):
+    def foreign(self, value: Any, kind: type) -> None:
         """Arrays of numpy, tables of pandas: by their bytes."""
         numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
         if numpy and kind is numpy.ndarray and not value.dtype.hasobject:
@@ -86,7 +92,7 @@ class _Digest:
             raise _Unknown
 
 
-def digest(value):
+def digest(value: Any) -> Optional[bytes]:
     """16 bytes that equal values have in common, or None where that is not known."""
     try:
         found = _Digest()
@@ -96,7 +102,7 @@ def digest(value):
         return None
 
 
-def size(value):
+def size(value: Any) -> str:
     """How large a value is, as people say it: "3", "100x4"; "" where that means nothing."""
     try:
         shape = getattr(value, "shape", None)
@@ -107,7 +113,7 @@ def size(value):
         return ""
 
 
-def text(value):
+def text(value: Any) -> str:
     """A short value itself, on one line; "" of others."""
     try:
         if type(value) not in (*_PLAIN, list, tuple, dict, set) or len(value if size(value) else "") > TEXT:
@@ -118,7 +124,7 @@ def text(value):
     return shown if len(shown) <= TEXT and shown.isprintable() else ""
 
 
-def rows(namespace, names):
+def rows(namespace: Dict[str, Any], names: Iterable[str]) -> List[List[Any]]:
     """[name, type, size, digest or None, text] of each."""
     return [[name, type(namespace[name]).__name__, size(namespace[name]), digest(namespace[name]),
              text(namespace[name])] for name in names if name in namespace]

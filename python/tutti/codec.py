@@ -5,8 +5,19 @@ and the body of an extension. `decode` hands those extensions to `revive`. Both 
 values.py and serve both codecs.
 """
 
+from __future__ import annotations
+
 import struct
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+    Fallback = Callable[[Any], Tuple[int, Any]]
+    Revive = Callable[[int, Any], Any]
+    Head = Sequence[Tuple[int, int, str]]
+    Buffers = Sequence[Any]
 
 INLINE_LIMIT = 4096  # bytes; longer runs are frames of their own
 ENCODE_DEPTH = 480
@@ -16,11 +27,11 @@ VALUES_LIMIT = 64 << 20
 TIMESTAMP, TUPLE, BIGINT, COMPLEX, ARRAY, OBJECT, NAME, BUFFER = -1, 1, 2, 3, 4, 5, 6, 7
 
 
-def _head(out, count, kinds):
+def _head(out: bytearray, count: int, kinds: Head) -> None:
     """Writes the head of a str, bin, array or map: `kinds` are (largest count, lead, format)."""
     for limit, lead, form in kinds:
         if count <= limit:
-            parts = (lead | count,) if form == "B" else (lead, count)
+            parts: Tuple[int, ...] = (lead | count,) if form == "B" else (lead, count)
             out += struct.pack(form, *parts)
             return
     raise ValueError("value of more than 4 GiB")
@@ -37,7 +48,7 @@ _INTS = ((-0x20, 0x7F, "b", None), (0, 0xFF, ">BB", 0xCC), (0, 0xFFFF, ">BH", 0x
          (-0x8000000000000000, 0, ">Bq", 0xD3))
 
 
-def _ext(out, code, body):
+def _ext(out: bytearray, code: int, body: Any) -> None:
     size = len(body)
     if size in (1, 2, 4, 8, 16):
         out.append(0xD4 + size.bit_length() - 1)
@@ -48,38 +59,38 @@ def _ext(out, code, body):
 
 
 class _Encoder:
-    def __init__(self, fallback, inline_limit):
+    def __init__(self, fallback: Fallback, inline_limit: int) -> None:
         self.fallback = fallback
         self.inline_limit = inline_limit
-        self.buffers = []
+        self.buffers: List[Any] = []
 
-    def put(self, out, value, depth):
+    def put(self, out: bytearray, value: Any, depth: int) -> None:
         writer = self.writers.get(type(value))
         if writer is None:
             self.put_other(out, value, depth)
         else:
             writer(self, out, value, depth)
 
-    def put_none(self, out, value, depth):
+    def put_none(self, out: bytearray, value: Any, depth: int) -> None:
         out.append(0xC0)
 
-    def put_bool(self, out, value, depth):
+    def put_bool(self, out: bytearray, value: Any, depth: int) -> None:
         out.append(0xC3 if value else 0xC2)
 
-    def put_int(self, out, value, depth):
+    def put_int(self, out: bytearray, value: Any, depth: int) -> None:
         for low, high, form, lead in _INTS:
             if low <= value <= high:
                 out += struct.pack(form, value) if lead is None else struct.pack(form, lead, value)
                 return
         self.put_other(out, value, depth)
 
-    def put_float(self, out, value, depth):
+    def put_float(self, out: bytearray, value: Any, depth: int) -> None:
         out += struct.pack(">Bd", 0xCB, value)
 
-    def put_complex(self, out, value, depth):
+    def put_complex(self, out: bytearray, value: Any, depth: int) -> None:
         _ext(out, COMPLEX, struct.pack(">dd", value.real, value.imag))
 
-    def put_str(self, out, value, depth):
+    def put_str(self, out: bytearray, value: Any, depth: int) -> None:
         try:
             data = value.encode("utf-8")
         except UnicodeEncodeError:  # lone surrogates are not portable
@@ -88,7 +99,7 @@ class _Encoder:
         _head(out, len(data), _STR)
         out += data
 
-    def put_data(self, out, data):
+    def put_data(self, out: bytearray, data: Any) -> None:
         size = memoryview(data).nbytes
         if size >= self.inline_limit:
             self.put_ref(out, data, size)
@@ -96,21 +107,21 @@ class _Encoder:
             _head(out, size, _BIN)
             out += data
 
-    def put_bytes(self, out, value, depth):
+    def put_bytes(self, out: bytearray, value: Any, depth: int) -> None:
         self.put_data(out, value)
 
-    def put_ref(self, out, data, size):
+    def put_ref(self, out: bytearray, data: Any, size: int) -> None:
         body = bytearray(b"\x92")
         self.put_int(body, len(self.buffers), 0)
         self.put_int(body, size, 0)
         _ext(out, BUFFER, body)
         self.buffers.append(data)
 
-    def check_depth(self, depth):
+    def check_depth(self, depth: int) -> None:
         if depth >= ENCODE_DEPTH:
             raise RecursionError("value is nested more than %d deep" % ENCODE_DEPTH)
 
-    def put_list(self, out, value, depth):
+    def put_list(self, out: bytearray, value: Any, depth: int) -> None:
         self.check_depth(depth)
         count = len(value)
         _head(out, count, _LIST)
@@ -119,7 +130,7 @@ class _Encoder:
             if len(value) != count:
                 raise RuntimeError("list changed size while it was sent")
 
-    def put_tuple(self, out, value, depth):
+    def put_tuple(self, out: bytearray, value: Any, depth: int) -> None:
         self.check_depth(depth)
         body = bytearray()
         _head(body, len(value), _LIST)
@@ -127,7 +138,7 @@ class _Encoder:
             self.put(body, item, depth + 2)
         _ext(out, TUPLE, body)
 
-    def put_dict(self, out, value, depth):
+    def put_dict(self, out: bytearray, value: Any, depth: int) -> None:
         self.check_depth(depth)
         items = list(value.items())
         _head(out, len(items), _MAP)
@@ -135,7 +146,7 @@ class _Encoder:
             self.put(out, key, depth + 1)
             self.put(out, member, depth + 1)
 
-    def put_body(self, out, value, depth):
+    def put_body(self, out: bytearray, value: Any, depth: int) -> None:
         if type(value) in (str, int):
             self.put(out, value, depth)
         elif type(value) is list:
@@ -145,7 +156,7 @@ class _Encoder:
         else:
             self.put_data(out, value)
 
-    def put_other(self, out, value, depth):
+    def put_other(self, out: bytearray, value: Any, depth: int) -> None:
         code, body = self.fallback(value)
         if type(body) is not bytes:
             inner = bytearray()
@@ -153,12 +164,13 @@ class _Encoder:
             body = inner
         _ext(out, code, body)
 
-    writers = {type(None): put_none, bool: put_bool, int: put_int, float: put_float,
+    writers: Dict[type, Callable[..., None]] = {
+        type(None): put_none, bool: put_bool, int: put_int, float: put_float,
                complex: put_complex, str: put_str, bytes: put_bytes, list: put_list,
                tuple: put_tuple, dict: put_dict}
 
 
-def _deeply(work, *args):
+def _deeply(work: Callable[..., Any], *args: Any) -> Any:
     """work(*args) with room on Python's stack for the deepest value that the format allows."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(limit + 8 * DECODE_DEPTH)
@@ -168,7 +180,8 @@ def _deeply(work, *args):
         sys.setrecursionlimit(limit)
 
 
-def encode(value, fallback, inline_limit=INLINE_LIMIT):
+def encode(value: Any, fallback: Fallback,
+           inline_limit: int = INLINE_LIMIT) -> Tuple[bytes, List[Any]]:
     """encode(object, fallback, inline_limit=4096) -> (body bytes, [buffer, ...])
 
     Runs of `inline_limit` bytes and more are in the buffers, not copied. Raises RecursionError for
@@ -182,26 +195,27 @@ def encode(value, fallback, inline_limit=INLINE_LIMIT):
 class _Decoder:
     """A cursor over one body; extension bodies get a cursor of their own that shares the rest."""
 
-    def __init__(self, data, buffers, revive, outer=None):
+    def __init__(self, data: memoryview, buffers: Buffers, revive: Revive,
+                 outer: Optional[_Decoder] = None) -> None:
         self.data = data
         self.at = 0
         self.buffers = buffers
         self.revive = revive
-        self.seen = outer.seen if outer else [0]  # values so far, of all together
+        self.seen: List[int] = outer.seen if outer else [0]  # values so far, of all together
 
-    def need(self, size):
+    def need(self, size: int) -> None:
         if size > len(self.data) - self.at:
             raise ValueError("malformed value: it ends too early")
 
-    def run(self, size):
+    def run(self, size: int) -> memoryview:
         self.need(size)
         self.at += size
         return self.data[self.at - size:self.at]
 
-    def number(self, form):
+    def number(self, form: str) -> Any:
         return struct.unpack(form, self.run(struct.calcsize(form)))[0]
 
-    def take(self, depth, raw=False):
+    def take(self, depth: int, raw: bool = False) -> Any:
         self.seen[0] += 1
         if self.seen[0] > VALUES_LIMIT:
             raise ValueError("malformed value: too many values")
@@ -218,7 +232,7 @@ class _Decoder:
             return {0xC0: None, 0xC2: False, 0xC3: True}[lead]
         return self.take_long(lead, depth, raw)
 
-    def take_long(self, lead, depth, raw):
+    def take_long(self, lead: int, depth: int, raw: bool) -> Any:
         form = self.numbers.get(lead)
         if form:
             return self.number(form)
@@ -240,21 +254,21 @@ class _Decoder:
     numbers = {0xCA: ">f", 0xCB: ">d", 0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q",
                0xD0: ">b", 0xD1: ">h", 0xD2: ">i", 0xD3: ">q"}
 
-    def take_str(self, size):
+    def take_str(self, size: int) -> str:
         return bytes(self.run(size)).decode("utf-8", "surrogateescape")
 
-    def deeper(self, depth, count):
+    def deeper(self, depth: int, count: int) -> int:
         """The depth inside a container of `count`; an empty one costs none, as in read.c."""
         if count and depth >= DECODE_DEPTH:
             raise ValueError("malformed value: nested too deeply")
         return depth + 1
 
-    def take_list(self, count, depth, raw=False):
+    def take_list(self, count: int, depth: int, raw: bool = False) -> List[Any]:
         self.need(count)
         depth = self.deeper(depth, count)
         return [self.take(depth, raw) for _ in range(count)]
 
-    def take_map(self, count, depth):
+    def take_map(self, count: int, depth: int) -> Dict[Any, Any]:
         self.need(2 * count)
         depth = self.deeper(depth, count)
         result = {}
@@ -267,7 +281,7 @@ class _Decoder:
                 raise ValueError("malformed value: key of type %s" % type(key).__name__) from None
         return result
 
-    def inside(self, data, depth, raw):
+    def inside(self, data: memoryview, depth: int, raw: bool) -> Any:
         """The one value that fills an extension's body."""
         if depth > DECODE_DEPTH:
             raise ValueError("malformed value: nested too deeply")
@@ -277,7 +291,7 @@ class _Decoder:
             raise ValueError("malformed value: bytes behind the end")
         return value
 
-    def take_ext(self, size, depth, raw):
+    def take_ext(self, size: int, depth: int, raw: bool) -> Any:
         code = self.number("b")
         data = self.run(size)
         if code == TUPLE:
@@ -296,7 +310,7 @@ class _Decoder:
         self.check_small(code, size)
         return self.revive(code, bytes(data))
 
-    def check_small(self, code, size):
+    def check_small(self, code: int, size: int) -> None:
         if code == BIGINT and size == 0:
             raise ValueError("malformed value: empty integer")
         if code == TIMESTAMP and size not in (4, 8, 12):
@@ -304,7 +318,7 @@ class _Decoder:
         if code not in (BIGINT, TIMESTAMP, NAME):
             raise ValueError("malformed value: unknown extension type")
 
-    def take_buffer(self, reference, raw):
+    def take_buffer(self, reference: Any, raw: bool) -> Any:
         whole = type(reference) is list and len(reference) == 2
         if not whole or any(type(n) is not int or n < 0 for n in reference):
             raise ValueError("malformed value: buffer reference is not [index, length]")
@@ -314,7 +328,7 @@ class _Decoder:
         return self.buffers[index] if raw else bytes(self.buffers[index])
 
 
-def decode(body, buffers, revive):
+def decode(body: Any, buffers: Buffers, revive: Revive) -> Any:
     """decode(body, buffers, revive) -> object
 
     Raises ValueError on malformed bytes, and what `revive` raises. Runs of bytes within arrays and

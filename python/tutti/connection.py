@@ -32,6 +32,15 @@ class Engine:
     """An engine as it was told last: id, state, pid, host, language, program, text, labels, born."""
 
     __slots__ = ("id", "state", "pid", "host", "language", "program", "text", "labels", "born")
+    id: int
+    state: int
+    pid: int
+    host: str
+    language: str
+    program: str
+    text: str
+    labels: str
+    born: int
 
     def __init__(self, *told: Any) -> None:
         (self.id, self.state, self.pid, self.host, self.language, self.program, self.text,
@@ -47,6 +56,17 @@ class Ended:
 
     __slots__ = ("engine", "status", "attempt", "queued", "waited", "ran", "dropped", "received",
                  "cause", "host", "frames")
+    engine: int
+    status: int
+    attempt: int
+    queued: float
+    waited: float
+    ran: float
+    dropped: int
+    received: float
+    cause: str
+    host: str
+    frames: List[Any]
 
     def __init__(self, *told: Any) -> None:
         (self.engine, self.status, self.attempt, self.queued, self.waited, self.ran, self.dropped,
@@ -256,7 +276,7 @@ class Connection:
         controller's words when it is refused, TimeoutError without an answer."""
         ticket = self.ticket()
         got: List[Tuple[int, Optional[str], Buffers]] = []
-        self._answers[ticket] = lambda *answer: got.append(answer)
+        self._answers[ticket] = lambda *answer: got.append(answer)  # type: ignore[arg-type]
         self._client.ask(ticket, name, engines, *more)
         if not self.wait(lambda: got, timeout):
             self._answers.pop(ticket, None)

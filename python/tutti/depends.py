@@ -2,6 +2,8 @@
 
 Engines import this, so it needs nothing of the client's."""
 
+from __future__ import annotations
+
 import functools
 import importlib
 import sys
@@ -9,18 +11,23 @@ import types
 
 from . import error
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, List
+
 
 class dependent:  # noqa: N801 (ipyparallel's name)
     """A function that is called where `check(*args, **kwargs)` is true. Elsewhere it raises
     UnmetDependency, and a balanced view tries another engine."""
 
-    def __init__(self, function, check, *args, **kwargs):
+    def __init__(self, function: Callable[..., Any], check: Callable[..., Any], *args: Any,
+                 **kwargs: Any) -> None:
         functools.update_wrapper(self, function, updated=())
         self.func = function
         self.df = check
         self.dargs, self.dkwargs = args, kwargs
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.df(*self.dargs, **self.dkwargs) is False:
             raise error.UnmetDependency("%s does not hold here"
                                         % getattr(self.df, "__name__", "what it depends on"))
@@ -30,18 +37,18 @@ class dependent:  # noqa: N801 (ipyparallel's name)
 class depend:  # noqa: N801
     """A decorator: depend(check, *args, **kwargs)."""
 
-    def __init__(self, check, *args, **kwargs):
+    def __init__(self, check: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         self.args = (check, *args)
         self.kwargs = kwargs
 
-    def __call__(self, function):
+    def __call__(self, function: Callable[..., Any]) -> dependent:
         return dependent(function, *self.args, **self.kwargs)
 
 
-def require(*objects, **mapping):
+def require(*objects: Any, **mapping: Any) -> depend:
     """A decorator: the function is called where these modules (or their names) can be imported;
     other objects, and those of `mapping`, are bound by their names there."""
-    names = []
+    names: List[str] = []
     for one in objects:
         if isinstance(one, types.ModuleType):
             one = one.__name__
@@ -54,7 +61,7 @@ def require(*objects, **mapping):
     return depend(_require, *names, **mapping)
 
 
-def _require(*modules, **mapping):
+def _require(*modules: str, **mapping: Any) -> bool:
     space = vars(sys.modules["__main__"])
     for name in modules:
         try:
@@ -66,7 +73,7 @@ def _require(*modules, **mapping):
     return True
 
 
-def interactive(function):
+def interactive(function: Any) -> Any:
     """A function as if it had been typed: its globals are those of the place where it is called."""
     if isinstance(function, types.FunctionType):
         made = types.FunctionType(function.__code__, vars(sys.modules["__main__"]),

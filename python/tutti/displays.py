@@ -1,8 +1,16 @@
 """Displays: what a value looks like beyond its repr, as maps of mime type -> str or bytes."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterable, List, Optional, Union
+
+    Bundle = Dict[str, Union[str, bytes]]
 
 LIMIT = 100               # displays of one task
 BYTES_LIMIT = 32 << 20    # of one task, in all
@@ -13,13 +21,14 @@ _METHODS = (("image/png", "_repr_png_"), ("image/jpeg", "_repr_jpeg_"),
             ("application/json", "_repr_json_"), ("application/pdf", "_repr_pdf_"))
 _BINARY = ("image/png", "image/jpeg", "image/gif", "application/pdf")
 
-makers = []   # functions that give the bundle of a value without such methods, None of others
-pending = []  # what user code displayed during the running task
-_named = {}   # display_id -> its bundle among them
+# functions that give the bundle of a value without such methods, None of others
+makers: List[Callable[[Any], Optional[Bundle]]] = []
+pending: List[Bundle] = []  # what user code displayed during the running task
+_named: Dict[str, Bundle] = {}   # display_id -> its bundle among them
 _dropped = 0
 
 
-def take():
+def take() -> List[Bundle]:
     """The displays published since the last call."""
     global _dropped
     taken = pending[:]
@@ -32,7 +41,7 @@ def take():
     return taken
 
 
-def publish(bundles, name=None, update=False):
+def publish(bundles: Iterable[Bundle], name: Optional[str] = None, update: bool = False) -> None:
     """Displays bundles; of one with a name `update` renews what stands there."""
     global _dropped
     for found in bundles:
@@ -47,9 +56,10 @@ def publish(bundles, name=None, update=False):
             _dropped += 1
 
 
-def within_limit(bundles):
+def within_limit(bundles: Iterable[Bundle]) -> List[Bundle]:
     """The same, where what is too large for one result is told and not there."""
-    kept, size = [], 0
+    kept: List[Bundle] = []
+    size = 0
     for found in bundles:
         own = sum(len(data) for data in found.values())
         if size + own > BYTES_LIMIT:
@@ -61,7 +71,7 @@ def within_limit(bundles):
     return kept
 
 
-def safe_repr(value):
+def safe_repr(value: Any) -> str:
     """repr(value), or a text that tells how it failed."""
     try:
         text = repr(value)
@@ -71,7 +81,7 @@ def safe_repr(value):
                                                 message(error))
 
 
-def message(error):
+def message(error: BaseException) -> str:
     """str(error), whatever it is."""
     try:
         return str(error)
@@ -79,7 +89,7 @@ def message(error):
         return "?"
 
 
-def _call(value, name):
+def _call(value: Any, name: str) -> Any:
     """The method's answer; None when there is none, it fails, or the value is a class."""
     method = getattr(type(value), name, None)
     if isinstance(value, type) or method is None:
@@ -91,7 +101,7 @@ def _call(value, name):
     return data[0] if type(data) is tuple and data else data
 
 
-def _data(mime, data):
+def _data(mime: str, data: Any) -> Union[str, bytes, None]:
     """Data as str or bytes: JSON is written out, other buffers are copied, base64 is undone."""
     if isinstance(data, str) and mime in _BINARY:
         try:
@@ -105,9 +115,9 @@ def _data(mime, data):
     return json.dumps(data) if "json" in mime else None
 
 
-def readable(bundle):
+def readable(bundle: Any) -> Bundle:
     """Of a map of mime types what can travel."""
-    found = {}
+    found: Bundle = {}
     for mime, data in bundle.items() if isinstance(bundle, dict) else ():
         try:
             data = None if data is None else _data(mime, data)
@@ -118,7 +128,7 @@ def readable(bundle):
     return found
 
 
-def bundle(value):
+def bundle(value: Any) -> Bundle:
     """{mime: str or bytes} of a value with display methods; empty when it has none."""
     for make in makers:
         found = make(value)
@@ -130,14 +140,14 @@ def bundle(value):
     return found
 
 
-def whole(value):
+def whole(value: Any) -> Bundle:
     """The bundle of a value with, in any case, its text."""
     found = {} if isinstance(value, str) else bundle(value)
     found.setdefault("text/plain", value if type(value) is str else safe_repr(value))
     return found
 
 
-def display(*objects):
+def display(*objects: Any) -> None:
     """Publishes objects with the running task's result: figures, tables, anything with
     `_repr_png_`, `_repr_html_`, `_repr_mimebundle_` and the like; others by their repr."""
     publish([whole(value) for value in objects])

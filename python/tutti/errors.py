@@ -1,8 +1,16 @@
 """What a person is told of a failure of user code: the error map of a RESULT (PROTOCOL.md)."""
 
+from __future__ import annotations
+
 import linecache
 import os
 import traceback
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterator, Optional, Tuple
+
+    Place = Tuple[str, int, str]  # file, line, function
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
@@ -14,20 +22,20 @@ class UsageError(Exception):
 class ExitStatus(Exception):
     """A command, or a file by %run, ended with a status that is not 0: `status` (int)."""
 
-    def __init__(self, message, status):
+    def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
 
-    def __reduce__(self):
+    def __reduce__(self) -> Tuple[Any, ...]:
         return ExitStatus, (str(self), self.status)
 
 
-def ours(filename):
+def ours(filename: str) -> bool:
     """Whether a frame of this file is tutti's own, which no traceback shows."""
     return filename.startswith(PACKAGE) or filename.startswith("<frozen tutti")
 
 
-def type_name(error):
+def type_name(error: BaseException) -> str:
     """The exception's class as a person writes it: builtins and typed classes without module."""
     kind = type(error)
     module = kind.__module__
@@ -36,14 +44,14 @@ def type_name(error):
     return name if plain else "%s.%s" % (module, name)
 
 
-def exit_status(error):
+def exit_status(error: SystemExit) -> int:
     """The exit status of a SystemExit, as Python gives it."""
     if error.code is None:
         return 0
     return error.code & 0xFF if isinstance(error.code, int) else 1
 
 
-def message(error):
+def message(error: BaseException) -> str:
     try:
         if isinstance(error, SyntaxError) and isinstance(error.msg, str):
             return error.msg  # the place is told apart
@@ -52,7 +60,7 @@ def message(error):
         return "<message of %s failed: %s>" % (type(error).__name__, type(second).__name__)
 
 
-def _chain(report):
+def _chain(report: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
     """A TracebackException and all those it will print."""
     todo, seen = [report], set()
     while todo:
@@ -64,7 +72,7 @@ def _chain(report):
         todo += [one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ())]
 
 
-def traceback_text(error):
+def traceback_text(error: BaseException) -> str:
     """The traceback as Python prints it, without tutti's own frames."""
     report = traceback.TracebackException(type(error), error, error.__traceback__)
     for one in _chain(report):
@@ -74,7 +82,7 @@ def traceback_text(error):
     return "".join(report.format())
 
 
-def _user_frame(error, namespace):
+def _user_frame(error: BaseException, namespace: Dict[str, Any]) -> Optional[Place]:
     """(file, line, function) of the innermost frame of what was typed, else of any user code."""
     last = typed = None
     for frame, line in traceback.walk_tb(error.__traceback__):
@@ -87,8 +95,9 @@ def _user_frame(error, namespace):
     return typed or last
 
 
-def _place(error, namespace):
+def _place(error: BaseException, namespace: Dict[str, Any]) -> Dict[str, Any]:
     """file, line, source and function of the failure, as far as they are known."""
+    place: Dict[str, Any]
     if isinstance(error, SyntaxError) and error.filename:
         place = {"file": error.filename, "line": error.lineno, "source": error.text}
     else:
@@ -102,10 +111,10 @@ def _place(error, namespace):
     return {name: value for name, value in place.items() if value is not None}
 
 
-def error_map(error, namespace):
+def error_map(error: BaseException, namespace: Dict[str, Any]) -> Dict[str, Any]:
     """type, message, traceback, file, line, source and function of an exception, and status of an
     ExitStatus. Never raises, but for an interrupt."""
-    found = {"type": type_name(error), "message": message(error)}
+    found: Dict[str, Any] = {"type": type_name(error), "message": message(error)}
     if isinstance(error, ExitStatus):
         found["status"] = error.status
     try:

@@ -1,6 +1,8 @@
 """Running code as a Python prompt does: the value of a last expression, top-level await, sources
 for tracebacks."""
 
+from __future__ import annotations
+
 import __future__
 import ast
 import collections
@@ -9,6 +11,12 @@ import io
 import linecache
 import os
 import tokenize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import asyncio
+    import types
+    from typing import Any, Callable, Coroutine, Deque, Dict, Optional, Tuple, Union
 
 SOURCES_LIMIT = 1000  # cells whose lines are kept for tracebacks
 NO_FILES = ("<", "In [")  # what the names of cells begin with
@@ -20,18 +28,18 @@ _FUTURES = sum(getattr(__future__, name).compiler_flag for name in __future__.al
 class Runner:
     """Compiles and runs cells in one namespace; `from __future__` lasts, as at a prompt."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace: Dict[str, Any]) -> None:
         self.namespace = namespace
         self.flags = 0
-        self.files = collections.deque()
-        self.loop = None
+        self.files: Deque[str] = collections.deque()
+        self.loop: Optional[asyncio.AbstractEventLoop] = None
 
-    def reset(self):
+    def reset(self) -> None:
         self.flags = 0
         while self.files:
             linecache.cache.pop(self.files.popleft(), None)
 
-    def remember(self, code, file):
+    def remember(self, code: str, file: str) -> None:
         """Lets tracebacks show the lines of `code`; a real file speaks for itself."""
         if not file.startswith(NO_FILES) and os.path.isfile(file):
             return
@@ -41,12 +49,14 @@ class Runner:
         while len(self.files) > SOURCES_LIMIT:
             linecache.cache.pop(self.files.popleft(), None)
 
-    def compile(self, tree, file, mode):
-        code = compile(tree, file, mode, _AWAIT | self.flags, dont_inherit=True)
+    def compile(self, tree: Union[ast.Module, ast.Expression], file: str,
+                mode: str) -> types.CodeType:
+        code: types.CodeType = compile(tree, file, mode, _AWAIT | self.flags, dont_inherit=True)
         self.flags |= code.co_flags & _FUTURES
         return code
 
-    def run(self, code, file, transform=None, scope=None):
+    def run(self, code: str, file: str, transform: Optional[Callable[[str], str]] = None,
+            scope: Optional[Dict[str, Any]] = None) -> Tuple[bool, Any]:
         """run(code, file) -> (whether the code ends with an expression to show, its value).
         Tracebacks show the code as it was before `transform(code)`, which keeps its lines.
         `scope`: local names in front of the namespace's, a dict. Raises what the code raises, and
@@ -63,13 +73,13 @@ class Runner:
             self.evaluate(body, scope)
         return shown, self.evaluate(tail, scope) if tail else None
 
-    def evaluate(self, code, scope=None):
+    def evaluate(self, code: types.CodeType, scope: Optional[Dict[str, Any]] = None) -> Any:
         value = eval(code, self.namespace, scope)
         if code.co_flags & inspect.CO_COROUTINE:
             return self.wait(value)
         return value
 
-    def wait(self, coroutine):
+    def wait(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Runs a cell that awaits, on a loop that lasts; an interrupt cancels it first."""
         import asyncio
 
@@ -88,7 +98,7 @@ class Runner:
             raise
 
 
-def _ends_with_semicolon(code):
+def _ends_with_semicolon(code: str) -> bool:
     """Whether the last token of the code, comments apart, is `;`."""
     if ";" not in code:
         return False

@@ -2,33 +2,42 @@
 
 Neither library is imported here: hooks.py tells when user code does it."""
 
+from __future__ import annotations
+
 import io
 import os
 import sys
 
 from . import displays, hooks
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterable, List, Optional
+
+    from .displays import Bundle
+
 BACKEND = "module://tutti.backend"
 OURS = (BACKEND, "agg")  # backends that show nothing by themselves
 
 
-def install():
+def install() -> None:
     """From now on figures need no window, and IPython's `display` is ours."""
     hooks.on_import({"matplotlib": _on_matplotlib,
                      "IPython.core.display_functions": _on_ipython})
 
 
-def _on_matplotlib(module):
+def _on_matplotlib(module: Any) -> None:
     """Whoever has named a backend gets that."""
     if not os.environ.get("MPLBACKEND"):
         module.rcParams["backend"] = BACKEND
 
 
-def _on_ipython(module):
+def _on_ipython(module: Any) -> None:
     """IPython's own prints what it is given where no IPython runs."""
 
-    def display(*objs, include=None, exclude=None, metadata=None, transient=None, display_id=None,
-                raw=False, clear=False, **kwargs):
+    def display(*objs: Any, include: Any = None, exclude: Any = None, metadata: Any = None,
+                transient: Optional[Dict[str, Any]] = None, display_id: Any = None,
+                raw: bool = False, clear: bool = False, **kwargs: Any) -> Any:
         """Displays objects with the result of the running task; see tutti.display."""
         if display_id is True:
             display_id = os.urandom(16).hex()
@@ -40,19 +49,20 @@ def _on_ipython(module):
             displays.publish([found], name, kwargs.get("update", False))
         return module.DisplayHandle(display_id) if display_id else None
 
-    def publish_display_data(data, metadata=None, *args, transient=None, **kwargs):
+    def publish_display_data(data: Any, metadata: Any = None, *args: Any, transient: Any = None,
+                             **kwargs: Any) -> None:
         """Displays a map of mime types with the result of the running task."""
         display(data, raw=True, transient=transient, **kwargs)
 
     module.display, module.publish_display_data = display, publish_display_data
 
 
-def is_figure(value):
+def is_figure(value: Any) -> bool:
     module = sys.modules.get("matplotlib.figure")
     return module is not None and isinstance(value, getattr(module, "Figure", ()))
 
 
-def is_drawn(value):
+def is_drawn(value: Any) -> bool:
     """Whether a value is nothing but parts of a figure, as plt.plot gives them."""
     module = sys.modules.get("matplotlib.artist")
     kinds = getattr(module, "Artist", ())
@@ -61,7 +71,7 @@ def is_drawn(value):
     return isinstance(value, kinds)
 
 
-def png(figure):
+def png(figure: Any) -> Bundle:
     """The bundle of a figure, drawn as PNG; what went wrong as text."""
     name = getattr(figure, "number", "")
     try:
@@ -73,14 +83,14 @@ def png(figure):
                 % (name, type(error).__name__, displays.message(error))}
 
 
-def close(figure):
+def close(figure: Any) -> None:
     """A figure that has been shown as a value is not shown again at the end of its task."""
     plt = sys.modules.get("matplotlib.pyplot")
     if plt is not None and plt.fignum_exists(getattr(figure, "number", -1)):
         plt.close(figure)
 
 
-def as_value(value):
+def as_value(value: Any) -> Optional[Bundle]:
     """The bundle of a figure; None for anything else."""
     if not is_figure(value):
         return None
@@ -92,10 +102,10 @@ def as_value(value):
 displays.makers.append(as_value)
 
 
-def take(numbers=None):
+def take(numbers: Optional[Iterable[int]] = None) -> List[Bundle]:
     """Bundles of open figures, of these numbers or all; they are closed."""
     plt = sys.modules.get("matplotlib.pyplot")
-    found = []
+    found: List[Bundle] = []
     if plt is None:
         return found
     for number in plt.get_fignums() if numbers is None else numbers:
@@ -105,7 +115,7 @@ def take(numbers=None):
     return found
 
 
-def finish():
+def finish() -> List[Bundle]:
     """What a task that ends has left open, unless its backend shows figures itself."""
     plt = sys.modules.get("matplotlib.pyplot")
     if plt is None:

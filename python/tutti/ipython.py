@@ -33,7 +33,8 @@ Options = Dict[str, Any]
 def _usage(text: str) -> Exception:
     from IPython.core.error import UsageError
 
-    return UsageError(text)
+    found: Exception = UsageError(text)
+    return found
 
 
 def parse(line: str, magic: str, known: Dict[str, Tuple[Optional[str], bool]]) -> Options:

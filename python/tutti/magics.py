@@ -5,6 +5,8 @@ each into a call of Session.magic, which looks here first; what is not here is t
 is taken as it stands: neither `$name` nor `{name}` is expanded, but for what the shell does.
 """
 
+from __future__ import annotations
+
 import ast
 import gc
 import math
@@ -20,6 +22,14 @@ import types
 from . import cells, errors, shell
 from .errors import ExitStatus, UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+
+    from .session import Session
+
+    Magic = Callable[["Call"], Any]
+
 _WORD = re.compile(r"(!!?|%{1,2}[^\W\d]\w*)\s*")
 _TIMEIT_OPTION = re.compile(r"\s*-(?:(?P<name>[nr])\s*(?P<number>\d+)|[qto])(?=\s|$)")
 _RUN_OPTION = re.compile(r"\s*-(?P<flags>[inte]+)(?=\s)")
@@ -34,44 +44,46 @@ class Call:
     """One magic as it was typed: `text` behind its name, whether its value is `wanted` by a name,
     and the local names of the function that it stands in (`scope`, None at the outermost level)."""
 
-    def __init__(self, session, name, text, wanted=False, scope=None):
+    def __init__(self, session: Session, name: str, text: str, wanted: bool = False,
+                 scope: Optional[Dict[str, Any]] = None) -> None:
         self.session = session
         self.name = name
         self.text = text
         self.wanted = wanted
         self.scope = scope
 
-    def plain(self):
+    def plain(self) -> str:
         """The text without a comment, for magics that take no code."""
         return _COMMENT.sub("", self.text).strip()
 
-    def wrong(self, message):
+    def wrong(self, message: str) -> UsageError:
         return UsageError("%s: %s" % (self.name, message))
 
 
-def find(text, session, wanted, scope):
+def find(text: str, session: Session, wanted: bool,
+         scope: Optional[Dict[str, Any]]) -> Optional[Tuple[Magic, Call]]:
     """(function, Call) of a magic in this table; None when it is not in it."""
     found = _WORD.match(text)
     row = found and TABLE.get(found.group(1).lstrip("%"))
-    if not row:
+    if not found or not row:
         return None
     return row[0], Call(session, found.group(1), text[found.end():], wanted, scope)
 
 
-def only_the_prompts(text):
+def only_the_prompts(text: str) -> UsageError:
     """The error for a magic that no engine knows."""
     name = text.split(None, 1)[0]
     return UsageError("%s is for the prompt: code on an engine can hold %s"
                       % (name, ", ".join(n if n[0] == "!" else "%" + n for n in TABLE)))
 
 
-def describe(text):
+def describe(text: str) -> Optional[str]:
     """Usage and help of `%time`, `!` and the like; None for other texts."""
     row = TABLE.get(text.strip().lstrip("%"))
     return row and "%s\n\n%s" % (row[1], row[2])
 
 
-def cell(code, session, file):
+def cell(code: str, session: Session, file: str) -> Optional[Callable[[], Any]]:
     """What runs a cell that starts with %%time or %%timeit, else None. Its lines keep their
     numbers."""
     found = cells.CELL.match(code)
@@ -79,12 +91,13 @@ def cell(code, session, file):
         return None
     body = "\n" * code.count("\n", 0, found.end()) + code[found.end():]
     call = Call(session, "%%" + found.group("name"), found.group("line"))
-    return lambda: _CELLS[found.group("name")](call, body, file)
+    run = _CELLS[found.group("name")]
+    return lambda: run(call, body, file)
 
 
 # ---- times
 
-def _span(seconds):
+def _span(seconds: float) -> str:
     """A time as IPython writes it, with three digits: "1.2 s", "12.5 µs"."""
     if seconds >= 60:
         return _long_span(seconds)
@@ -92,7 +105,7 @@ def _span(seconds):
     return "%.3g %s" % (seconds * 1000.0 ** order, ("s", "ms", "µs", "ns")[order])
 
 
-def _long_span(seconds):
+def _long_span(seconds: float) -> str:
     parts, left = [], seconds
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         count, left = divmod(left, size)
@@ -101,7 +114,7 @@ def _long_span(seconds):
     return " ".join(parts)
 
 
-def _time(call, code, file):
+def _time(call: Call, code: str, file: str) -> Any:
     used, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
     shown, value = call.session.runner.run(code, file, cells.transform, call.scope)
     wall, now = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF)
@@ -112,21 +125,22 @@ def _time(call, code, file):
     return value if shown or call.wanted else None
 
 
-def time_line(call):
+def time_line(call: Call) -> Any:
     if not call.text.strip():
         raise call.wrong("which code? %time CODE, or a cell that starts with %%time")
     return _time(call, call.text, "<%time>")
 
 
-def time_cell(call, body, file):
+def time_cell(call: Call, body: str, file: str) -> Any:
     if call.plain():
         raise call.wrong("the code begins on the next line")
     return _time(call, body, file)
 
 
-def _timeit_options(call):
+def _timeit_options(call: Call) -> Tuple[Dict[str, int], str]:
     """({"n": loops, "r": runs}, the rest of the line)"""
-    text, given = call.text, {}
+    text = call.text
+    given: Dict[str, int] = {}
     while True:
         found = _TIMEIT_OPTION.match(text)
         if not found:
@@ -136,23 +150,25 @@ def _timeit_options(call):
         text = text[found.end():]
 
 
-def _inner(call, setup, code, file):
+def _inner(call: Call, setup: str, code: str, file: str) -> Callable[..., float]:
     """The function that runs the code in a loop: inner(iterator, timer) -> seconds."""
     tree = ast.parse("def inner(_it, _timer):\n    _t0 = _timer()\n    for _i in _it:\n"
                      "        pass\n    return _timer() - _t0")
-    body = tree.body[0].body
+    outer: Any = tree.body[0]
+    body = outer.body
     body[1].body = ast.parse(cells.transform(code), file).body or body[1].body
     body[:0] = ast.parse(cells.transform(setup), file).body
     call.session.runner.remember(code, file)
-    names, found = call.session.namespace, {}
+    names = call.session.namespace
+    found: Dict[str, Callable[..., float]] = {}
     if call.scope is not None:
         names = {**names, **call.scope}
     exec(compile(ast.fix_missing_locations(tree), file, "exec", dont_inherit=True), names, found)
     return found["inner"]
 
 
-def _timeit(call, setup, code, file, given):
-    timer = timeit.Timer()
+def _timeit(call: Call, setup: str, code: str, file: str, given: Dict[str, int]) -> None:
+    timer: Any = timeit.Timer()
     timer.inner = _inner(call, setup, code, file)
     loops, runs = given.get("n", 0), max(1, given.get("r", RUNS))
     if not loops:
@@ -165,25 +181,26 @@ def _timeit(call, setup, code, file, given):
              "s" * (loops != 1)))
 
 
-def timeit_line(call):
+def timeit_line(call: Call) -> None:
     given, code = _timeit_options(call)
     if not code:
         raise call.wrong("which code? %timeit [-n LOOPS] [-r RUNS] CODE")
     _timeit(call, "", code, "<%timeit>", given)
 
 
-def timeit_cell(call, body, file):
+def timeit_cell(call: Call, body: str, file: str) -> None:
     given, setup = _timeit_options(call)
     _timeit(call, setup, body, file, given)
 
 
 # ---- files and directories
 
-def run_file(call):
+def run_file(call: Call) -> None:
     flags, text = "", call.text
-    while _RUN_OPTION.match(text):
-        found = _RUN_OPTION.match(text)
+    found = _RUN_OPTION.match(text)
+    while found:
         flags, text = flags + found.group("flags"), text[found.end():]
+        found = _RUN_OPTION.match(text)
     try:
         words = shlex.split(_COMMENT.sub("", text))
     except ValueError as error:
@@ -198,17 +215,18 @@ def run_file(call):
         print("Wall time: %s" % _span(time.perf_counter() - began))
 
 
-def _script(path):
+def _script(path: str) -> str:
     return path + ".py" if not os.path.isfile(path) and os.path.isfile(path + ".py") else path
 
 
-def _run(session, path, arguments, flags):
+def _run(session: Session, path: str, arguments: List[str], flags: str) -> None:
     """Runs a file in a `__main__` of its own (with `i`: in the session's), whose names are the
     session's afterwards, also when it fails. Raises ExitStatus for a status that is not 0."""
     with open(path, "rb") as file:
-        source = file.read()
+        data = file.read()
+    source: Union[str, bytes] = data
     if path.endswith(".ipy"):
-        source = cells.transform(source.decode("utf-8"))
+        source = cells.transform(data.decode("utf-8"))
     code = compile(source, path, "exec", dont_inherit=True)
     stem = os.path.splitext(os.path.basename(path))[0]
     module = session.module if "i" in flags else types.ModuleType("__main__")
@@ -238,38 +256,38 @@ def _run(session, path, arguments, flags):
                                      if not (name.startswith("__") and name.endswith("__")))
 
 
-def _left(path, error):
+def _left(path: str, error: SystemExit) -> ExitStatus:
     status = errors.exit_status(error)
     if not isinstance(error.code, int):
         sys.stderr.write("%s\n" % (error.code,))
     return ExitStatus("%s: exit %d" % (os.path.basename(path), status), status)
 
 
-def cd(call):
+def cd(call: Call) -> None:
     words = call.plain()
     if words[:1] in "'\"" and words[-1:] == words[:1]:
         words = words[1:-1]
-    if words == "-" and not call.session.left_directory:
-        raise call.wrong("there is no directory to go back to")
     wanted = call.session.left_directory if words == "-" else os.path.expanduser(words or "~")
+    if not wanted:
+        raise call.wrong("there is no directory to go back to")
     here = _directory()
     os.chdir(wanted)
     call.session.left_directory = here
     print(os.getcwd())
 
 
-def _directory():
+def _directory() -> Optional[str]:
     try:
         return os.getcwd()
     except OSError:  # it was removed
         return None
 
 
-def pwd(call):
+def pwd(call: Call) -> str:
     return os.getcwd()
 
 
-def env(call):
+def env(call: Call) -> Union[str, Dict[str, str], None]:
     words = call.plain()
     name, sign, value = words.partition("=")
     if not sign:
@@ -287,23 +305,23 @@ def env(call):
 
 # ---- names
 
-def names(session, kinds=()):
+def names(session: Session, kinds: Sequence[str] = ()) -> List[str]:
     """The user's names, those of the kinds alone if some are given."""
     return sorted(name for name, value in list(session.namespace.items())
                   if isinstance(name, str) and not name.startswith("_")
                   and (not kinds or type(value).__name__ in kinds))
 
 
-def who(call):
+def who(call: Call) -> None:
     kinds = call.plain().split()
     print("\t ".join(names(call.session, kinds)) or _no_names(kinds))
 
 
-def _no_names(kinds):
+def _no_names(kinds: Sequence[str]) -> str:
     return "No variables match your requested type." if kinds else "Interactive namespace is empty."
 
 
-def whos(call):
+def whos(call: Call) -> None:
     kinds = call.plain().split()
     rows = [(name, type(value).__name__, _summary(value)) for name, value in
             ((name, call.session.namespace[name]) for name in names(call.session, kinds))]
@@ -317,7 +335,7 @@ def whos(call):
     print("\n".join(line.rstrip() for line in lines))
 
 
-def _summary(value):
+def _summary(value: Any) -> str:
     """What a value is, on one short line."""
     try:
         if isinstance(value, (list, dict, tuple, set, frozenset)):
@@ -334,7 +352,7 @@ def _summary(value):
     return "%s<...>%s" % (text[:COLUMN // 2], text[-COLUMN // 2:])
 
 
-def reset(call):
+def reset(call: Call) -> None:
     words = call.plain()
     if words not in ("", "-f"):
         raise call.wrong("takes -f or nothing, not %r" % words)
@@ -345,7 +363,7 @@ def reset(call):
     gc.collect()
 
 
-def _agreed(call):
+def _agreed(call: Call) -> bool:
     if not (sys.stdin and sys.stdin.isatty()):
         raise call.wrong("nobody can be asked here: %reset -f")
     return input("Once deleted, variables cannot be recovered. Proceed (y/[n])? ").strip()[:1] in (
@@ -354,7 +372,7 @@ def _agreed(call):
 
 # ---- the shell
 
-def command(call):
+def command(call: Call) -> Optional[shell.Lines]:
     """`!CMD`: what it writes is shown, and a status that is not 0 raises; behind `NAME =` its lines
     are the value, whatever the status (`_exit_code`)."""
     if not call.text.strip():
@@ -365,13 +383,13 @@ def command(call):
     return lines
 
 
-def lines(call):
+def lines(call: Call) -> Optional[shell.Lines]:
     """`!!CMD`: the lines are the value."""
     call.wanted = True
     return command(call)
 
 
-TABLE = {
+TABLE: Dict[str, Tuple[Magic, str, str]] = {
     "!": (command, "!COMMAND, NAME = !COMMAND", "runs a command of the shell"),
     "!!": (lines, "!!COMMAND", "runs a command of the shell; its lines are the value"),
     "cd": (cd, "%cd [DIRECTORY | -]", "goes to a directory: home, or back with -"),

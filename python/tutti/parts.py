@@ -1,11 +1,17 @@
 """Sequences in parts: for %scatter, and back together for %gather."""
 
+from __future__ import annotations
+
 import functools
 import itertools
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, List, Sequence, Tuple
 
-def bounds(length, count):
+
+def bounds(length: int, count: int) -> List[Tuple[int, int]]:
     """[(start, end), ...] of `count` parts of a sequence, in order; the first ones are longer by
     one where they cannot be equal."""
     least, longer = divmod(length, count)
@@ -13,7 +19,7 @@ def bounds(length, count):
     return list(zip([0, *ends], ends))
 
 
-def partition(sequence, count, flatten=False):
+def partition(sequence: Any, count: int, flatten: bool = False) -> List[Any]:
     """The sequence as a list of `count` parts: slices of it, of arrays along their first axis. What
     cannot be sliced (an iterator, a set, a dict) becomes lists. `flatten`: a part of one value is
     that value."""
@@ -28,12 +34,12 @@ def partition(sequence, count, flatten=False):
     return [part[0] if flatten and len(part) == 1 else part for part in parts]
 
 
-def arguments(*args, **kwargs):
+def arguments(*args: Any, **kwargs: Any) -> List[Any]:
     """Those of one call, as %submit sends them."""
     return [[list(args), kwargs]]
 
 
-def plain(value):
+def plain(value: Any) -> Any:
     """A value of a sweep: numpy's numbers as Python's, in a dict as well, whose keys become texts."""
     if isinstance(value, dict):
         return {str(key): plain(each) for key, each in value.items()}
@@ -42,16 +48,16 @@ def plain(value):
     return value
 
 
-def call_plainly(function, *args):
+def call_plainly(function: Callable[..., Any], *args: Any) -> Any:
     return plain(function(*args))
 
 
-def plainly(function):
+def plainly(function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, whose values are made plain."""
     return functools.partial(call_plainly, function)
 
 
-def join(parts):
+def join(parts: Sequence[Any]) -> Any:
     """The parts one behind the other: arrays as one array, text as one text, anything else that
     has items as a list; values that have none are items themselves."""
     numpy = sys.modules.get("numpy")
@@ -73,16 +79,16 @@ class Each:
     """A function over items: called with sequences, it gives the list of its values. With
     `keep_failures` exceptions stand in the places of values."""
 
-    def __init__(self, function, keep_failures=False):
+    def __init__(self, function: Callable[..., Any], keep_failures: bool = False) -> None:
         self.function = function
         self.keep_failures = keep_failures
 
-    def __call__(self, *sequences):
+    def __call__(self, *sequences: Iterable[Any]) -> List[Any]:
         if self.keep_failures:
             return [self.attempt(*items) for items in zip(*sequences)]
         return [self.function(*items) for items in zip(*sequences)]
 
-    def attempt(self, *items):
+    def attempt(self, *items: Any) -> Any:
         try:
             return self.function(*items)
         except Exception as problem:

@@ -4,6 +4,8 @@ It keeps no page: the host sends it one task at a time, and a SYNC after each in
 reference that the compiled runtime is compared with. One process serves once.
 """
 
+from __future__ import annotations
+
 import array
 import fcntl
 import mmap
@@ -16,6 +18,15 @@ import sys
 import time
 
 from . import codec, values
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, NoReturn, Optional, Sequence, Tuple
+
+    from .session import Session
+
+    Frames = Sequence[Any]
+    Reply = Tuple[int, bytes, List[Any], Optional[int]]
 
 MAJOR, MINOR = 1, 0
 TASK_MAX = 31
@@ -30,25 +41,26 @@ ALIGN = 64           # where frames begin in a spool
 FDS_MAX = 16
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
-_NO_VALUE = [None, False, None, [], None]
+_NO_VALUE: List[Any] = [None, False, None, [], None]
 
 
-def _no_extension(code, body):
+def _no_extension(*what: Any) -> NoReturn:
     raise ValueError("malformed value: extension in a header")
 
 
-def _plain(value):
+def _plain(value: Any) -> bytes:
     return codec.encode(value, _no_extension)[0]
 
 
-def _failed(status, kind, text):
+def _failed(status: int, kind: str, text: str) -> Reply:
     found = {"type": kind, "message": text, "traceback": None}
     return status, _plain(_NO_VALUE[:4] + [found]), [], None
 
 
-def _plan(frames):
+def _plan(frames: Frames) -> Tuple[List[Any], int]:
     """(sizes as a header has them, bytes of the spool): large frames of a large message lie in it."""
-    sizes, end = [len(frame) for frame in frames], 0
+    sizes: List[Any] = [len(frame) for frame in frames]  # or [where it lies, length]
+    end = 0
     if sum(sizes) <= WHOLE_MAX:
         return sizes, 0
     for index, size in enumerate(sizes):
@@ -58,7 +70,7 @@ def _plan(frames):
     return sizes, end
 
 
-def _spool(frames, sizes, total):
+def _spool(frames: Frames, sizes: List[Any], total: int) -> int:
     """A descriptor of a file in memory with the frames that lie there; it is sealed."""
     spare = values.spare_memory()
     if total > spare:
@@ -82,17 +94,18 @@ def _spool(frames, sizes, total):
 class Runtime:
     """The loop. `ask` and `forget` are what a session needs of it."""
 
-    def __init__(self):
-        self.session = None
-        self.socket = None
+    def __init__(self) -> None:
+        self.session: Session = None  # type: ignore[assignment]  # until serve()
+        self.socket: socket.socket = None  # type: ignore[assignment]
         self.input = bytearray()
-        self.fds = []
+        self.fds: List[int] = []
         self.asked = 0
         self.interruptible = False
         self.stopped = False
         self.status = 0
 
-    def serve(self, session, socket_fd, page_fd, version, program):
+    def serve(self, session: Session, socket_fd: int, page_fd: int, version: str,
+              program: str) -> int:
         """Serves until STOP, the end of the socket or a task that leaves; the exit status."""
         self.session = session
         os.set_inheritable(socket_fd, False)
@@ -111,18 +124,18 @@ class Runtime:
             print("tutti runtime: %s" % error, file=sys.stderr)
         return self.status
 
-    def on_interrupt(self, number, frame):
+    def on_interrupt(self, number: int, frame: Any) -> None:
         """Python's own handler, but for the time between tasks."""
         if self.interruptible:
             raise KeyboardInterrupt
 
-    def forget(self):
+    def forget(self) -> None:
         if self.socket is not None:
             self.socket.close()
 
     # ---- the socket
 
-    def fill(self, size):
+    def fill(self, size: int) -> None:
         while len(self.input) < size:
             data, beside, _, _ = self.socket.recvmsg(max(65536, size - len(self.input)),
                                                      socket.CMSG_SPACE(4 * FDS_MAX))
@@ -134,24 +147,24 @@ class Runtime:
                 raise EOFError
             self.input += data
 
-    def take(self, size):
+    def take(self, size: int) -> bytearray:
         self.fill(size)
         data = self.input[:size]
         del self.input[:size]
         return data
 
-    def read(self):
+    def read(self) -> Tuple[int, int, List[Any], List[Any]]:
         """(type, seq, fields, frames) of the next message. Raises ValueError when it is none."""
         (size,) = struct.unpack("<I", self.take(4))
         if size > MESSAGE_LIMIT:
             raise ValueError("header of %d bytes" % size)
         header = codec.decode(self.take(size), (), _no_extension)
         kind, seq, sizes, fields = self.check(header)
-        spool = self.map_spool(max((sum(n) for n in sizes if type(n) is list), default=0))
+        spool: Any = self.map_spool(max((sum(n) for n in sizes if type(n) is list), default=0))
         frames = [self.take(n) if type(n) is int else spool[n[0]:sum(n)] for n in sizes]
         return kind, seq, fields, frames
 
-    def map_spool(self, size):
+    def map_spool(self, size: int) -> Optional[memoryview]:
         """The memory of the file that came with a message, which its frames keep."""
         if size == 0:
             return None
@@ -166,7 +179,7 @@ class Runtime:
         finally:
             os.close(fd)
 
-    def check(self, header):
+    def check(self, header: Any) -> Tuple[int, int, List[Any], List[Any]]:
         if type(header) is not list or len(header) < 3 or type(header[2]) is not list:
             raise ValueError("not [type, seq, [size ...], ...]")
         kind, seq, sizes = header[:3]
@@ -181,7 +194,7 @@ class Runtime:
             raise ValueError("over the limit of %d bytes" % MESSAGE_LIMIT)
         return kind, seq, sizes, header[3:]
 
-    def write(self, kind, seq, fields, frames=()):
+    def write(self, kind: int, seq: int, fields: List[Any], frames: Frames = ()) -> None:
         frames = [memoryview(frame).cast("B") for frame in frames]
         sizes, spooled = _plan(frames)
         fd = _spool(frames, sizes, spooled) if spooled else None
@@ -200,7 +213,7 @@ class Runtime:
 
     # ---- messages
 
-    def dispatch(self, kind, seq, fields, frames):
+    def dispatch(self, kind: int, seq: int, fields: List[Any], frames: Frames) -> None:
         if kind <= TASK_MAX:
             self.run(kind, seq, frames)
         elif kind in self.handlers:
@@ -208,29 +221,30 @@ class Runtime:
         else:
             self.write(LOG, seq, ["unknown message %d" % kind])
 
-    def on_start(self, fields, frames):
+    def on_start(self, fields: List[Any], frames: Frames) -> None:
         engine, cluster = (fields + [0, ""])[:2] if len(fields) < 2 else fields[:2]
         self.session.engine, self.session.cluster = engine, cluster
 
-    def on_stop(self, fields, frames):
+    def on_stop(self, fields: List[Any], frames: Frames) -> None:
         self.stopped = True
 
-    def on_blob(self, fields, frames):
+    def on_blob(self, fields: List[Any], frames: Frames) -> None:
         if fields and type(fields[0]) is bytes and len(frames) == 1:
             self.session.blobs[fields[0]] = bytes(frames[0])
 
-    def on_drop(self, fields, frames):
+    def on_drop(self, fields: List[Any], frames: Frames) -> None:
         if fields and type(fields[0]) is bytes:
             self.session.blobs.pop(fields[0], None)
 
-    def on_answer(self, fields, frames):
+    def on_answer(self, fields: List[Any], frames: Frames) -> None:
         """Nobody waits for it any more."""
 
-    handlers = {START: on_start, STOP: on_stop, BLOB: on_blob, DROP: on_drop, ANSWER: on_answer}
+    handlers: Dict[int, Callable[..., None]] = {
+        START: on_start, STOP: on_stop, BLOB: on_blob, DROP: on_drop, ANSWER: on_answer}
 
     # ---- tasks
 
-    def run(self, op, seq, frames):
+    def run(self, op: int, seq: int, frames: Frames) -> None:
         began = time.perf_counter_ns()
         reply = self.attempt(op, seq, frames)
         self.flush()
@@ -246,7 +260,7 @@ class Runtime:
         if leave is not None:
             self.stopped, self.status = True, leave
 
-    def attempt(self, op, seq, frames):
+    def attempt(self, op: int, seq: int, frames: Frames) -> Reply:
         """The task's answer. What leaves the session is an interrupt of this task, or our bug."""
         if not frames:
             return _failed(REFUSED, "ProtocolError", "task without arguments")
@@ -263,14 +277,14 @@ class Runtime:
             self.interruptible = False
             return _failed(ERROR, "InternalError", ascii(error))
 
-    def flush(self):
+    def flush(self) -> None:
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
             except Exception:  # closed or replaced by user code
                 pass
 
-    def ask(self, what, text):
+    def ask(self, what: str, text: str) -> Tuple[int, List[Any]]:
         """(status, frames) of the prompt's answer. Raises KeyboardInterrupt, and EOFError when the
         prompt is gone. Bytes are only read while no interrupt can take them away."""
         self.asked += 1

@@ -5,6 +5,8 @@ answer is (status, body, [buffer, ...], exit status or None): frame 0 and the fu
 RESULT, and whether the engine ends.
 """
 
+from __future__ import annotations
+
 import ast
 import builtins
 import collections
@@ -20,6 +22,25 @@ from . import assist, cells, displays, errors, figures, magics, parts, shell, sh
 from .execute import Runner
 from .result import TIMEOUT, Handle, Result, remote_error
 from .terminal import end_stepping, set_breakpoint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import (Any, Callable, Dict, List, NoReturn, Optional, OrderedDict, Protocol,
+                        Sequence, Tuple, Union)
+
+    from .displays import Bundle
+    from .shell import Lines
+    from .terminal import Terminal
+
+    Frames = Sequence[Any]
+    Reply = Tuple[int, bytes, List[Any], Optional[int]]
+    Functions = OrderedDict[bytes, Tuple[Any, Dict[str, Any]]]
+
+    class Runtime(Protocol):
+        """What a session needs of the runtime that serves it."""
+
+        def ask(self, what: str, text: str, /) -> Tuple[int, List[Any]]: ...
+        def forget(self) -> None: ...
 
 OK, ERROR, INTERRUPTED, REFUSED = 0, 1, 2, 6
 EXECUTE, CALL, GET, SET, CHECK, COMPLETE, INSPECT, RESET, SYNC = range(1, 10)
@@ -46,58 +67,60 @@ class Session:
     engine of the prompt, which knows its magics; `terminal` (terminal.py) is lent to it for lines
     that own the terminal, None without one."""
 
-    def __init__(self, runtime, local=False, terminal=None):
+    def __init__(self, runtime: Runtime, local: bool = False,
+                 terminal: Optional[Terminal] = None) -> None:
         self.runtime = runtime
         self.local = local
         self.terminal = terminal  # the runtime has it given back when a task ends
-        self.engine = None
+        self.engine: Optional[int] = None
         self.cluster = ""
-        self.blobs = {}  # hash -> bytes; filled by the runtime
-        self.functions = collections.OrderedDict()  # hash -> (function, travelled)
-        self.overlay = {}  # travelled globals that are bound for one function's calls
-        self.overlay_of = None
-        self.arrived = {}  # globals that came with the values read last
-        self.bound = {}    # globals that came with pushed values, by name
-        self.handles = weakref.WeakValueDictionary()
-        self.out = collections.OrderedDict()
+        self.blobs: Dict[bytes, bytes] = {}  # hash -> bytes; filled by the runtime
+        self.functions: Functions = collections.OrderedDict()  # hash -> (function, travelled)
+        self.overlay: Dict[str, Any] = {}  # travelled globals, bound for one function's calls
+        self.overlay_of: Optional[bytes] = None
+        self.arrived: Dict[str, Any] = {}  # globals that came with the values read last
+        self.bound: Dict[str, Any] = {}    # globals that came with pushed values, by name
+        self.handles: weakref.WeakValueDictionary[Any, Handle] = weakref.WeakValueDictionary()
+        self.out: OrderedDict[int, Any] = collections.OrderedDict()
         self.forked = False
         self.depth = 0  # tasks under way: one, and those that came while it asks
         self.module = types.ModuleType("__main__")
         self.namespace = vars(self.module)
         self.runner = Runner(self.namespace)
-        self.left_directory = None  # of the last %cd
+        self.left_directory: Optional[str] = None  # of the last %cd
         self.install()
 
-    def install(self):
+    def install(self) -> None:
         """Makes this session the process's `__main__`."""
         self.replaced = sys.modules.get("__main__")  # its frame still runs: keep it whole
         sys.modules["__main__"] = self.module
         self.clear()
         ship.on_arrival(self.arrived.update)
         os.register_at_fork(after_in_child=self.after_fork)
-        builtins.__tutti_magic__ = self.magic
-        builtins.display = displays.display
+        shared: Any = builtins
+        shared.__tutti_magic__ = self.magic
+        shared.display = displays.display
         if self.local:
-            builtins.Out = self.out
+            shared.Out = self.out
             if self.terminal:
                 sys.breakpointhook = set_breakpoint
         else:
-            builtins.input = _no_input
+            shared.input = _no_input
             sys.breakpointhook = _no_breakpoint
 
-    def clear(self):
+    def clear(self) -> None:
         self.namespace.clear()
         self.namespace.update(__name__="__main__", __doc__=None, __package__=None,
                               __loader__=None, __spec__=None, __builtins__=builtins)
 
-    def after_fork(self):
+    def after_fork(self) -> None:
         """A child of user code never answers as the engine."""
         self.forked = True
         self.runtime.forget()
 
     # ---- tasks
 
-    def handle(self, op, seq, args, frames):
+    def handle(self, op: int, seq: int, args: Any, frames: Frames) -> Reply:
         """Does one task. `args` is frame 0, `frames` the further ones, as bytearrays that become
         the values'. Raises only what arises behind the user's code: an interrupt."""
         depth = self.depth
@@ -110,7 +133,7 @@ class Session:
             if depth:
                 displays.pending[:] = outer
 
-    def attempt(self, op, args, frames, nested):
+    def attempt(self, op: int, args: Any, frames: Frames, nested: bool) -> Reply:
         try:
             reply = self.perform(op, args, frames, nested)
         except BaseException as error:
@@ -121,7 +144,7 @@ class Session:
             _end_child(None)
         return reply
 
-    def perform(self, op, args, frames, nested):
+    def perform(self, op: int, args: Any, frames: Frames, nested: bool) -> Reply:
         handler = self.handlers.get(op)
         if handler is None:
             raise Refused("Python has no task %d" % op)
@@ -131,7 +154,7 @@ class Session:
             return handler(self, self.read(args, ()), frames)
         return handler(self, self.read(args, frames))
 
-    def read(self, body, frames):
+    def read(self, body: Any, frames: Frames) -> Any:
         """A value of a message; globals that came with it stand in `arrived` then."""
         self.arrived.clear()
         try:
@@ -141,8 +164,10 @@ class Session:
                 raise Refused(str(error)) from None
             raise
 
-    def reply(self, text=None, value=_MISSING, pictures=(), error=None, status=OK, frames=(),
-              leave=None, too_deep=values.Opaque):
+    def reply(self, text: Optional[str] = None, value: Any = _MISSING,
+              pictures: Sequence[Bundle] = (), error: Optional[Dict[str, Any]] = None,
+              status: int = OK, frames: Sequence[Any] = (),
+              leave: Optional[int] = None, too_deep: Callable[[Any], Any] = values.Opaque) -> Reply:
         """`too_deep(value)` stands for a value that nests too deeply, or holds itself: the body
         stays the array that the prompt reads."""
         has_value = value is not _MISSING
@@ -156,13 +181,14 @@ class Session:
             body = self.with_pictures(body, pictures, error)
         return status, body, [*buffers, *frames], leave
 
-    def with_pictures(self, body, pictures, error):
+    def with_pictures(self, body: bytes, pictures: Sequence[Bundle],
+                      error: Optional[Dict[str, Any]]) -> bytes:
         """The body of an answer with displays, whose bytes all stand in it."""
         behind = values.encode_flat(error)[0]
         shown = values.encode_flat(displays.within_limit(pictures), sys.maxsize)[0]
         return body[:-len(behind) - 1] + shown + behind  # in the place of the empty array
 
-    def failure(self, error):
+    def failure(self, error: BaseException) -> Reply:
         if isinstance(error, Refused):
             found = {"type": "ProtocolError", "message": str(error), "traceback": None}
             return self.reply(error=found, status=REFUSED)
@@ -176,7 +202,7 @@ class Session:
         status = INTERRUPTED if isinstance(error, KeyboardInterrupt) else ERROR
         return self.reply(error=found, status=status, pictures=self.take_pictures(), leave=leave)
 
-    def take_pictures(self, value=None):
+    def take_pictures(self, value: Any = None) -> List[Bundle]:
         """What the task has displayed, `value` with it, and the figures it leaves open."""
         pictures = displays.take()
         found = {} if value is None else displays.bundle(value)
@@ -185,7 +211,7 @@ class Session:
             pictures.append(found)
         return pictures + (figures.finish() if self.depth == 1 else [])
 
-    def execute(self, args):
+    def execute(self, args: Any) -> Reply:
         code, file, flags = _check(args, str, str, int)
         file = file or "<tutti>"
         if flags & TERMINAL and self.terminal:
@@ -207,7 +233,7 @@ class Session:
         return self.reply(text=displays.safe_repr(value) if shown else None,
                           value=value if flags & WANT_VALUE else _MISSING, pictures=pictures)
 
-    def run(self, code, file, may_hold_magics):
+    def run(self, code: str, file: str, may_hold_magics: Any) -> Tuple[bool, Any]:
         """(whether the code ends with an expression to show, its value)"""
         if self.local:
             self.provide(code)
@@ -217,7 +243,7 @@ class Session:
             return value is not None, value
         return self.runner.run(code, file, cells.transform if may_hold_magics else None)
 
-    def provide(self, code):
+    def provide(self, code: str) -> None:
         """Binds `rc`, a client of the prompt's cluster, `view` of all its engines and `lview`, the
         balanced one, when code first names one of them that is not bound."""
         wanted = {name for name in _CLIENT_NAME.findall(code)
@@ -233,9 +259,9 @@ class Session:
         for name, value in made.items():
             self.namespace.setdefault(name, value)
 
-    def shell(self, command, flags):
+    def shell(self, command: str, flags: int) -> Reply:
         """A command of the shell; what it wrote is the value when one is wanted."""
-        status, lines = self.run_shell(command, flags & WANT_VALUE)
+        status, lines = self.run_shell(command, bool(flags & WANT_VALUE))
         error = None
         if status:
             error = {"type": "ExitStatus", "message": shell.describe(status), "traceback": None,
@@ -243,23 +269,23 @@ class Session:
         return self.reply(value=_MISSING if lines is None else list(lines), error=error,
                           status=ERROR if status else OK)
 
-    def run_shell(self, command, capture):
+    def run_shell(self, command: str, capture: bool) -> Tuple[int, Optional[Lines]]:
         """(exit status, its lines or None); the status is `_exit_code` at the prompt as well."""
         owns = bool(self.terminal and self.terminal.held)
         status, lines = shell.run(command, capture=capture, patient=owns)
         self.namespace["_exit_code"] = status
         return status, lines
 
-    def remember_out(self, file, value):
+    def remember_out(self, file: str, value: Any) -> None:
         """`_` and Out[N] at the prompt; N is the number in the name of the cell."""
-        builtins._ = value
+        builtins._ = value  # type: ignore[attr-defined]
         number = re.search(r"\d+", file)
         if number:
             self.out[int(number.group())] = value
         while len(self.out) > OUT_LIMIT:
             self.out.popitem(last=False)
 
-    def call(self, args):
+    def call(self, args: Any) -> Reply:
         hash_, arguments, kwargs = _check(args, bytes, list, (dict, type(None)))
         function, travelled = self.function(hash_)
         self.lay_over(hash_, travelled, dict(self.arrived))
@@ -268,16 +294,16 @@ class Session:
         value = function(*arguments, **kwargs)
         return self.reply(value=value, pictures=self.take_pictures())
 
-    def resolved(self, value):
+    def resolved(self, value: Any) -> Any:
         if type(value) is values.Reference:
             return self.evaluate(value.expr)
         return value
 
-    def evaluate(self, expr):
+    def evaluate(self, expr: str) -> Any:
         self.runner.remember(expr, "<expression>")
         return eval(compile(expr.strip(), "<expression>", "eval"), self.namespace)
 
-    def get(self, args):
+    def get(self, args: Any) -> Reply:
         exprs, how = _check(args, list, str)
         if how not in self.getters or not all(type(e) is str for e in exprs):
             raise Refused("GET takes [[expr, ...], 'value', 'function', 'items' or 'names'], not "
@@ -287,9 +313,10 @@ class Session:
             return self.reply(value=census.rows(self.namespace, magics.names(self, exprs)))
         for expr in exprs:
             self.require(expr)
-        return self.getters[how](self, [self.evaluate(e) for e in exprs], exprs)
+        found: Reply = self.getters[how](self, [self.evaluate(e) for e in exprs], exprs)
+        return found
 
-    def require(self, expr):
+    def require(self, expr: str) -> None:
         """A NameError that says what exists, for an expression that is one unknown name."""
         name = expr.strip()
         if (not name.isidentifier() or keyword.iskeyword(name) or name in self.namespace
@@ -303,10 +330,10 @@ class Session:
         raise NameError("name %r is not defined; there %s"
                         % (name, "are: " + ", ".join(names) if names else "are no names yet"))
 
-    def get_value(self, found, exprs):
+    def get_value(self, found: List[Any], exprs: List[str]) -> Reply:
         return self.reply(value=found, too_deep=lambda all: [values.Opaque(one) for one in all])
 
-    def get_function(self, found, exprs):
+    def get_function(self, found: List[Any], exprs: List[str]) -> Reply:
         if len(found) != 1:
             raise Refused("GET 'function' takes one expression, not %d" % len(found))
         if not callable(found[0]):
@@ -319,7 +346,7 @@ class Session:
                              % (len(blob) >> 20, FUNCTION_LIMIT >> 20))
         return self.reply(value=[hash_, note], frames=[blob])
 
-    def get_items(self, found, exprs):
+    def get_items(self, found: List[Any], exprs: List[str]) -> Reply:
         counts, frames, total, spare = [], [], 0, values.spare_memory()
         for item in zip(*found):
             body, buffers = values.encode(list(item))
@@ -332,9 +359,10 @@ class Session:
                                  % (len(counts), total >> 20))
         return self.reply(value=counts, frames=frames)
 
-    getters = {"value": get_value, "function": get_function, "items": get_items, "names": None}
+    getters: Dict[str, Any] = {
+        "value": get_value, "function": get_function, "items": get_items, "names": None}
 
-    def set(self, args, frames):
+    def set(self, args: Any, frames: Frames) -> Reply:
         name, kind, counts, meta = _check(args, str, str, list, (dict, type(None)))
         if kind not in self.setters:
             raise Refused("SET has no kind %.80r" % kind)
@@ -342,7 +370,7 @@ class Session:
         self.setters[kind](self, name, found, meta or {})
         return self.reply()
 
-    def groups(self, counts, frames):
+    def groups(self, counts: List[int], frames: Frames) -> List[Any]:
         """The values of groups of frames: one body each, then its buffers."""
         whole = all(type(n) is int and n > 0 for n in counts) and sum(counts) == len(frames)
         if not whole:
@@ -354,34 +382,35 @@ class Session:
             at += count
         return found
 
-    def set_value(self, name, found, meta):
+    def set_value(self, name: str, found: List[Any], meta: Dict[str, Any]) -> None:
         if len(found) != 1:
             raise Refused("SET 'value' takes one group, not %d" % len(found))
         self.bind(name, found[0])
 
-    def set_list(self, name, found, meta):
+    def set_list(self, name: str, found: List[Any], meta: Dict[str, Any]) -> None:
         self.bind(name, found)
 
-    def set_result(self, name, found, meta):
+    def set_result(self, name: str, found: List[Any], meta: Dict[str, Any]) -> None:
         self.bind(name, Result(found, meta))
 
-    def set_joined(self, name, found, meta):
+    def set_joined(self, name: str, found: List[Any], meta: Dict[str, Any]) -> None:
         self.bind(name, parts.join(found))
 
-    def set_handle(self, name, found, meta):
+    def set_handle(self, name: str, found: List[Any], meta: Dict[str, Any]) -> None:
         handle = Handle(meta, self.wait_for)
         self.handles[handle.job] = handle
         self.bind(name, handle)
 
-    def set_resolve(self, name, found, meta):
+    def set_resolve(self, name: str, found: List[Any], meta: Dict[str, Any]) -> None:
         handle = self.handles.get(meta.get("job"))
         if handle is not None:
             handle.resolve(found, meta)
 
-    setters = {"value": set_value, "list": set_list, "result": set_result,
+    setters: Dict[str, Callable[..., None]] = {
+        "value": set_value, "list": set_list, "result": set_result,
                "joined": set_joined, "handle": set_handle, "resolve": set_resolve}
 
-    def bind(self, name, value):
+    def bind(self, name: str, value: Any) -> None:
         """Assigns as `name = value` does: a name, an attribute, an item, or several by commas."""
         try:
             tree = ast.parse("%s = None" % name.strip(), "<assignment>")
@@ -391,7 +420,7 @@ class Session:
             raise SyntaxError("cannot assign to %r" % name)
         self.bind_target(tree.body[0].targets[0], value)
 
-    def bind_target(self, target, value):
+    def bind_target(self, target: ast.expr, value: Any) -> None:
         if isinstance(target, ast.Name):
             self.namespace[target.id] = value
         elif isinstance(target, ast.Attribute):
@@ -407,42 +436,43 @@ class Session:
         else:
             raise SyntaxError("cannot assign to this target")
 
-    def evaluate_tree(self, tree):
+    def evaluate_tree(self, tree: ast.expr) -> Any:
         return eval(compile(ast.Expression(tree), "<assignment>", "eval"), self.namespace)
 
-    def check(self, args):
+    def check(self, args: Any) -> Reply:
         (code,) = _check(args, str)
         return self.reply(value=list(assist.check(code, may_hold_magics=self.local)))
 
-    def complete(self, args):
+    def complete(self, args: Any) -> Reply:
         code, position = _check(args, str, int)
         return self.reply(value=list(assist.complete(code, position, self.namespace)))
 
-    def inspect(self, args):
+    def inspect(self, args: Any) -> Reply:
         expr, detail = _check(args, str, int)
         text = magics.describe(expr) or assist.describe(expr, detail, self.namespace)
         return self.reply(value=text)
 
-    def reset(self, args):
+    def reset(self, args: Any) -> Reply:
         self.forget()
         return self.reply()
 
-    def forget(self):
+    def forget(self) -> None:
         """An empty namespace."""
         self.clear()
         self.runner.reset()
         self.bound.clear()
         self.out.clear()
 
-    def sync(self, args):
+    def sync(self, args: Any) -> Reply:
         return self.reply()
 
-    handlers = {EXECUTE: execute, CALL: call, GET: get, SET: set, CHECK: check,
+    handlers: Dict[int, Callable[..., Reply]] = {
+        EXECUTE: execute, CALL: call, GET: get, SET: set, CHECK: check,
                 COMPLETE: complete, INSPECT: inspect, RESET: reset, SYNC: sync}
 
     # ---- functions and the globals that travelled with them
 
-    def function(self, hash_):
+    def function(self, hash_: bytes) -> Tuple[Any, Dict[str, Any]]:
         """(function, travelled) of a blob, unpickled once."""
         blob = self.blobs.get(hash_)
         if blob is None:
@@ -456,13 +486,13 @@ class Session:
         self.functions.move_to_end(hash_)
         return self.functions[hash_]
 
-    def forget_functions(self):
+    def forget_functions(self) -> None:
         for hash_ in [h for h in self.functions if h not in self.blobs]:
             del self.functions[hash_]
         while len(self.functions) > FUNCTIONS_LIMIT:
             self.functions.popitem(last=False)
 
-    def lay_over(self, hash_, travelled, arrived):
+    def lay_over(self, hash_: bytes, travelled: Dict[str, Any], arrived: Dict[str, Any]) -> None:
         """Binds globals that travelled where the namespace lacks them, for calls of this function.
         They stay until another task: then the engine's own names are alone again."""
         owner = None if arrived else hash_
@@ -474,7 +504,7 @@ class Session:
                     self.namespace[name] = value
             self.overlay_of = owner
 
-    def lift_overlay(self):
+    def lift_overlay(self) -> None:
         """Safe to be interrupted: what it did not get to is done the next time."""
         self.overlay_of = None
         for name, value in self.overlay.items():
@@ -482,7 +512,7 @@ class Session:
                 del self.namespace[name]
         self.overlay.clear()
 
-    def bind_arrived(self):
+    def bind_arrived(self) -> None:
         """Globals that came with a pushed value stay, unless the engine has its own; a later push
         renews them."""
         for name, value in self.arrived.items():
@@ -494,14 +524,14 @@ class Session:
 
     # ---- asking the prompt
 
-    def put(self, what, text):
+    def put(self, what: str, text: str) -> Tuple[int, List[Any]]:
         """(status, frames) of the answer. What was printed so far stands before what it prints."""
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(AttributeError, OSError, ValueError):
                 stream.flush()
         return self.runtime.ask(what, text)
 
-    def ask(self, what, text):
+    def ask(self, what: str, text: str) -> Tuple[int, List[Any], List[Any]]:
         """(status, body of the answer, its further frames); globals it brought are bound."""
         status, frames = self.put(what, text)
         body = self.read(frames[0], frames[1:]) if frames else [None, False, None, [], None]
@@ -516,7 +546,7 @@ class Session:
             raise remote_error(error, error.get("engine"))
         return status, body, frames[1:]
 
-    def magic(self, line):
+    def magic(self, line: str) -> Any:
         """A magic within Python code: its value, or None. What Python cannot do by itself is asked
         of the prompt. Raises what it raises here, or RemoteError."""
         named, text = cells.split(line)
@@ -532,7 +562,8 @@ class Session:
         self.namespace.pop("__tutti_answer__", None)  # the name that the prompt bound it to
         return value
 
-    def wait_for(self, job, timeout):
+    def wait_for(self, job: Any,
+                 timeout: Optional[float]) -> Optional[Tuple[List[Any], Dict[str, Any]]]:
         """(values, meta) of a job when it has ended, None after `timeout` seconds."""
         text = str(job) if timeout is None else "%d %.3f" % (job, timeout)
         status, frames = self.put("wait", text)
@@ -545,7 +576,7 @@ class Session:
         return self.groups(counts, frames[1:]), meta
 
 
-def _check(args, *kinds):
+def _check(args: Any, *kinds: Any) -> List[Any]:
     """The arguments of a task, as many and of such types as it takes; further ones are ignored."""
     if type(args) is not list or len(args) < len(kinds):
         raise Refused("arguments %.80r, %d expected" % (args, len(kinds)))
@@ -555,7 +586,7 @@ def _check(args, *kinds):
     return args[:len(kinds)]
 
 
-def _index(session, target):
+def _index(session: Session, target: ast.Subscript) -> Any:
     index = target.slice
     if isinstance(index, ast.Slice) or type(index).__name__ == "ExtSlice":
         raise SyntaxError("cannot assign to a slice")
@@ -563,11 +594,11 @@ def _index(session, target):
                                  if type(index).__name__ == "Index" else index)
 
 
-def _starred(target):
+def _starred(target: Union[ast.Tuple, ast.List]) -> bool:
     return any(isinstance(e, ast.Starred) for e in target.elts)
 
 
-def _end_child(error):
+def _end_child(error: Optional[BaseException]) -> NoReturn:
     """Ends a process that user code forked and that came to the end of its task."""
     status = 0
     try:
@@ -582,10 +613,10 @@ def _end_child(error):
         os._exit(status)
 
 
-def _no_input(prompt=""):
+def _no_input(prompt: object = "") -> NoReturn:
     """input() where there is no terminal."""
     raise EOFError("input() on an engine has no terminal")
 
 
-def _no_breakpoint(*args, **kwargs):
+def _no_breakpoint(*args: Any, **kwargs: Any) -> NoReturn:
     raise EOFError("breakpoint() on an engine has no terminal")

@@ -4,6 +4,8 @@ A command has the descriptors 0, 1 and 2, the directory and the environment of t
 its process group, so that an interrupt reaches it as well.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
 import select
@@ -14,6 +16,12 @@ import sys
 import threading
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, IO, List, Optional, Tuple
+
+    Popen = subprocess.Popen[bytes]
+
 GRACE_S = 3.0  # how long a command may take to end after an interrupt
 
 _SIGNALLED = 128  # what a shell adds to the number of a signal
@@ -21,37 +29,37 @@ _BY_INTERRUPT = (signal.SIGINT, _SIGNALLED + signal.SIGINT)
 _PAUSE_S = 0.01
 
 
-class Lines(list):
+class Lines(list):  # type: ignore[type-arg]  # of str
     """The lines that a command wrote: a list of str, as IPython's SList. Travels as a list.
 
     l, n, s: the list, the lines joined by newlines, the lines joined by blanks."""
 
     @property
-    def l(self):  # noqa: E743  (IPython's name)
+    def l(self) -> Lines:  # noqa: E743  (IPython's name)
         return self
 
     @property
-    def n(self):
+    def n(self) -> str:
         return "\n".join(self)
 
     nlstr = n
 
     @property
-    def s(self):
+    def s(self) -> str:
         return " ".join(self)
 
     spstr = s
 
-    def __reduce__(self):
+    def __reduce__(self) -> Tuple[Any, ...]:
         return list, (list(self),)
 
 
-def program():
+def program() -> str:
     """The shell: bash if there is one."""
     return shutil.which("bash") or "/bin/sh"
 
 
-def run(command, capture=False, patient=False):
+def run(command: str, capture: bool = False, patient: bool = False) -> Tuple[int, Optional[Lines]]:
     """run(command) -> (exit status, Lines of its stdout or None without `capture`). A signal's
     status is 128 and its number, as in a shell.
 
@@ -64,7 +72,7 @@ def run(command, capture=False, patient=False):
     with _Interrupts() as interrupts:
         child = subprocess.Popen([program(), "-c", command],
                                  stdout=subprocess.PIPE if capture else None)
-        text = _read(child.stdout, interrupts, patient) if capture else b""
+        text = _read(child.stdout, interrupts, patient) if child.stdout else b""
         status = _wait(child, interrupts, patient)
     if status is None or interrupts.since and not (patient and abs(status) not in _BY_INTERRUPT):
         raise KeyboardInterrupt
@@ -79,29 +87,29 @@ class _Interrupts:
     class Woken(BaseException):
         """An interrupt came while we waited."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.since = 0.0
         self.waiting = False
-        self.handler = None
+        self.handler: Any = None
 
-    def __enter__(self):
+    def __enter__(self) -> _Interrupts:
         found = signal.getsignal(signal.SIGINT)
         if callable(found) and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self.note)
             self.handler = found
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.handler is not None:
             signal.signal(signal.SIGINT, self.handler)
 
-    def note(self, number, frame):
+    def note(self, number: int, frame: Any) -> None:
         self.since = self.since or time.monotonic()
         if self.waiting:
             self.waiting = False
             raise self.Woken
 
-    def wait(self, call, *args):
+    def wait(self, call: Callable[..., Any], *args: Any) -> Any:
         """call(*args), None when an interrupt ends it."""
         try:
             self.waiting = True
@@ -111,14 +119,15 @@ class _Interrupts:
         except self.Woken:
             return None
 
-    def left(self):
+    def left(self) -> Optional[float]:
         """Seconds that a command may still take; None before an interrupt."""
         return max(0.0, self.since + GRACE_S - time.monotonic()) if self.since else None
 
 
-def _read(pipe, interrupts, patient):
+def _read(pipe: IO[bytes], interrupts: _Interrupts, patient: bool) -> bytes:
     """All that is written to the pipe; what came so far when an interrupt gives it up."""
-    parts, poll = [], select.poll()
+    parts: List[bytes] = []
+    poll = select.poll()
     poll.register(pipe, select.POLLIN)
     with pipe:
         while True:
@@ -129,7 +138,7 @@ def _read(pipe, interrupts, patient):
                 return b"".join(parts)
 
 
-def _wait(child, interrupts, patient):
+def _wait(child: Popen, interrupts: _Interrupts, patient: bool) -> Optional[int]:
     """The child's status as subprocess gives it, None when an interrupt gives it up."""
     while not interrupts.since or patient:
         if interrupts.wait(_ended, child.pid):
@@ -139,7 +148,7 @@ def _wait(child, interrupts, patient):
     return child.returncode
 
 
-def _ended(pid):
+def _ended(pid: int) -> Any:
     """Waits until the child has ended, and leaves its status to be asked again."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
@@ -147,7 +156,7 @@ def _ended(pid):
         return True
 
 
-def describe(status):
+def describe(status: int) -> str:
     """"exit 3", "killed by SIGTERM"."""
     if status > _SIGNALLED:
         with contextlib.suppress(ValueError):

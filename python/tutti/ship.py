@@ -5,6 +5,8 @@ that it names travel along; the receiver uses those that its own namespace lacks
 cloudpickle does the rest; it is imported when it is needed first.
 """
 
+from __future__ import annotations
+
 import builtins
 import dataclasses
 import dis
@@ -18,6 +20,13 @@ import os
 import pickle
 import sys
 import types
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, FrozenSet, IO, List, Optional, Sequence, Tuple
+
+    Travelled = Dict[str, Any]
+    Buffers = Sequence[Any]
 
 VERSION = "%d.%d" % sys.version_info[:2]
 PROTOCOL = 5
@@ -33,7 +42,7 @@ _DATACLASS_MARKS = {id(getattr(dataclasses, name)): name
 
 # Names and values that arrived with functions while a pickle is read: one dict for each level of
 # loads(); None stands for readers of their own, such as multiprocessing.
-_arriving = []
+_arriving: List[Travelled] = []
 
 
 # ---- writing
@@ -41,16 +50,16 @@ _arriving = []
 class _Cell:
     """A closure's cell, still empty; its contents, which may hold the function, come later."""
 
-    def __init__(self, cell):
+    def __init__(self, cell: Any) -> None:
         self.cell = cell
 
 
-def _main_globals():
+def _main_globals() -> Dict[str, Any]:
     return vars(sys.modules["__main__"])
 
 
 @functools.lru_cache(maxsize=1024)
-def _global_names(code):
+def _global_names(code: types.CodeType) -> FrozenSet[str]:
     """The names that `code`, and what is defined within it, looks up among its globals."""
     names = {i.argval for i in dis.get_instructions(code)
              if "GLOBAL" in i.opname or i.opname == "LOAD_NAME"}
@@ -60,7 +69,7 @@ def _global_names(code):
     return frozenset(name for name in names if isinstance(name, str))
 
 
-def travelling(function):
+def travelling(function: Any) -> Travelled:
     """{name: value} of the globals of `__main__` that `function` names itself."""
     code = getattr(function, "__code__", None)
     found = function.__globals__
@@ -70,7 +79,7 @@ def travelling(function):
             and not (name.startswith("__") and name.endswith("__"))}
 
 
-def _lines(code):
+def _lines(code: types.CodeType) -> Tuple[str, int, List[str]]:
     """(file, number of the first line, [line, ...]) of a function as it was typed, so that
     tracebacks show it where it arrives."""
     last, todo = code.co_firstlineno, [code]
@@ -84,11 +93,12 @@ def _lines(code):
 class _Reducers:
     """What a pickler does with objects of `__main__`; mixed into cloudpickle's or pickle's own."""
 
-    def __init__(self, file, buffer_callback=None):
-        super().__init__(file, protocol=PROTOCOL, buffer_callback=buffer_callback)
-        self.cells = {}
+    def __init__(self, file: IO[bytes], buffer_callback: Any = None) -> None:
+        super().__init__(file, protocol=PROTOCOL,  # type: ignore[call-arg]  # the pickler's
+                         buffer_callback=buffer_callback)
+        self.cells: Dict[int, _Cell] = {}
 
-    def reducer_override(self, obj):
+    def reducer_override(self, obj: Any) -> Any:
         kind = type(obj)
         if kind is types.FunctionType and obj.__globals__ is _main_globals():
             return self.reduce_function(obj)
@@ -102,7 +112,7 @@ class _Reducers:
                 return _cached, (wrapped, obj.cache_parameters())
         return self.reduce_other(obj)
 
-    def reduce_function(self, function):
+    def reduce_function(self, function: Any) -> Tuple[Any, ...]:
         cells = tuple(self.cells.setdefault(id(c), _Cell(c)) for c in function.__closure__ or ())
         args = (VERSION, marshal.dumps(function.__code__), function.__name__, cells)
         contents = []
@@ -117,8 +127,8 @@ class _Reducers:
                  _lines(function.__code__))
         return _function, args, state, None, None, _complete_function
 
-    def reduce_other(self, obj):
-        return super().reducer_override(obj)
+    def reduce_other(self, obj: Any) -> Any:
+        return super().reducer_override(obj)  # type: ignore[misc]
 
 
 _ATTRIBUTES = ("__defaults__", "__kwdefaults__", "__qualname__", "__doc__", "__module__",
@@ -128,7 +138,7 @@ _ATTRIBUTES = ("__defaults__", "__kwdefaults__", "__qualname__", "__doc__", "__m
 class _PlainPickler(_Reducers, pickle.Pickler):
     """Without cloudpickle: functions of `__main__` travel all the same, its classes cannot."""
 
-    def reduce_other(self, obj):
+    def reduce_other(self, obj: Any) -> Any:
         if isinstance(obj, types.ModuleType) and sys.modules.get(obj.__name__) is obj:
             return importlib.import_module, (obj.__name__,)
         foreign = isinstance(obj, (type, types.FunctionType))
@@ -140,7 +150,7 @@ class _PlainPickler(_Reducers, pickle.Pickler):
 _with_dill = False
 
 
-def use_dill():
+def use_dill() -> None:
     """Objects are pickled by dill from now on. Raises ImportError where it is not installed."""
     global _with_dill
     importlib.import_module("dill")
@@ -148,14 +158,14 @@ def use_dill():
     _pickler_class.cache_clear()
 
 
-def use_cloudpickle():
+def use_cloudpickle() -> None:
     """Objects are pickled by cloudpickle again, where it is installed."""
     global _with_dill
     _with_dill = False
     _pickler_class.cache_clear()
 
 
-def _dill_class():
+def _dill_class() -> Any:
     from dill import Pickler
 
     return type("_DillPickler", (_Reducers, Pickler),
@@ -163,7 +173,7 @@ def _dill_class():
 
 
 @functools.lru_cache(maxsize=1)
-def _pickler_class():
+def _pickler_class() -> Any:
     if _with_dill:
         return _dill_class()
     try:
@@ -173,17 +183,17 @@ def _pickler_class():
     return type("_CloudPickler", (_Reducers, CloudPickler), {})
 
 
-def dumps(value):
+def dumps(value: Any) -> Tuple[bytes, List[memoryview]]:
     """dumps(object) -> (bytes, [buffer, ...]), the buffers out of band. Raises what pickling does,
     and PicklingError where cloudpickle is needed and missing."""
     file = io.BytesIO()
-    buffers = []
+    buffers: List[memoryview] = []
     pickler = _pickler_class()(file, buffer_callback=lambda b: _keep(buffers, b))
     pickler.dump(value)
     return file.getvalue(), buffers
 
 
-def _keep(buffers, buffer):
+def _keep(buffers: List[memoryview], buffer: pickle.PickleBuffer) -> bool:
     """Takes a buffer out of band; true leaves one that has no contiguous bytes in the pickle."""
     try:
         buffers.append(buffer.raw())
@@ -194,15 +204,15 @@ def _keep(buffers, buffer):
 
 # ---- reading
 
-def _empty_cell():
+def _empty_cell() -> types.CellType:
     return types.CellType()
 
 
-def _dataclass_mark(name):
+def _dataclass_mark(name: str) -> Any:
     return getattr(dataclasses, name)
 
 
-def _function(version, code, name, cells):
+def _function(version: str, code: bytes, name: str, cells: Tuple[Any, ...]) -> types.FunctionType:
     if version != VERSION:
         raise pickle.UnpicklingError(
             "function '%s' was sent by Python %s and cannot run on Python %s (%s)"
@@ -211,7 +221,7 @@ def _function(version, code, name, cells):
     return types.FunctionType(marshal.loads(code), _main_globals(), name, None, closure)
 
 
-def _complete_function(function, state):
+def _complete_function(function: Any, state: Tuple[Any, ...]) -> None:
     attributes, own, contents, travelled, lines = state
     _remember(*lines)
     for name, value in attributes.items():
@@ -226,22 +236,22 @@ def _complete_function(function, state):
             function.__globals__.setdefault(name, value)
 
 
-def _remember(file, first, lines):
+def _remember(file: str, first: int, lines: List[str]) -> None:
     """Lays lines over what linecache knows of what was typed; a real file speaks for itself."""
     if not lines or os.path.isfile(file):
         return
-    known = linecache.cache.get(file)
+    known: Any = linecache.cache.get(file)
     known = list(known[2]) if known and len(known) > 1 and known[1] is None else []
     known += ["\n"] * (first - 1 - len(known))
     known[first - 1:first - 1 + len(lines)] = lines
     linecache.cache[file] = (sum(map(len, known)), None, known, file)
 
 
-def _cached(function, parameters):
+def _cached(function: Any, parameters: Dict[str, Any]) -> Any:
     return functools.lru_cache(**parameters)(function)
 
 
-def load(data, buffers=()):
+def load(data: Any, buffers: Buffers = ()) -> Tuple[Any, Travelled]:
     """load(bytes, buffers) -> (object, {name: value} of the globals that travelled along)."""
     _arriving.append({})
     try:
@@ -251,23 +261,23 @@ def load(data, buffers=()):
         _arriving.pop()
 
 
-def bind_missing(travelled):
+def bind_missing(travelled: Travelled) -> None:
     """What happens to travelled globals of a value that is not called at once; session.py puts
     its own rule here."""
     for name, value in travelled.items():
         _main_globals().setdefault(name, value)
 
 
-_arrive = bind_missing
+_arrive: Callable[[Travelled], object] = bind_missing
 
 
-def on_arrival(receiver):
+def on_arrival(receiver: Callable[[Travelled], object]) -> None:
     """`receiver(travelled)` is called for every value that brought globals along."""
     global _arrive
     _arrive = receiver
 
 
-def loads(data, buffers=()):
+def loads(data: Any, buffers: Buffers = ()) -> Any:
     """loads(bytes, buffers) -> object; globals that it brought go to the receiver."""
     value, travelled = load(data, buffers)
     if travelled:
@@ -277,7 +287,7 @@ def loads(data, buffers=()):
 
 # ---- functions as blobs
 
-def pack(function, encode):
+def pack(function: Any, encode: Callable[..., Any]) -> Tuple[bytes, Optional[str], bytes]:
     """pack(callable, values.encode) -> (hash of 16 bytes, note or None, blob bytes)."""
     file = io.BytesIO()
     _pickler_class()(file).dump(function)
@@ -285,7 +295,7 @@ def pack(function, encode):
     return hashlib.sha256(blob).digest()[:16], _note(function, len(blob)), blob
 
 
-def unpack(blob, decode):
+def unpack(blob: bytes, decode: Callable[..., Any]) -> Tuple[Any, Travelled]:
     """unpack(blob, values.decode) -> (callable, travelled globals). Raises UnpicklingError with
     both versions when another Python made it."""
     parts = decode(blob)
@@ -299,9 +309,10 @@ def unpack(blob, decode):
     return load(parts[2])
 
 
-def _reachable(function):
+def _reachable(function: Any) -> Travelled:
     """{name: value} of all globals and closed-over values that travel, through functions."""
-    found, todo, seen = {}, [function], set()
+    found: Travelled = {}
+    todo, seen = [function], set()
     while todo:
         one = todo.pop()
         one = getattr(one, "__func__", one)
@@ -320,7 +331,7 @@ def _reachable(function):
     return found
 
 
-def _size(value):
+def _size(value: Any) -> int:
     nbytes = getattr(value, "nbytes", None)
     if isinstance(nbytes, int):
         return nbytes
@@ -331,7 +342,7 @@ def _size(value):
     return len(data) + sum(memoryview(b).nbytes for b in buffers)
 
 
-def _note(function, total):
+def _note(function: Any, total: int) -> Optional[str]:
     if total < NOTE_BYTES:
         return None
     sizes = sorted(((_size(v), n) for n, v in _reachable(function).items()), reverse=True)

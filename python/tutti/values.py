@@ -3,24 +3,32 @@
 `codec` is the module that does the work: the compiled one, or codec.py.
 """
 
+from __future__ import annotations
+
 import datetime
 import sys
 
 from . import codec as _python_codec
 from . import ship
 
-codec = _python_codec
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List, Sequence, Tuple
+
+    Buffers = Sequence[Any]
+
+codec: Any = _python_codec  # or what does the same in C
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
 
-def use(module):
+def use(module: Any) -> None:
     """Makes `module` (tutti._runtime or tutti.codec) the codec of this process."""
     global codec
     codec = module
 
 
-def spare_memory():
+def spare_memory() -> int:
     """Bytes that this machine can give without pushing others out."""
     with open("/proc/meminfo") as file:
         for line in file:
@@ -32,42 +40,44 @@ def spare_memory():
 class Reference:
     """An expression that is looked up where it arrives: on an engine, before a call."""
 
-    def __init__(self, expr):
+    def __init__(self, expr: str) -> None:
         if not isinstance(expr, str):
             raise TypeError("Reference takes an expression as a str, not %r" % (expr,))
         self.expr = expr
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return "<Reference %s>" % self.expr
 
 
 class Opaque:
     """Sends its value as one pickled object, whatever its type: for values nested too deeply."""
 
-    def __init__(self, value):
+    def __init__(self, value: Any) -> None:
         self.value = value
 
 
-def encode(value, inline_limit=_python_codec.INLINE_LIMIT):
+def encode(value: Any, inline_limit: int = _python_codec.INLINE_LIMIT) -> Tuple[bytes, List[Any]]:
     """encode(object) -> (body bytes, [buffer, ...]); raises what pickling raises."""
     try:
         return encode_flat(value, inline_limit)
     except RecursionError:  # too deep, or a list that holds itself
-        return codec.encode(Opaque(value), fallback, inline_limit)
+        return encode_flat(Opaque(value), inline_limit)
 
 
-def encode_flat(value, inline_limit=_python_codec.INLINE_LIMIT):
+def encode_flat(value: Any,
+                inline_limit: int = _python_codec.INLINE_LIMIT) -> Tuple[bytes, List[Any]]:
     """The same; raises RecursionError for a value that nests too deeply."""
-    return codec.encode(value, fallback, inline_limit)
+    found: Tuple[bytes, List[Any]] = codec.encode(value, fallback, inline_limit)
+    return found
 
 
-def decode(body, buffers=()):
+def decode(body: Any, buffers: Buffers = ()) -> Any:
     """decode(body, buffers) -> object; raises ValueError on malformed bytes, and what unpickling
     raises."""
     return codec.decode(body, buffers, revive)
 
 
-def fallback(value):
+def fallback(value: Any) -> Tuple[int, Any]:
     """The (code, body) of an extension for a value that MessagePack has no type for."""
     kind = type(value)
     if kind is int:
@@ -83,7 +93,7 @@ def fallback(value):
     return _python_codec.OBJECT, ["python", "pickle5", data, buffers]
 
 
-def revive(code, body):
+def revive(code: int, body: Any) -> Any:
     """The object of an extension."""
     if code == _python_codec.BIGINT:
         return int.from_bytes(body, "big", signed=True)
@@ -94,7 +104,7 @@ def revive(code, body):
     return _revive_array(body) if code == _python_codec.ARRAY else _revive_object(body)
 
 
-def _timestamp(value):
+def _timestamp(value: datetime.datetime) -> bytes:
     delta = value - _EPOCH
     seconds = delta.days * 86400 + delta.seconds
     nanoseconds = delta.microseconds * 1000
@@ -105,7 +115,7 @@ def _timestamp(value):
     return nanoseconds.to_bytes(4, "big") + seconds.to_bytes(8, "big", signed=True)
 
 
-def _datetime(body):
+def _datetime(body: bytes) -> datetime.datetime:
     if len(body) == 4:
         seconds, nanoseconds = int.from_bytes(body, "big"), 0
     elif len(body) == 8:
@@ -120,11 +130,11 @@ def _datetime(body):
         raise ValueError("timestamp %d s is outside of datetime's range" % seconds) from None
 
 
-def _plain(numpy, dtype):
+def _plain(numpy: Any, dtype: Any) -> bool:
     return dtype.kind in "biufcmMSU" and dtype.itemsize > 0 and numpy.dtype(dtype.str) == dtype
 
 
-def _array(numpy, array):
+def _array(numpy: Any, array: Any) -> List[Any]:
     flags = array.flags
     if not (flags.c_contiguous or flags.f_contiguous):
         array = numpy.ascontiguousarray(array)
@@ -133,7 +143,7 @@ def _array(numpy, array):
     return [array.dtype.str, list(array.shape), order, memoryview(flat)]
 
 
-def _revive_array(body):
+def _revive_array(body: Any) -> Any:
     if not (type(body) is list and len(body) == 4 and type(body[0]) is str
             and type(body[1]) is list and all(type(n) is int and n >= 0 for n in body[1])
             and body[2] in ("C", "F") and isinstance(body[3], (bytes, bytearray, memoryview))):
@@ -153,7 +163,7 @@ def _revive_array(body):
     return array.reshape(body[1], order=body[2])
 
 
-def _revive_object(body):
+def _revive_object(body: Any) -> Any:
     if not (type(body) is list and len(body) == 4 and type(body[0]) is str
             and type(body[1]) is str and isinstance(body[2], (bytes, bytearray, memoryview))
             and type(body[3]) is list

@@ -26,7 +26,7 @@ _NAMES_KEPT = 1000  # of a view's history
 class View:
     """What is common to views. `block` decides whether a method waits for its result."""
 
-    _flag_names = ("block", "track", "targets", "label")
+    _flag_names: Tuple[str, ...] = ("block", "track", "targets", "label")
 
     def __init__(self, client: "Client", targets: Targets = None, **flags: Any) -> None:
         self.client = client
@@ -185,7 +185,7 @@ def _lengths(sequences: Sequence[Iterable[Any]]) -> Tuple[List[Sequence[Any]], i
     """The sequences as such, iterators listed, and how many items there are: of the shortest."""
     listed = [one if hasattr(one, "__getitem__") and hasattr(one, "__len__") else list(one)
               for one in sequences]
-    return listed, min(map(len, listed)) if listed else 0  # type: ignore[arg-type]
+    return listed, min(map(len, listed)) if listed else 0  # type: ignore
 
 
 class DirectView(View):

@@ -9,6 +9,8 @@ An engine is forked twice: the middle process ends and is reaped here before the
 so the engine's parent is the host (a subreaper) from its first step.
 """
 
+from __future__ import annotations
+
 import fcntl
 import gc
 import importlib
@@ -20,14 +22,18 @@ import sys
 
 from . import boot, codec, pure  # noqa: F401  (pure is here to be loaded once, for all engines)
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List, Optional, Sequence, Tuple
+
 _LOST = 97  # exit status of an engine whose host is gone
 
 
-def _pack(value):
-    return codec.encode(value, None)[0]
+def _pack(value: Any) -> bytes:
+    return codec.encode(value, None)[0]  # type: ignore[arg-type]  # plain values
 
 
-def _may_not_fork(runtime):
+def _may_not_fork(runtime: Any) -> Optional[str]:
     """Why engines must be started by exec, or None."""
     if runtime is None:
         return "only the pure Python runtime loads here"
@@ -35,7 +41,7 @@ def _may_not_fork(runtime):
     return "%d threads run after the preload" % threads if threads > 1 else None
 
 
-def _load(preload):
+def _load(preload: Sequence[str]) -> None:
     for name in preload:
         try:
             importlib.import_module(name)
@@ -43,7 +49,7 @@ def _load(preload):
             sys.stderr.write("tutti: cannot preload %s: %s\n" % (name, error))
 
 
-def run(runtime, preload):
+def run(runtime: Any, preload: Sequence[str]) -> None:
     """Serves the host. Returns in a forked engine, whose descriptors 0-4 are then in place; the
     zygote itself never returns."""
     host = os.getppid()
@@ -66,7 +72,7 @@ def run(runtime, preload):
     os._exit(0)
 
 
-def _serve_one(link):
+def _serve_one(link: socket.socket) -> Optional[List[int]]:
     """Forks one engine; its descriptors in the engine, None in the zygote."""
     try:
         data, fds, _, _ = socket.recv_fds(link, 4096, 4)
@@ -74,7 +80,7 @@ def _serve_one(link):
         os._exit(0)
     if not data:
         os._exit(0)
-    (engine,) = codec.decode(data, (), None)[:1]
+    (engine,) = codec.decode(data, (), None)[:1]  # type: ignore[arg-type]
     gate = os.pipe()
     report = os.pipe()
     middle = os.fork()
@@ -90,7 +96,7 @@ def _serve_one(link):
     return None
 
 
-def _middle(gate, report):
+def _middle(gate: Tuple[int, int], report: Tuple[int, int]) -> bool:
     """Forks the engine and ends. Returns True in the engine, when it may go on."""
     pid = os.fork()
     if pid:
@@ -103,7 +109,7 @@ def _middle(gate, report):
     return True
 
 
-def _become_engine(runtime, host, fds):
+def _become_engine(runtime: Any, host: int, fds: List[int]) -> None:
     if not runtime.settle(host):
         os._exit(_LOST)
     signal.signal(signal.SIGINT, signal.default_int_handler)
