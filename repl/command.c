@@ -213,6 +213,8 @@ const tt_option_t command_top_options[] = {
     {0, "no-settings", NULL, "as if there were no settings", TT_OPTION_FLAG, AT(no_settings)},
     {'h', "help", NULL, "this help", TT_OPTION_FLAG, AT(help)},
     {0, "version", NULL, "the version", TT_OPTION_FLAG, AT(version)},
+    {0, "python-path", NULL, "the folder of the Python package, for PYTHONPATH", TT_OPTION_FLAG,
+     AT(python_path)},
     {0},
 };
 

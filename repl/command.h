@@ -15,7 +15,7 @@ typedef struct {
     const char *draw; /* how pictures are drawn; NULL: as the terminal can */
     double limit_s;   /* of a px's run time; 0: none */
     double every_s;   /* of top; 0 is none that can be told */
-    bool json, all, follow, help, version, once;
+    bool json, all, follow, help, version, python_path, once;
     const char *profile; /* of the settings; NULL: not told */
     bool no_settings, path, profiles;
     const struct settings *settings; /* what they are; NULL: none were read */

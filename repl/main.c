@@ -3,6 +3,7 @@
 #include "command.h"
 #include "groups.h"
 #include "identity.h"
+#include "interpreter.h"
 #include "log.h"
 #include "settings.h"
 #include "terminal.h"
@@ -207,10 +208,21 @@ static int run_session(const given_t *top, int argc, char **argv)
     return status;
 }
 
+/* Where `import tutti` finds the package, for PYTHONPATH. */
+static int tell_python_path(void)
+{
+    char *path = tt_library_path("python");
+    int status = printf("%s\n", path) < 0;
+    free(path);
+    return status;
+}
+
 static int run(const given_t *top, int argc, char **argv, int rest)
 {
     if (top->version)
         return printf("tutti %s\n", TT_VERSION) < 0;
+    if (top->python_path)
+        return tell_python_path();
     if (top->help)
         return usage(stdout, 0);
     if (top->lines.count > 0 && rest < argc)
