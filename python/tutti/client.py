@@ -431,7 +431,9 @@ class Client:
                     old.items)
         part.balanced, part.request, part.input = old.balanced, old.request, old.input
         self._note([part])
-        self._connection.submit(part, ticket, op, engines if old.balanced else [old.engine], frames,
+        if old.engine is not None and not old.balanced:
+            engines = [old.engine]
+        self._connection.submit(part, ticket, op, engines, frames,
                                 balanced=old.balanced, blob=blob, label=label)
         return part
 

@@ -156,7 +156,7 @@ def display(*objects: Any) -> None:
 DATA = "application/x-tutti-data"  # what publish_data sends
 
 
-def publish_data(data):
+def publish_data(data: Dict[str, Any]) -> None:
     """Publishes a dict with the running task's result: `ar.data` of the client that waits for it."""
     from . import values
 
