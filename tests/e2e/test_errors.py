@@ -109,6 +109,7 @@ def test_help(cluster):
         assert told.code == 0 and told.stdout.startswith(f"usage: tutti {command}")
         assert "--help" in told.stdout
     assert cluster.run("--version").stdout.startswith("tutti 0.")
+    assert "--python-path" in outcome.stdout
     outcome = cluster.run()
     assert outcome.code == WRONG_USE and outcome.stderr.startswith("usage: tutti [options]")
 
