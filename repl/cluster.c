@@ -105,7 +105,8 @@ void cluster_group_release(cluster_group_t *self)
 
 static bool is_python(const cluster_group_t *self)
 {
-    return self->language == NULL || strcmp(self->language, "python") == 0;
+    return self->language == NULL ||
+           strcmp(tt_interpreter_speaks(self->language), "python") == 0;
 }
 
 const char *cluster_program(const cluster_group_t *self)
@@ -306,9 +307,9 @@ int cluster_launch(tt_client_t *client, tt_loop_t *loop, const cluster_wish_t *w
 /* ---- what there is, in a line */
 
 static const struct {
-    const char *language, *name;
+    const char *kind, *name;
     bool by_program; /* it is told by its program's name and version */
-} kinds[] = {{"python", "Python", false}, {"sh", "shell", true}};
+} kinds[] = {{"python", "Python", false}, {"ipython", "IPython", false}, {"sh", "shell", true}};
 
 /* `2 Python engines (3.11.2, /usr/bin/python3)`; what an engine says of itself is escaped by
  * cluster_describe. */
@@ -316,19 +317,20 @@ static void add_kind(tt_buf_t *out, const tt_engine_t *engine, size_t count)
 {
     const char *slash = strrchr(engine->program, '/');
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (strcmp(kinds[i].language, engine->language) != 0)
+        if (strcmp(kinds[i].kind, engine->kind) != 0)
             continue;
         tt_buf_printf(out, "%zu %s engine%s (", count, kinds[i].name, count == 1 ? "" : "s");
         if (kinds[i].by_program)
             tt_buf_printf(out, "%s %.*s)", slash ? slash + 1 : engine->program,
                           (int)strcspn(engine->version, "("), engine->version);
         else
-            tt_buf_printf(out, "%s, %s)", engine->version, engine->program);
+            tt_buf_printf(out, "%.*s, %s)", (int)strcspn(engine->version, " ("),
+                          engine->version, engine->program);
         return;
     }
     tt_buf_printf(out, "%zu %c%s engine%s (%s, %s)", count,
-                  toupper((unsigned char)engine->language[0]),
-                  engine->language[0] ? engine->language + 1 : "", count == 1 ? "" : "s",
+                  toupper((unsigned char)engine->kind[0]),
+                  engine->kind[0] ? engine->kind + 1 : "", count == 1 ? "" : "s",
                   engine->version, engine->program);
 }
 
@@ -343,7 +345,7 @@ void cluster_describe(tt_buf_t *out, const tt_engine_t *engine, size_t count)
 
 static bool is_alike(const tt_engine_t *one, const tt_engine_t *other)
 {
-    return one->state == other->state && strcmp(one->language, other->language) == 0 &&
+    return one->state == other->state && strcmp(one->kind, other->kind) == 0 &&
            strcmp(one->version, other->version) == 0 &&
            strcmp(one->program, other->program) == 0;
 }

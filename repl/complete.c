@@ -400,6 +400,8 @@ static void target_words(const typed_t *typed, size_t from)
         add_if(typed, engines[i].host);
         snprintf(text, sizeof text, "@%s", engines[i].language);
         add_if(typed, text);
+        snprintf(text, sizeof text, "@%s", engines[i].kind);
+        add_if(typed, text);
         label_words(typed, engines[i].labels);
     }
 }

@@ -309,8 +309,7 @@ static tally_t tally(const machine_t *machine, const tt_client_t *client)
     tally_t found = {.ids = tt_alloc((count + 1) * sizeof *found.ids)};
     for (size_t i = 0; i < count; i++) {
         const tt_engine_t *engine = &engines[i];
-        if (strcmp(engine->host, machine->label) != 0 ||
-            strcmp(engine->language, language) != 0)
+        if (strcmp(engine->host, machine->label) != 0 || strcmp(engine->kind, language) != 0)
             continue;
         found.all++;
         if (engine->state == TT_ENGINE_READY) {

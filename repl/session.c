@@ -95,8 +95,9 @@ static tt_target_engine_t *choice_of(const session_t *self, bool absent, size_t 
     *count = 0;
     for (size_t i = 0; i < known; i++)
         if (absent || !is_absent(&engines[i]))
-            choice[(*count)++] = (tt_target_engine_t){engines[i].id, engines[i].host,
-                                                      engines[i].language, engines[i].labels};
+            choice[(*count)++] =
+                (tt_target_engine_t){engines[i].id, engines[i].host, engines[i].language,
+                                     engines[i].labels, engines[i].kind};
     return choice;
 }
 

@@ -81,11 +81,11 @@ int session_set_language(session_t *self, const char *language)
         return refuse_language(self, language);
     if (self->asked)
         return session_complain(self, "%lang", 2, "is for the prompt, not for code");
-    if (strcmp(self->language, row->name) == 0)
+    if (strcmp(self->language, row->speaks) == 0)
         return session_local(self) ? 0 : 1;
     const char *before = self->language;
-    exchange(self, row->name);
-    self->language = row->name;
+    exchange(self, row->speaks);
+    self->language = row->speaks;
     if (session_local(self))
         return 0;
     exchange(self, before);

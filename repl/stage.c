@@ -1,6 +1,8 @@
 /* Sessions for commands. See stage.h. */
 #include "stage.h"
 
+#include "interpreter.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +54,8 @@ int stage_open(stage_t *self, given_t *given, bool may_start,
     if (given->draw)
         draw_find(given->draw, &self->session.px.draw, NULL);
     if (given->wish.group.language)
-        self->session.language = self->session.first_language = given->wish.group.language;
+        self->session.language = self->session.first_language =
+            tt_interpreter_speaks(given->wish.group.language);
     self->session.python = cluster_program(&given->wish.group);
     command_set_session(&self->session);
     if (!self->own)

@@ -355,7 +355,7 @@ static int find_engines(const snapshot_t *report, const char *set, who_t *who, t
     tt_target_engine_t *engines = tt_alloc((report->engine_count + 1) * sizeof *engines);
     for (size_t i = 0; i < report->engine_count; i++)
         engines[i] =
-            (tt_target_engine_t){report->engines[i].id, report->engines[i].host, "", ""};
+            (tt_target_engine_t){report->engines[i].id, report->engines[i].host, "", "", NULL};
     int rc = tt_target_select(set, NULL, engines, report->engine_count, &who->ids,
                               &who->id_count, err);
     free(engines);

@@ -26,10 +26,11 @@
     "import tutti.boot;tutti.boot.main()"
 
 const tt_interpreter_t tt_interpreters[] = {
-    {"python", "Python 3.8 or newer, by its own python3", true},
-    {"sh", "bash 4.4 or newer: one shell that keeps its variables", false},
-    {"mock", "a toy language for tests", false},
-    {NULL, NULL, false},
+    {"python", "python", "Python 3.8 or newer, by its own python3", true},
+    {"ipython", "python", "the same, with cells executed by IPython", true},
+    {"sh", "sh", "bash 4.4 or newer: one shell that keeps its variables", false},
+    {"mock", "mock", "a toy language for tests", false},
+    {NULL, NULL, NULL, false},
 };
 
 const tt_interpreter_t *tt_interpreter_find(const char *language)
@@ -38,6 +39,12 @@ const tt_interpreter_t *tt_interpreter_find(const char *language)
         if (strcmp(row->name, language) == 0)
             return row;
     return NULL;
+}
+
+const char *tt_interpreter_speaks(const char *language)
+{
+    const tt_interpreter_t *row = tt_interpreter_find(language);
+    return row ? row->speaks : language;
 }
 
 static const char *in_environment(const char *variable)
@@ -97,11 +104,14 @@ int tt_interpreter_argv(const char *language, const char *program, const char *m
                         tt_error_t *err)
 {
     int count = 0;
-    if (strcmp(language, "python") == 0) {
+    const char *speaks = tt_interpreter_speaks(language);
+    if (strcmp(speaks, "python") == 0) {
+        bool plain = strcmp(language, speaks) == 0;
         count = add(argv, count, *program ? program : tt_interpreter_python());
         count = add(argv, count, "-c");
         count = add(argv, count, BOOT);
-        count = add(argv, count, mode);
+        count =
+            add_own(argv, count, plain ? tt_strdup(mode) : tt_printf("%s-%s", language, mode));
         count = add_own(argv, count, tt_library_path("python"));
     } else if (strcmp(language, "mock") == 0) {
         count = add_own(argv, count, tt_program_path("tutti-mock"));
@@ -114,7 +124,7 @@ int tt_interpreter_argv(const char *language, const char *program, const char *m
     } else {
         return tt_error_set(
             err,
-            "no language '%s': there are python, sh, mock; another one needs the path "
+            "no language '%s': there are python, ipython, sh, mock; another one needs the path "
             "of its runtime (--program)",
             language);
     }

@@ -9,6 +9,8 @@
 
 typedef struct {
     const char *name;
+    const char
+        *speaks; /* the language of its code and values: that of another row, or its own */
     const char *summary; /* one line for help */
     bool zygote;         /* engines are forked from a warmed-up process where possible */
 } tt_interpreter_t;
@@ -18,6 +20,10 @@ extern const tt_interpreter_t tt_interpreters[];
 
 /* The row of a language, or NULL. */
 const tt_interpreter_t *tt_interpreter_find(const char *language);
+
+/* What its engines speak: "python" for ipython, for most the same name, which is returned for
+ * one that is not in the table. */
+const char *tt_interpreter_speaks(const char *language);
 
 enum { TT_ARGV_MAX = 32 };
 

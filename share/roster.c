@@ -2,6 +2,9 @@
  * end. See roster.h. */
 #include "roster.h"
 
+#include "interpreter.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +19,8 @@ tt_engine_t tt_engine_of(const tt_msg_event_t *event)
     tt_engine_t engine = {
         .id = (int)event->engine, .state = (unsigned)event->state, .pid = (int)event->pid};
     tt_text_copy(event->host, engine.host, sizeof engine.host);
-    tt_text_copy(event->language, engine.language, sizeof engine.language);
+    tt_text_copy(event->language, engine.kind, sizeof engine.kind);
+    snprintf(engine.language, sizeof engine.language, "%s", tt_interpreter_speaks(engine.kind));
     tt_text_copy(event->version, engine.version, sizeof engine.version);
     tt_text_copy(event->program, engine.program, sizeof engine.program);
     tt_text_copy(event->text, engine.text, sizeof engine.text);

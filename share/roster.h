@@ -9,7 +9,10 @@ typedef struct {
     int id;
     unsigned state; /* tt_engine_state_t */
     int pid;
-    char host[256], language[64], version[64], program[256];
+    char host[256];
+    char language[64]; /* that it speaks: python */
+    char kind[64];     /* that it was started as: ipython, of those that speak python */
+    char version[64], program[256];
     char text[256]; /* why it is in this state */
     char labels[TT_LABELS_SIZE];
     uint64_t born; /* which of the cluster's processes it is: later ones have larger numbers */

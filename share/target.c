@@ -77,6 +77,10 @@ static char **add_names(char **names, size_t *used, const tt_target_engine_t *en
 {
     const char *at = engine->labels ? engine->labels : "";
     tt_label_t label;
+    if (engine->language && engine->kind && strcmp(engine->kind, engine->language) != 0) {
+        names = tt_realloc(names, (*used + 1) * sizeof *names);
+        names[(*used)++] = tt_strdup(engine->kind);
+    }
     if (engine->language) {
         names = tt_realloc(names, (*used + 1) * sizeof *names);
         names[(*used)++] = tt_strdup(engine->language);
@@ -243,6 +247,8 @@ static int form_slice(choice_t *self, const char *item)
 static bool has_label(const tt_target_engine_t *engine, const char *label)
 {
     if (engine->language && strcmp(engine->language, label) == 0)
+        return true;
+    if (engine->kind && strcmp(engine->kind, label) == 0)
         return true;
     return engine->labels && tt_labels_have(engine->labels, label);
 }

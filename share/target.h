@@ -7,7 +7,8 @@
  *     web1  web[01-17,19]  web01-web17
  *                  hosts, node sets, and ranges as labels show them; web1 also means
  *                  web1.example.org
- *     @gpu         engines with that label or language
+ *     @gpu         engines with that label or language; @python are also those of
+ *                  ipython, and @ipython those alone
  *     all
  */
 /* clang-format on */
@@ -22,6 +23,7 @@ typedef struct {
     const char *host; /* NULL: not known */
     const char *language;
     const char *labels; /* of labels.h; NULL: none */
+    const char *kind;   /* what it was started as; NULL: its language */
 } tt_target_engine_t;   /* all borrowed */
 
 /* Finds the engines that `set` names and `exclude` (NULL: nothing) does not. Returns 0 and

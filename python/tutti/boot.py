@@ -1,4 +1,5 @@
-"""The start of a runtime process: PYTHON -c TEXT MODE PKGDIR [preload ...], TEXT from share/interpreter.c."""
+"""The start of a runtime process: PYTHON -c TEXT MODE PKGDIR [preload ...], TEXT
+from share/interpreter.c; MODE is that of `serve`, "zygote", or one of them behind "ipython-"."""
 
 from __future__ import annotations
 
@@ -9,13 +10,13 @@ import signal
 import sys
 
 from . import codec, figures, values
-from .session import Session
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
     from typing import Any, Optional
 
+    from .session import Session
     from .terminal import Terminal
 
 SOCKET_FD, PAGE_FD = 3, 4
@@ -44,11 +45,12 @@ def compiled() -> Optional[types.ModuleType]:
     return module
 
 
-def serve(runtime: Any, mode: str = "engine") -> None:
+def serve(runtime: Any, mode: str = "engine", kind: str = "python") -> None:
     """Runs a session on descriptors 3 and 4 and ends the process with its status.
 
     `mode`: "engine"; "local", the prompt's own engine on the descriptors 0-2 that it has; or
-    "terminal", the same at a prompt that lends it the terminal (terminal.py)."""
+    "terminal", the same at a prompt that lends it the terminal (terminal.py). `kind`: "python", or
+    "ipython" for cells that IPython executes."""
     local = mode != "engine"
     # A script's `tutti ... &` has it ignored, and so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -60,11 +62,31 @@ def serve(runtime: Any, mode: str = "engine") -> None:
     else:
         values.use(runtime)
     settle_streams(local)
-    session = Session(runtime, local, terminal() if mode == "terminal" else None)
+    session = session_class(kind)(runtime, local, terminal() if mode == "terminal" else None)
     program = sys.executable or "python"
-    status = runtime.serve(session, SOCKET_FD, page_fd(), sys.version.split()[0], program)
+    status = runtime.serve(session, SOCKET_FD, page_fd(), session.version, program)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
     sys.exit(status)
+
+
+def session_class(kind: str) -> type[Session]:
+    if kind == "ipython":
+        from .interactive import InteractiveSession
+
+        return InteractiveSession
+    from .session import Session
+
+    return Session
+
+
+def require_ipython() -> None:
+    """Ends the process, with the reason as its last words, where IPython cannot be imported."""
+    try:
+        session_class("ipython")
+    except ImportError as error:
+        name = (error.name or "").partition(".")[0]
+        sys.exit("IPython is not installed for %s" % sys.executable if name == "IPython" else
+                 "IPython cannot be imported by %s: %s" % (sys.executable, error))
 
 
 def page_fd() -> int:
@@ -109,11 +131,14 @@ def main() -> None:
     sys.path[:1] = [""]
     sys.path.append(directory)
     runtime = compiled()
+    kind, _, mode = mode.rpartition("-")
     if not has_windows(mode):
-        figures.install()
+        figures.install(own_display=kind != "ipython")
+    if kind == "ipython":
+        require_ipython()
     if mode == "zygote":
         from . import zygote
 
         zygote.run(runtime, preload)
         mode = "engine"
-    serve(runtime, mode)
+    serve(runtime, mode, kind)

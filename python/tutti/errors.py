@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     Place = Tuple[str, int, str]  # file, line, function
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+hidden: Tuple[str, ...] = (PACKAGE, "<frozen tutti")  # what files begin with whose frames no traceback shows
 
 
 class UsageError(Exception):
@@ -30,9 +31,13 @@ class ExitStatus(Exception):
         return ExitStatus, (str(self), self.status)
 
 
+plain_types: set[type] = {UsageError, ExitStatus}  # that are told without their module
+
+
 def ours(filename: str) -> bool:
-    """Whether a frame of this file is tutti's own, which no traceback shows."""
-    return filename.startswith(PACKAGE) or filename.startswith("<frozen tutti")
+    """Whether a frame of this file is tutti's own (or, on engines that run it, IPython's), which no
+    traceback shows."""
+    return filename.startswith(hidden)
 
 
 def type_name(error: BaseException) -> str:
@@ -40,7 +45,7 @@ def type_name(error: BaseException) -> str:
     kind = type(error)
     module = kind.__module__
     name = kind.__qualname__
-    plain = module in ("builtins", "__main__") or kind in (UsageError, ExitStatus)
+    plain = module in ("builtins", "__main__") or kind in plain_types
     return name if plain else "%s.%s" % (module, name)
 
 

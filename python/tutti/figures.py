@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from .displays import Bundle
 
 BACKEND = "module://tutti.backend"
-OURS = (BACKEND, "agg")  # backends that show nothing by themselves
+OURS = (BACKEND, "agg", "inline",  # backends that show nothing by themselves; the last two are
+        "module://matplotlib_inline.backend_inline")  # IPython's, behind its own cells
 
 
-def install() -> None:
-    """From now on figures need no window, and IPython's `display` is ours."""
-    hooks.on_import({"matplotlib": _on_matplotlib,
-                     "IPython.core.display_functions": _on_ipython})
+def install(own_display: bool = True) -> None:
+    """From now on figures need no window; with own_display IPython's `display` is ours."""
+    actions: hooks.Actions = {"matplotlib": _on_matplotlib}
+    if own_display:
+        actions["IPython.core.display_functions"] = _on_ipython
+    hooks.on_import(actions)
 
 
 def _on_matplotlib(module: Any) -> None:

@@ -67,6 +67,8 @@ class Session:
     engine of the prompt, which knows its magics; `terminal` (terminal.py) is lent to it for lines
     that own the terminal, None without one."""
 
+    version = sys.version.split()[0]  # that HELLO tells
+
     def __init__(self, runtime: Runtime, local: bool = False,
                  terminal: Optional[Terminal] = None) -> None:
         self.runtime = runtime

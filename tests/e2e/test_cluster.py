@@ -197,7 +197,7 @@ def test_a_language_or_a_policy_that_is_not_there(cluster):
                               "leastload, roundrobin, random\n")
     outcome = cluster.start(2, "--lang", "cobol", code=4)
     assert outcome.stderr.splitlines()[1].startswith(
-        "missing: 0-1 (no language 'cobol': there are python, sh, mock; ")
+        "missing: 0-1 (no language 'cobol': there are python, ipython, sh, mock; ")
 
 
 def test_a_run_with_too_few_engines_of_its_own(cluster):

@@ -31,7 +31,7 @@ echo $x
 
 
 @pytest.mark.parametrize("words, text", [
-    ("lua", "no language 'lua': there are python, sh, mock"),
+    ("lua", "no language 'lua': there are python, ipython, sh, mock"),
     ("python sh", "takes one language, as in %lang sh"),
 ])
 def test_what_is_no_language_is_refused(cluster, words, text):

@@ -10,9 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const gpu[] = {"gpu", NULL};
 static const tt_target_engine_t engines[] = {
-    {0, "web01", "python", gpu}, {1, "web01.example.org", "python", NULL},
-    {2, "web02", "sh", NULL},    {5, "db", "lua", gpu},
-    {17, NULL, NULL, NULL},      {18, "web10", "python", gpu},
+    {0, "web01", "python", gpu, NULL}, {1, "web01.example.org", "python", NULL, NULL},
+    {2, "web02", "sh", NULL, NULL},    {5, "db", "lua", gpu, NULL},
+    {17, NULL, NULL, NULL, NULL},      {18, "web10", "python", gpu, NULL},
 };
 enum { ENGINES = sizeof engines / sizeof *engines };
 

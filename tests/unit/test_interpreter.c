@@ -85,6 +85,24 @@ TEST(python_gets_the_mode_and_where_our_package_lies)
     assert_null(argv[6]);
 }
 
+TEST(ipython_is_the_same_program_in_another_mode)
+{
+    setenv("TUTTI_LIB_DIR", "/some/lib", 1);
+    assert_int_equal(tt_interpreter_argv("ipython", "/opt/py", "zygote", NULL, argv, &err), 0);
+    assert_string_equal(argv[0], "/opt/py");
+    assert_string_equal(argv[3], "ipython-zygote");
+    assert_string_equal(argv[4], "/some/lib/python");
+    assert_null(argv[5]);
+}
+
+TEST(ipython_speaks_python_and_what_nobody_knows_itself)
+{
+    assert_string_equal(tt_interpreter_speaks("ipython"), "python");
+    assert_string_equal(tt_interpreter_speaks("python"), "python");
+    assert_string_equal(tt_interpreter_speaks("sh"), "sh");
+    assert_string_equal(tt_interpreter_speaks("cobol"), "cobol");
+}
+
 TEST(too_many_arguments_end_the_list_and_do_not_leave_it)
 {
     const char *extra[100];
@@ -174,6 +192,8 @@ int main(int argc, char **args)
         EACH(every_language_of_the_table_is_found_and_can_be_started),
         EACH(a_runtime_of_somebody_elses_is_started_by_its_path),
         EACH(python_gets_the_mode_and_where_our_package_lies),
+        EACH(ipython_is_the_same_program_in_another_mode),
+        EACH(ipython_speaks_python_and_what_nobody_knows_itself),
         EACH(too_many_arguments_end_the_list_and_do_not_leave_it),
         EACH(our_programs_lie_where_they_were_installed_or_where_the_variable_says),
         EACH(the_python_is_the_virtual_environments_else_condas_else_the_configured_one),

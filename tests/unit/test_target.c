@@ -11,10 +11,10 @@ static const char fast[] = "fast";
 
 /* Unsorted on purpose; 5 is missing. */
 static const tt_target_engine_t engines[] = {
-    {7, "db", "sh", NULL},       {0, "web01", "python", NULL},
-    {1, "web02", "python", gpu}, {2, "web03.example.org", "python", NULL},
-    {3, "web10", "python", gpu}, {4, "web10", "lua", fast},
-    {6, NULL, NULL, NULL},
+    {7, "db", "sh", NULL, NULL},       {0, "web01", "python", NULL, NULL},
+    {1, "web02", "python", gpu, NULL}, {2, "web03.example.org", "python", NULL, "ipython"},
+    {3, "web10", "python", gpu, NULL}, {4, "web10", "lua", fast, NULL},
+    {6, NULL, NULL, NULL, NULL},
 };
 enum { ENGINES = sizeof engines / sizeof *engines };
 
@@ -113,8 +113,8 @@ TEST(a_host_or_label_that_does_not_exist_is_refused_and_what_exists_is_named)
     assert_says(&err, "db");
     assert_says(&err, "web[01-02,10]");
     REFUSE("@tpu",
-           "no engine has the label or language 'tpu': there are @big, @fast, @gpu, @lua, "
-           "@python, @sh");
+           "no engine has the label or language 'tpu': there are @big, @fast, @gpu, @ipython, "
+           "@lua, @python, @sh");
     REFUSE("@", "label or language ''");
 }
 
@@ -182,6 +182,7 @@ TEST(labels_and_languages_name_engines)
 {
     CHOOSE("@gpu", "1,3");
     CHOOSE("@python", "0-3");
+    CHOOSE("@ipython", "2");
     CHOOSE("@sh,@lua", "4,7");
 }
 

@@ -1,0 +1,213 @@
+"""Python as IPython runs it, for engines of `--lang ipython`: cells go through an InteractiveShell,
+with its magics, `!`, `Out` and displays. All other tasks are those of session.py.
+
+boot.py imports this module where the kind is "ipython", and nothing else may: it needs IPython.
+"""
+
+import builtins
+import os
+import re
+import sys
+import warnings
+
+import IPython
+from IPython.core.compilerop import CachingCompiler
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.error import UsageError
+from IPython.core.history import HistoryManager
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.text import SList
+from traitlets import Type
+
+from . import displays, errors, figures
+from .session import _MISSING, EXECUTE, QUIET, SHELL, WANT_VALUE, Session, _check
+
+NUMBER = re.compile(r"In \[(\d+)\]$")  # the names of a prompt's cells
+GAP_LIMIT = 100000                     # numbers of cells that others have run in between
+BESIDE = ("In", "Out", "get_ipython")  # IPython's names, kept off the user's
+ENDS = ("exit", "quit")                # Python's own serve
+
+
+class Compiler(CachingCompiler):
+    """Names the running cell as the prompt does, and lets tracebacks show it as it was typed."""
+
+    code, file, remember = None, "", None
+
+    def cache(self, transformed_code, number=0, raw_code=None):
+        if raw_code is None or raw_code is not self.code:  # a cell within the cell
+            return super().cache(transformed_code, number, raw_code)
+        self.remember(raw_code, self.file)
+        return self.file
+
+
+class Publisher(DisplayPublisher):
+    """What is displayed goes with the task's result."""
+
+    def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **kwargs):
+        name = (transient or {}).get("display_id")
+        displays.publish([displays.readable(data)], name, update)
+
+    def clear_output(self, wait=False):
+        displays.pending.clear()
+
+
+class Hook(DisplayHook):
+    """Keeps the last value of a cell, and its text; of several values the others are displays."""
+
+    value, text, rich, quiet_task = None, None, {}, False
+
+    def begin(self, quiet):
+        self.value, self.text, self.rich, self.quiet_task = None, None, {}, quiet
+
+    def __call__(self, result=None):
+        self.value = result
+        if not self.quiet_task:
+            super().__call__(result)
+
+    def write_output_prompt(self):
+        pass
+
+    def write_format_data(self, format_dict, md_dict=None):
+        if self.text is not None:
+            displays.publish([{"text/plain": self.text, **self.rich}])
+        self.rich = displays.readable(format_dict)
+        self.text = self.rich.pop("text/plain", "")
+
+    def finish_displayhook(self):
+        pass
+
+
+class Shell(InteractiveShell):
+    """IPython without a terminal: nothing is printed for a failure, nothing is kept on a disk."""
+
+    compiler_class = Type(Compiler)
+    displayhook_class = Type(Hook)
+    display_pub_class = Type(Publisher)
+
+    session = None
+    shown = None  # the exception that IPython would have printed last
+
+    def init_history(self):
+        self.history_manager = HistoryManager(shell=self, parent=self, enabled=False)
+        self.configurables.append(self.history_manager)
+
+    def init_virtualenv(self):
+        """The engine's Python was chosen when it was started."""
+
+    def enable_gui(self, gui=None):
+        """No event loop of windows runs here."""
+
+    def showtraceback(self, exc_tuple=None, *args, **kwargs):
+        self.shown = (exc_tuple or sys.exc_info())[1]
+
+    def showsyntaxerror(self, *args, **kwargs):
+        self.shown = sys.exc_info()[1]
+
+    def showindentationerror(self):
+        self.shown = sys.exc_info()[1]
+
+    def system(self, cmd):
+        """`!cmd`: ends by an interrupt as commands of the shell do on other engines."""
+        self.session.run_shell(self.var_expand(cmd, depth=1), False)
+
+    def getoutput(self, cmd, split=True, depth=0):
+        _, lines = self.session.run_shell(self.var_expand(cmd, depth=depth + 1), True)
+        return SList(lines) if split else "\n".join(lines)
+
+    def _atexit_once(self):
+        """Nothing is to be saved, and the user's objects are left alone."""
+
+
+def _hide_ipython():
+    directory = os.path.dirname(os.path.abspath(IPython.__file__)) + os.sep
+    errors.hidden += (directory, "<decorator-gen-")
+    errors.plain_types.add(UsageError)
+
+
+def _png(figure):
+    return (figures.as_value(figure) or {}).get("image/png")
+
+
+class InteractiveSession(Session):
+    """A session whose EXECUTE is IPython's run_cell."""
+
+    version = "%s (Python %s)" % (IPython.__version__, sys.version.split()[0])
+
+    def install(self):
+        super().install()
+        _hide_ipython()
+        warnings.filterwarnings("ignore", message="To exit: use")
+        self.ip = Shell.instance(user_module=self.module, autoindent=False, colors="NoColor")
+        self.ip.session = self
+        self.ip.loop_runner = self.runner.wait
+        self.ip.compile.remember = self.runner.remember
+        formatter = self.ip.display_formatter.formatters["image/png"]
+        formatter.for_type_by_name("matplotlib.figure", "Figure", _png)
+        self.put_beside()
+
+    def put_beside(self):
+        """IPython's own names are found behind the user's, who may list and clear theirs."""
+        for name in BESIDE:
+            setattr(builtins, name, self.namespace.pop(name))
+        for name in ENDS:
+            self.namespace.pop(name, None)
+            self.ip.builtin_trap.auto_builtins.pop(name, None)
+
+    def forget(self):
+        super().forget()
+        self.ip.reset(new_session=False)
+        self.clear()
+        self.ip.init_user_ns()
+        self.put_beside()
+
+    def execute(self, args):
+        code, file, flags = _check(args, str, str, int)
+        if flags & SHELL:
+            return self.shell(code, flags)
+        if flags & QUIET:
+            self.require(code)
+        hook = self.ip.displayhook
+        self.run_cell(code, file or "<tutti>", bool(flags & QUIET))
+        text, value = hook.text, hook.value
+        pictures = self.take_pictures()
+        if hook.rich:
+            pictures.append(hook.rich)
+        hook.begin(False)  # lets the value go
+        if pictures and figures.is_drawn(value):
+            text = None  # it is seen
+        return self.reply(text=text, value=value if flags & WANT_VALUE else _MISSING,
+                          pictures=pictures)
+
+    def run_cell(self, code, file, quiet):
+        """Raises what the cell raises, and what it only shows: `%run` does so."""
+        ip = self.ip
+        self.settle_number(file)
+        ip.displayhook.begin(quiet)
+        ip.compile.code, ip.compile.file, ip.shown = code, file, None
+        try:
+            done = ip.run_cell(code, store_history=not quiet)
+        finally:
+            ip.history_manager.db_input_cache.clear()
+        error, shown = done.error_before_exec or done.error_in_exec, ip.shown
+        ip.shown = ip.last_execution_result = None
+        if error is not None:
+            raise error
+        if isinstance(shown, SystemExit):
+            if errors.exit_status(shown):
+                status = errors.exit_status(shown)
+                raise errors.ExitStatus("exit %d" % status, status)
+        elif shown is not None:
+            raise shown
+
+    def settle_number(self, file):
+        """Out[N] is what the prompt showed as such."""
+        found = NUMBER.search(file)
+        gap = int(found.group(1)) - self.ip.execution_count if found else 0
+        if 0 < gap < GAP_LIMIT:
+            for inputs in (self.ip.history_manager.input_hist_parsed,
+                           self.ip.history_manager.input_hist_raw):
+                inputs.extend([""] * gap)
+            self.ip.execution_count += gap
+
+    handlers = {**Session.handlers, EXECUTE: execute}
