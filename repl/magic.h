@@ -105,6 +105,8 @@ void magic_free_targets(magic_targets_t *self);
 void magic_keep_ours(session_t *session, magic_targets_t *targets);
 /* Whether these targets, narrowed so, all speak the shell. */
 bool magic_all_shell(const session_t *session, const magic_targets_t *targets);
+/* Whether all of them were started as ipython: they have IPython's magics. */
+bool magic_all_ipython(const session_t *session, const magic_targets_t *targets);
 
 /* Makes `set` (without the engines of `exclude`, which may be NULL) what is meant from here on.
  * Returns 0, or 2 after a message. */

@@ -97,6 +97,16 @@ bool magic_all_shell(const session_t *session, const magic_targets_t *targets)
     return count_language(session, targets, "sh") == targets->count;
 }
 
+bool magic_all_ipython(const session_t *session, const magic_targets_t *targets)
+{
+    for (size_t i = 0; i < targets->count; i++) {
+        const tt_engine_t *engine = tt_client_engine(session->client, targets->ids[i]);
+        if (engine == NULL || strcmp(engine->kind, "ipython") != 0)
+            return false;
+    }
+    return targets->count > 0;
+}
+
 /* `engines of other languages are left out: 2 sh; %targets @sh` */
 static void tell_left_out(session_t *session, const magic_targets_t *targets)
 {

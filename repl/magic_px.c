@@ -36,11 +36,12 @@ static int run_plain(px_t *self)
     return run_code(self, self->code, 0);
 }
 
-/* `!!ls` and `files = !ls` are the language's own. */
+/* `!!ls` and `files = !ls` are the language's own; IPython's is `!ls`, too, with its `{name}`. */
 static int run_shell(px_t *self)
 {
     const statement_t *inner = self->inner;
-    if (inner->capture || inner->name_count > 0)
+    if (inner->capture || inner->name_count > 0 ||
+        magic_all_ipython(self->session, &self->targets))
         return run_code(self, self->code, TT_EXECUTE_MAGIC);
     return run_code(self, inner->rest, TT_EXECUTE_SHELL);
 }
@@ -81,7 +82,8 @@ static int run_inner_magic(px_t *self)
                                 "a shell has no %%%s: write it as the shell does", name);
     if (magic && is_who(name) && is_shown(self))
         return run_who(self);
-    if (magic && magic->flags & GRAMMAR_LOCAL)
+    if ((magic && magic->flags & GRAMMAR_LOCAL) ||
+        magic_all_ipython(self->session, &self->targets))
         return run_code(self, self->code, TT_EXECUTE_MAGIC);
     if (magic)
         return session_complain(self->session, "%px", 2,

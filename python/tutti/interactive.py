@@ -4,7 +4,9 @@ with its magics, `!`, `Out` and displays. All other tasks are those of session.p
 boot.py imports this module where the kind is "ipython", and nothing else may: it needs IPython.
 """
 
+import atexit
 import builtins
+import gc
 import os
 import re
 import sys
@@ -145,6 +147,16 @@ class InteractiveSession(Session):
         formatter = self.ip.display_formatter.formatters["image/png"]
         formatter.for_type_by_name("matplotlib.figure", "Figure", _png)
         self.put_beside()
+        atexit.register(self.leave)
+
+    def leave(self):
+        """What cells have left ends ahead of the interpreter, which would keep it (IPython's classes
+        come from the zygote, where all is frozen): a figure that outlives its fonts crashes."""
+        hook = self.ip.displayhook
+        hook._ = hook.__ = hook.___ = ""
+        self.ip.history_manager.output_hist.clear()
+        self.namespace.clear()
+        gc.collect()
 
     def put_beside(self):
         """IPython's own names are found behind the user's, who may list and clear theirs."""
