@@ -4,6 +4,7 @@ Neither library is imported here: hooks.py tells when user code does it."""
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 import sys
@@ -31,8 +32,16 @@ def install(own_display: bool = True) -> None:
 
 def _on_matplotlib(module: Any) -> None:
     """Whoever has named a backend gets that."""
+    atexit.register(_release_fonts)
     if not os.environ.get("MPLBACKEND"):
         module.rcParams["backend"] = BACKEND
+
+
+def _release_fonts() -> None:
+    """Fonts that matplotlib keeps may crash it where they end with the interpreter."""
+    for name in ("_get_font", "get_font"):
+        cached = getattr(sys.modules.get("matplotlib.font_manager"), name, None)
+        getattr(cached, "cache_clear", int)()
 
 
 def _on_ipython(module: Any) -> None:

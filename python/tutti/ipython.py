@@ -10,7 +10,7 @@ import re
 import shlex
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from . import error, show
 
@@ -204,9 +204,8 @@ class ParallelMagics:
     # ---- doing it
 
     def _execute(self, code: str, grouping: str, options: Options) -> Any:
-        engines, single = self.view._engines()
         if self.verbose:
-            self._tell(engines)
+            self._tell()
         with self.view.temp_flags(block=False):
             result = self.view.execute(code, silent=False)
         result._fname = "%px"
@@ -220,16 +219,14 @@ class ParallelMagics:
         if self.stream:
             with show.streaming(result):
                 self._wait(result)
-            show.display_outputs(result, grouping, result_only=True)
-            for part in result._parts:
-                show._show_displays(part, single)
+            show.display_outputs(result, grouping, streams=False)
         else:
             self._wait(result)
             show.display_outputs(result, grouping)
         self._raise(result, self.stream)
         return None
 
-    def _tell(self, engines: List[int]) -> None:
+    def _tell(self) -> None:
         targets = self.view.targets
         if isinstance(targets, list) and len(targets) > 10:
             shown = "[%s, ..., %s]" % (", ".join(map(str, targets[:4])),

@@ -40,8 +40,8 @@ class Writer:
     def __init__(self, single: bool = False) -> None:
         self.single = single  # one engine: without prefix
         self.last: Optional[Tuple[str, Optional[int]]] = None
-        self.open = False  # the last text had no newline at its end
-        self.lock = threading.Lock()
+        self.open: Any = None  # the file whose last text had no newline at its end
+        self.lock = threading.RLock()
 
     def write(self, stream: str, engine: Optional[int], text: str) -> None:
         if not text:
@@ -50,26 +50,27 @@ class Writer:
         file = sys.stdout if stream == "stdout" else sys.stderr
         with self.lock:
             if self.last != (stream, engine) and not self.single:
-                if self.open:
-                    file.write("\n")
+                self.end()
                 file.write("[%s:%s] " % (stream, engine) + ("" if in_notebook() else "\n"))
             self.last = (stream, engine)
-            self.open = not text.endswith("\n")
+            self.open = None if text.endswith("\n") else file
             file.write(text)
             file.flush()
 
     def end(self) -> None:
-        if self.open:
-            sys.stdout.write("\n")
-            self.open = False
+        """What comes next begins on a line of its own."""
+        if self.open is not None:
+            self.open.write("\n")
+            self.open.flush()
+            self.open = None
 
 
-def _display(bundle: Dict[str, Any]) -> None:
+def _display(part: "Part", bundle: Dict[str, Any]) -> None:
     """A display of an engine, here."""
     if _shell() is not None:
         from IPython.display import publish_display_data
 
-        publish_display_data(_for_ipython(bundle))
+        publish_display_data(_for_ipython(bundle), {"engine": part.engine})
     else:
         print(bundle.get("text/plain", "<%s>" % ", ".join(bundle)))
 
@@ -82,26 +83,30 @@ def _for_ipython(bundle: Dict[str, Any]) -> Dict[str, Any]:
             else data for mime, data in bundle.items()}
 
 
-def _show_displays(part: "Part", alone: bool) -> None:
-    for bundle in part.displays:
-        if not alone:
-            print("[output:%s]" % part.engine)
-        _display(bundle)
+def _label(part: "Part", alone: bool) -> None:
+    if not alone:
+        print("[output:%s]" % part.engine)
+        sys.stdout.flush()
+
+
+def _has_value(part: "Part") -> bool:
+    return part.method == "execute" and part.text is not None
 
 
 def _show_value(part: "Part") -> None:
-    if part.method != "execute" or part.text is None:
-        return
-    text = part.text
-    head = "Out[%s:%s]:" % (part.engine, part.number)
-    print(_colour(head) + (" \n" if "\n" in text else " ") + text)
+    if _has_value(part):
+        text = part.text or ""
+        print(_colour("Out[%s:%s]: " % (part.engine, part.number))
+              + ("\n" if "\n" in text else "") + text)
 
 
-def display_outputs(result: "AsyncResult", groupby: str = "type",
-                    result_only: bool = False) -> None:
+def display_outputs(result: "AsyncResult", groupby: str = "type", result_only: bool = False,
+                    streams: bool = True) -> None:
     """Writes what the engines of a result have written, displayed and answered.
 
-    groupby: 'type', 'engine' or 'order'. Raises ValueError for another one."""
+    groupby: 'type', 'engine' or 'order'. result_only: only what they answered. Without `streams`
+    what they have written is left out, as where it was seen when it came. Raises ValueError for
+    another groupby."""
     if groupby not in GROUPS:
         raise ValueError("groupby must be one of %s, not %r" % (", ".join(map(repr, GROUPS)), groupby))
     result.wait()
@@ -109,20 +114,38 @@ def display_outputs(result: "AsyncResult", groupby: str = "type",
     alone = result._single
     groups = [[part] for part in parts] if groupby == "engine" else [parts]
     for group in groups:
+        if streams and not result_only:
+            _show_streams(group, alone)
         if not result_only:
-            writer = Writer(alone)
-            for part in group:
-                writer.write("stdout", part.engine, part.stdout)
-            for part in group:
-                writer.write("stderr", part.engine, part.stderr)
-            writer.end()
-            if groupby == "order":
-                _in_order(group, alone)
-            else:
-                for part in group:
-                    _show_displays(part, alone)
+            _shows[groupby](group, alone)
         for part in group:
             _show_value(part)
+
+
+def _show_streams(parts: Sequence["Part"], alone: bool) -> None:
+    writer = Writer(alone)
+    for part in parts:
+        writer.write("stdout", part.engine, part.stdout)
+    for part in parts:
+        writer.write("stderr", part.engine, part.stderr)
+    writer.end()
+
+
+def _by_type(parts: Sequence["Part"], alone: bool) -> None:
+    for part in parts:
+        if part.displays:
+            _label(part, alone)
+        for bundle in part.displays:
+            _display(part, bundle)
+
+
+def _by_engine(parts: Sequence["Part"], alone: bool) -> None:
+    """The label stands above the value, too."""
+    for part in parts:
+        if part.displays or _has_value(part):
+            _label(part, alone)
+        for bundle in part.displays:
+            _display(part, bundle)
 
 
 def _in_order(parts: Sequence["Part"], alone: bool) -> None:
@@ -130,9 +153,11 @@ def _in_order(parts: Sequence["Part"], alone: bool) -> None:
     for n in range(max([len(part.displays) for part in parts], default=0)):
         for part in parts:
             if n < len(part.displays):
-                if not alone:
-                    print("[output:%s]" % part.engine)
-                _display(part.displays[n])
+                _label(part, alone)
+                _display(part, part.displays[n])
+
+
+_shows = {"type": _by_type, "engine": _by_engine, "order": _in_order}
 
 
 @contextlib.contextmanager
@@ -144,18 +169,19 @@ def streaming(result: "AsyncResult") -> Iterator[None]:
     def look(part: "Part", stream: Optional[int]) -> None:
         for number, kept, name in ((1, part.out, "stdout"), (2, part.err, "stderr")):
             key = (id(part), number)
-            with writer.lock:
+            with writer.lock:  # what comes meanwhile is another thread's to tell
                 start, shown[key] = shown.get(key, 0), len(kept)
-                text = "".join(kept[start:shown[key]])
-            writer.write(name, part.engine, text)
+                writer.write(name, part.engine, "".join(kept[start:shown[key]]))
 
-    for part in result._parts:
-        look(part, None)
     result._hearers.append(look)
     try:
+        for part in result._parts:
+            look(part, None)
         yield
     finally:
         result._hearers.remove(look)
+        for part in result._parts:
+            look(part, None)
         writer.end()
 
 
@@ -180,9 +206,8 @@ def wait_interactive(result: "AsyncResult", interval: float = 0.1,
 
 def _progress(total: int, name: str, unit: str, widget: Optional[bool]) -> Callable[[int], None]:
     """A function that is told how much is done; -1 ends it."""
-    try:
-        from tqdm.auto import tqdm
-    except ImportError:
+    tqdm = _tqdm(widget)
+    if tqdm is None:
         return _plain_progress(total, name, unit)
     bar = tqdm(total=total, desc=name, unit=unit)
 
@@ -193,6 +218,20 @@ def _progress(total: int, name: str, unit: str, widget: Optional[bool]) -> Calla
             bar.update(done - bar.n)
 
     return show
+
+
+def _tqdm(widget: Optional[bool]) -> Any:
+    """Its bar: a widget, a line, or (None) what fits here; None where there is no tqdm."""
+    import importlib
+    import warnings
+
+    module = {None: "tqdm.auto", True: "tqdm.notebook", False: "tqdm"}[widget]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a notebook has no widgets: then it is a line
+            return importlib.import_module(module).tqdm
+    except ImportError:
+        return None
 
 
 def _plain_progress(total: int, name: str, unit: str) -> Callable[[int], None]:
