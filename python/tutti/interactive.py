@@ -4,6 +4,8 @@ with its magics, `!`, `Out` and displays. All other tasks are those of session.p
 boot.py imports this module where the kind is "ipython", and nothing else may: it needs IPython.
 """
 
+from __future__ import annotations
+
 import atexit
 import builtins
 import gc
@@ -25,109 +27,121 @@ from traitlets import Type
 from . import displays, errors, figures
 from .session import _MISSING, EXECUTE, QUIET, SHELL, WANT_VALUE, Session, _check
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional
+
 NUMBER = re.compile(r"In \[(\d+)\]$")  # the names of a prompt's cells
 GAP_LIMIT = 100000                     # numbers of cells that others have run in between
 BESIDE = ("In", "Out", "get_ipython")  # IPython's names, kept off the user's
 ENDS = ("exit", "quit")                # Python's own serve
 
 
-class Compiler(CachingCompiler):
+class Compiler(CachingCompiler):  # type: ignore[misc]
     """Names the running cell as the prompt does, and lets tracebacks show it as it was typed."""
 
-    code, file, remember = None, "", None
+    code: Optional[str] = None
+    file = ""
+    remember: Callable[[str, str], None]
 
-    def cache(self, transformed_code, number=0, raw_code=None):
+    def cache(self, transformed_code: str, number: int = 0,
+              raw_code: Optional[str] = None) -> Any:
         if raw_code is None or raw_code is not self.code:  # a cell within the cell
             return super().cache(transformed_code, number, raw_code)
         self.remember(raw_code, self.file)
         return self.file
 
 
-class Publisher(DisplayPublisher):
+class Publisher(DisplayPublisher):  # type: ignore[misc]
     """What is displayed goes with the task's result."""
 
-    def publish(self, data, metadata=None, source=None, *, transient=None, update=False, **kwargs):
+    def publish(self, data: Dict[str, Any], metadata: Any = None, source: Any = None, *,
+                transient: Optional[Dict[str, Any]] = None, update: bool = False,
+                **kwargs: Any) -> None:
         name = (transient or {}).get("display_id")
         displays.publish([displays.readable(data)], name, update)
 
-    def clear_output(self, wait=False):
+    def clear_output(self, wait: bool = False) -> None:
         displays.pending.clear()
 
 
-class Hook(DisplayHook):
+class Hook(DisplayHook):  # type: ignore[misc]
     """Keeps the last value of a cell, and its text; of several values the others are displays."""
 
-    value, text, rich, quiet_task = None, None, {}, False
+    value: Any = None
+    text: Any = None
+    rich: Dict[str, Any] = {}
+    quiet_task = False
 
-    def begin(self, quiet):
+    def begin(self, quiet: bool) -> None:
         self.value, self.text, self.rich, self.quiet_task = None, None, {}, quiet
 
-    def __call__(self, result=None):
+    def __call__(self, result: Any = None) -> None:
         self.value = result
         if not self.quiet_task:
             super().__call__(result)
 
-    def write_output_prompt(self):
+    def write_output_prompt(self) -> None:
         pass
 
-    def write_format_data(self, format_dict, md_dict=None):
+    def write_format_data(self, format_dict: Dict[str, Any], md_dict: Any = None) -> None:
         if self.text is not None:
             displays.publish([{"text/plain": self.text, **self.rich}])
         self.rich = displays.readable(format_dict)
         self.text = self.rich.pop("text/plain", "")
 
-    def finish_displayhook(self):
+    def finish_displayhook(self) -> None:
         pass
 
 
-class Shell(InteractiveShell):
+class Shell(InteractiveShell):  # type: ignore[misc]
     """IPython without a terminal: nothing is printed for a failure, nothing is kept on a disk."""
 
-    compiler_class = Type(Compiler)
-    displayhook_class = Type(Hook)
-    display_pub_class = Type(Publisher)
+    compiler_class = Type(Compiler)  # type: ignore[no-untyped-call]
+    displayhook_class = Type(Hook)  # type: ignore[no-untyped-call]
+    display_pub_class = Type(Publisher)  # type: ignore[no-untyped-call]
 
-    session = None
-    shown = None  # the exception that IPython would have printed last
+    session: InteractiveSession
+    shown: Optional[BaseException] = None  # the exception that IPython would have printed last
 
-    def init_history(self):
+    def init_history(self) -> None:
         self.history_manager = HistoryManager(shell=self, parent=self, enabled=False)
         self.configurables.append(self.history_manager)
 
-    def init_virtualenv(self):
+    def init_virtualenv(self) -> None:
         """The engine's Python was chosen when it was started."""
 
-    def enable_gui(self, gui=None):
+    def enable_gui(self, gui: Any = None) -> None:
         """No event loop of windows runs here."""
 
-    def showtraceback(self, exc_tuple=None, *args, **kwargs):
+    def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
         self.shown = (exc_tuple or sys.exc_info())[1]
 
-    def showsyntaxerror(self, *args, **kwargs):
+    def showsyntaxerror(self, *args: Any, **kwargs: Any) -> None:
         self.shown = sys.exc_info()[1]
 
-    def showindentationerror(self):
+    def showindentationerror(self) -> None:
         self.shown = sys.exc_info()[1]
 
-    def system(self, cmd):
+    def system(self, cmd: str) -> None:
         """`!cmd`: ends by an interrupt as commands of the shell do on other engines."""
         self.session.run_shell(self.var_expand(cmd, depth=1), False)
 
-    def getoutput(self, cmd, split=True, depth=0):
+    def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
         _, lines = self.session.run_shell(self.var_expand(cmd, depth=depth + 1), True)
-        return SList(lines) if split else "\n".join(lines)
+        return SList(lines) if split else "\n".join(lines or ())
 
-    def _atexit_once(self):
+    def _atexit_once(self) -> None:
         """Nothing is to be saved, and the user's objects are left alone."""
 
 
-def _hide_ipython():
+def _hide_ipython() -> None:
     directory = os.path.dirname(os.path.abspath(IPython.__file__)) + os.sep
     errors.hidden += (directory, "<decorator-gen-")
     errors.plain_types.add(UsageError)
 
 
-def _png(figure):
+def _png(figure: Any) -> Any:
     return (figures.as_value(figure) or {}).get("image/png")
 
 
@@ -136,7 +150,7 @@ class InteractiveSession(Session):
 
     version = "%s (Python %s)" % (IPython.__version__, sys.version.split()[0])
 
-    def install(self):
+    def install(self) -> None:
         super().install()
         _hide_ipython()
         warnings.filterwarnings("ignore", message="To exit: use")
@@ -149,7 +163,7 @@ class InteractiveSession(Session):
         self.put_beside()
         atexit.register(self.leave)
 
-    def leave(self):
+    def leave(self) -> None:
         """What cells have left ends ahead of the interpreter, which would keep it (IPython's classes
         come from the zygote, where all is frozen): a figure that outlives its fonts crashes."""
         hook = self.ip.displayhook
@@ -158,7 +172,7 @@ class InteractiveSession(Session):
         self.namespace.clear()
         gc.collect()
 
-    def put_beside(self):
+    def put_beside(self) -> None:
         """IPython's own names are found behind the user's, who may list and clear theirs."""
         for name in BESIDE:
             setattr(builtins, name, self.namespace.pop(name))
@@ -166,14 +180,14 @@ class InteractiveSession(Session):
             self.namespace.pop(name, None)
             self.ip.builtin_trap.auto_builtins.pop(name, None)
 
-    def forget(self):
+    def forget(self) -> None:
         super().forget()
         self.ip.reset(new_session=False)
         self.clear()
         self.ip.init_user_ns()
         self.put_beside()
 
-    def execute(self, args):
+    def execute(self, args: List[Any]) -> Any:
         code, file, flags = _check(args, str, str, int)
         if flags & SHELL:
             return self.shell(code, flags)
@@ -191,7 +205,7 @@ class InteractiveSession(Session):
         return self.reply(text=text, value=value if flags & WANT_VALUE else _MISSING,
                           pictures=pictures)
 
-    def run_cell(self, code, file, quiet):
+    def run_cell(self, code: str, file: str, quiet: bool) -> None:
         """Raises what the cell raises, and what it only shows: `%run` does so."""
         ip = self.ip
         self.settle_number(file)
@@ -212,7 +226,7 @@ class InteractiveSession(Session):
         elif shown is not None:
             raise shown
 
-    def settle_number(self, file):
+    def settle_number(self, file: str) -> None:
         """Out[N] is what the prompt showed as such."""
         found = NUMBER.search(file)
         gap = int(found.group(1)) - self.ip.execution_count if found else 0
