@@ -42,10 +42,11 @@ static int read_all(given_t *given, int argc, char **argv, machines_t *machines)
         return command_complain(2, "%s", err.text);
     if (rc == 0 && group->language && tt_interpreter_find(group->language) == NULL &&
         group->program == NULL)
-        return command_complain(2,
-                                "no language '%s': there are python, ipython, sh; another one needs the "
-                                "path of its runtime there (--program)",
-                                group->language);
+        return command_complain(
+            2,
+            "no language '%s': there are python, ipython, sh; another one needs the "
+            "path of its runtime there (--program)",
+            group->language);
     return rc;
 }
 

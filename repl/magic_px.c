@@ -36,7 +36,8 @@ static int run_plain(px_t *self)
     return run_code(self, self->code, 0);
 }
 
-/* `!!ls` and `files = !ls` are the language's own; IPython's is `!ls`, too, with its `{name}`. */
+/* `!!ls` and `files = !ls` are the language's own; IPython's is `!ls`, too, with its `{name}`.
+ */
 static int run_shell(px_t *self)
 {
     const statement_t *inner = self->inner;

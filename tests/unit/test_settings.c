@@ -111,8 +111,8 @@ TEST(values_that_the_command_would_refuse_are_told)
         {"start\n    policy = leastlod\n", "start: --policy: there is no 'leastlod'; did you "
                                            "mean leastload? There are leastload, "
                                            "roundrobin, random"},
-        {"start\n    lang = pyton\n",
-         "start: --lang: there is no 'pyton'; did you mean python? There are python, ipython, sh, mock"},
+        {"start\n    lang = pyton\n", "start: --lang: there is no 'pyton'; did you mean "
+                                      "python? There are python, ipython, sh, mock"},
         {"add\n    engines = many\n", "add: -n takes a number above 0 or 'auto', not 'many'"},
         {"add\n    nice = 20\n", "add: --nice takes a number from 0 to 19, not 20"},
         {"px\n    timeout = soon\n",
