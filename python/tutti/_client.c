@@ -418,7 +418,7 @@ static PyObject *tuple_of(event_t *event)
     return NULL;
 }
 
-static PyObject *connection_take(PyObject *object, PyObject *args)
+static PyObject *connection_wait(PyObject *object, PyObject *args)
 {
     connection_t *self = (connection_t *)object;
     double seconds;
@@ -430,10 +430,19 @@ static PyObject *connection_take(PyObject *object, PyObject *args)
         return NULL;
     if (!(seconds >= 0))
         seconds = 0;
+    Py_BEGIN_ALLOW_THREADS courier_wait(self->courier, seconds, eager, seen);
+    Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+static PyObject *connection_take(PyObject *object, PyObject *none)
+{
+    connection_t *self = (connection_t *)object;
+    (void)none;
+    if (self->pid != getpid())
+        return is_usable(self), NULL;
     release_returned(self);
-    event_t *event;
-    Py_BEGIN_ALLOW_THREADS event = courier_wait(self->courier, seconds, eager, seen);
-    Py_END_ALLOW_THREADS PyObject *list = PyList_New(0);
+    event_t *event = courier_take(self->courier);
+    PyObject *list = PyList_New(0);
     while (event) {
         event_t *next = event->next;
         PyObject *tuple = list ? tuple_of(event) : NULL;
@@ -504,11 +513,11 @@ static PyMethodDef connection_methods[] = {
      "so many engines more of this machine that start in a directory: an ANSWER event bears "
      "the\n"
      "ticket."},
-    {"take", connection_take, METH_VARARGS,
-     "take(seconds, eager, seen=0) -> [event, ...]\n\n"
-     "Waits for events. An eager caller gets them before one who is not, and returns also when "
-     "the\n"
-     "generation is not `seen` any more."},
+    {"wait", connection_wait, METH_VARARGS,
+     "wait(seconds, eager, seen=0)\n\n"
+     "Waits for events. An eager caller hears of them before one who is not, and returns also "
+     "when\nthe generation is not `seen` any more."},
+    {"take", connection_take, METH_NOARGS, "take() -> [event, ...]\n\nAll that there are."},
     {"generation", connection_generation, METH_NOARGS,
      "generation() -> int\n\nChanges with every event and poke()."},
     {"poke", connection_poke, METH_NOARGS, "poke()\n\nEager callers look again."},

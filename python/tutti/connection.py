@@ -120,7 +120,7 @@ class Connection:
         self.dispatching = threading.RLock()  # held while events change what is known
         self._deferred: List[Callable[[], None]] = []
         self.on_engine: List[Callable[[Engine], None]] = []
-        self._dispatch(self._client.take(0, True, 0))
+        self._dispatch(self._client.take())
         me = weakref.ref(self)
         self._thread = threading.Thread(target=_listen, args=(me, self._client), daemon=True,
                                         name="tutti")
@@ -190,11 +190,13 @@ class Connection:
                 answer(-1, self.gone, [])
         self._client.poke()
 
-    def dispatch(self, events: Sequence[Tuple[Any, ...]]) -> None:
-        """Gives events to whom they concern, and wakes who waits for that."""
+    def dispatch(self) -> None:
+        """Gives the events that have come to whom they concern, and wakes who waits for that. They
+        are taken under the lock, so that they keep their order whichever threads do it."""
+        with self.dispatching:
+            events = self._client.take()
+            self._dispatch(events)
         if events:
-            with self.dispatching:
-                self._dispatch(events)
             self._client.poke()
         if self._client.over():
             with self.dispatching:
@@ -224,7 +226,10 @@ class Connection:
             left = 0.1 if until is None else min(0.1, until - time.monotonic())
             if left <= 0:
                 return False
-            self.dispatch(self._client.take(left, True, seen))
+            try:
+                self._client.wait(left, True, seen)
+            finally:  # also when an interrupt comes: nobody else may have heard of them
+                self.dispatch()
 
     # ---- orders
 
@@ -297,12 +302,14 @@ def _listen(me: "weakref.ref[Connection]", client: Any) -> None:
     """Dispatches while nobody waits. It holds the connection only while it has events."""
     while True:
         try:
-            events = client.take(FOREVER, False)
+            client.wait(FOREVER, False)
+            connection = me()
+            if connection is None:
+                client.take()
         except RuntimeError:  # in a forked child
             return
-        connection = me()
-        if connection is not None and (events or client.over()):
-            connection.dispatch(events)
+        if connection is not None:
+            connection.dispatch()
         del connection
         if client.over():
             return

@@ -364,7 +364,7 @@ static void set_deadline(struct timespec *until, double seconds)
     }
 }
 
-event_t *courier_wait(courier_t *self, double seconds, bool eager, uint64_t seen)
+void courier_wait(courier_t *self, double seconds, bool eager, uint64_t seen)
 {
     struct timespec until;
     set_deadline(&until, seconds < 1e6 ? seconds : 1e6);
@@ -375,15 +375,16 @@ event_t *courier_wait(courier_t *self, double seconds, bool eager, uint64_t seen
            !(eager && self->generation != seen))
         rc = pthread_cond_timedwait(&self->cond, &self->mutex, &until);
     self->eager -= eager;
-    event_t *events = NULL;
-    if (eager || self->eager == 0) {
-        events = self->events;
-        self->events = NULL;
-        self->events_end = &self->events;
-        self->output_bytes = 0;
-    }
-    if (eager && self->eager == 0 && self->events == NULL)
-        pthread_cond_broadcast(&self->cond); /* the patient one may go on */
+    pthread_mutex_unlock(&self->mutex);
+}
+
+event_t *courier_take(courier_t *self)
+{
+    pthread_mutex_lock(&self->mutex);
+    event_t *events = self->events;
+    self->events = NULL;
+    self->events_end = &self->events;
+    self->output_bytes = 0;
     pthread_mutex_unlock(&self->mutex);
     return events;
 }

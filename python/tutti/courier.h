@@ -64,10 +64,11 @@ void order_destroy(order_t *self);
 /* Hands it over; nothing comes of it when the courier is closed. */
 void courier_send(courier_t *self, order_t *order);
 
-/* Waits until there are events, `seconds` at most, and takes all of them, in order. Who is
- * `eager` gets them before those who are not, and returns also when the generation is not
- * `seen`. */
-event_t *courier_wait(courier_t *self, double seconds, bool eager, uint64_t seen);
+/* Waits until there are events, `seconds` at most. Who is `eager` hears of them before those
+ * who are not, and returns also when the generation is not `seen`. */
+void courier_wait(courier_t *self, double seconds, bool eager, uint64_t seen);
+/* All events that there are, in order; the caller's to destroy. */
+event_t *courier_take(courier_t *self);
 void event_destroy(event_t *self);
 /* A number that changes with every event, and by courier_poke. */
 uint64_t courier_generation(courier_t *self);

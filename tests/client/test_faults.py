@@ -130,3 +130,13 @@ def test_a_forked_child_that_waits_is_told(rc):
     assert os.read(reader, 100) == b"RuntimeError"
     os.close(reader)
     assert result.get(20) is None
+
+
+def test_results_keep_their_order_whichever_thread_dispatches_them(rc):
+    """Those of a broadcast end with its last one."""
+    view = rc[:]
+    view.execute("a = 5").get(20)
+    for _ in range(1500):
+        result = view.execute("a", silent=False)
+        result.get(20)
+        assert [part.text for part in result._parts] == ["5"] * len(view)
