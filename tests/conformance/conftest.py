@@ -1,5 +1,6 @@
 """The runtimes that the suite runs against, and how each of them says the same things."""
 
+import importlib.util
 import os
 import pathlib
 import shlex
@@ -15,6 +16,7 @@ PYTHON = {"print": "print({!r})", "value": "{}", "spin": "while True: pass",
 MOCK = {"print": "print {}", "value": "value {}", "spin": "spin", "fail": "fail {}"}
 SHELL = {"print": "echo {}", "value": "echo {}", "spin": "while :; do :; done",
          "fail": "echo {} >&2; (exit 4)"}
+IPYTHON = "the environment of a runtime with IPython"
 
 
 class Kind:
@@ -68,6 +70,12 @@ def python_kinds():
                    version=version)
 
 
+def ipython_kinds():
+    """The compiled runtime with cells by IPython, on the Python that tests run on if that has it."""
+    if importlib.util.find_spec("IPython"):
+        yield Kind("ipython", harness.python_command(sys.executable, "ipython-engine"), IPYTHON)
+
+
 def mock_kinds(config):
     command = config.getoption("--runtime")
     built = pathlib.Path(os.environ.get("BUILDDIR", harness.ROOT)) / "engine" / "tutti-mock"
@@ -87,6 +95,7 @@ def pytest_generate_tests(metafunc):
     if "kind" in metafunc.fixturenames:
         kinds += mock_kinds(metafunc.config)
         kinds += shell_kinds()
+        kinds += ipython_kinds()
         metafunc.parametrize("kind", kinds, ids=[k.name for k in kinds], indirect=True)
     elif "python" in metafunc.fixturenames:
         metafunc.parametrize("python", kinds, ids=[k.name for k in kinds], indirect=True)
@@ -100,7 +109,9 @@ def pytest_generate_tests(metafunc):
 
 def ready(request):
     kind = request.param
-    if isinstance(kind.env, bool):
+    if kind.env is IPYTHON:
+        kind.env = {**harness.python_env(pure=False), "IPYTHONDIR": harness.scratch()}
+    elif isinstance(kind.env, bool):
         kind.env = harness.python_env(pure=kind.env)
     return kind
 
