@@ -134,11 +134,9 @@ TEST(operands_that_make_no_sense_are_wrong_use)
     given.file = "x.py";
     assert_int_equal(command(command_px, "f()", NULL), 2);
     assert_part(said_err, "not both");
-    for (int i = -1; i < 1; i++) {
-        given.wish.group.engines = i;
-        assert_int_equal(command(command_start, NULL, NULL), 2);
-        assert_part(said_err, "-n takes a number above 0, not ");
-    }
+    given.wish.group.engines = -1; /* 0 are a controller alone */
+    assert_int_equal(command(command_start, NULL, NULL), 2);
+    assert_part(said_err, "-n takes a number above 0, not -1");
 }
 
 TEST(a_file_that_cannot_be_read_is_wrong_use)
