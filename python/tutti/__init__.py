@@ -76,7 +76,7 @@ _ERRORS = (
 _LAZY.update(dict.fromkeys(_ERRORS, "error"))
 
 
-def _get(name: str) -> object:
+def _get(name):  # type: (str) -> object
     import importlib
 
     if name == "error":
@@ -92,10 +92,10 @@ if not TYPE_CHECKING:
     __getattr__ = _get
 
 
-__all__ = ["Handle", "Reference", "RemoteError", "Result", "display", "publish_data", *_LAZY]
+__all__ = ["Handle", "Reference", "RemoteError", "Result", "display", "publish_data"] + list(_LAZY)
 
 
-def load_ipython_extension(shell: object) -> None:
+def load_ipython_extension(shell):  # type: (object) -> None
     """`%load_ext tutti`: the magics %px and the like for the default cluster."""
     from .ipython import load
 

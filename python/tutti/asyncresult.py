@@ -75,7 +75,7 @@ class Part(Listener):
 
     __slots__ = ("client", "ticket", "msg_id", "engine", "balanced", "method", "items", "number",
                  "submitted", "ended", "value", "exception", "text", "out", "err", "displays",
-                 "label", "input", "owners", "follow", "after", "data", "reroute", "request",
+                 "label", "input", "owners", "follow", "after", "data", "bytes", "reroute", "request",
                  "__weakref__")
 
     def __init__(self, client: "Client", ticket: int, engine: Optional[int], method: str,
@@ -104,6 +104,7 @@ class Part(Listener):
         self.after: List[str] = []
         self.data: Dict[str, Any] = {}
         self.balanced = False
+        self.bytes = 0  # that came
         self.reroute: Optional[Callable[["Part", Ended], bool]] = None
         self.request: Optional[Tuple[Any, ...]] = None  # (op, engines, blob, frames, label)
 
@@ -130,6 +131,7 @@ class Part(Listener):
         if ended.engine >= 0:
             self.engine = ended.engine
         self._read(ended)
+        self.bytes = sum(len(frame) for frame in ended.frames)
         ended.frames = []
         self.ended = ended
         owners, self.owners = self.owners, []

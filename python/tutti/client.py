@@ -22,6 +22,7 @@ from .dependency import msg_ids
 from .view import BroadcastView, DirectView, LoadBalancedView, Targets
 
 _HISTORY_KEPT = 10000  # msg_ids
+_RECENT_BYTES = 64 << 10  # of one of those results at most
 _RECENT_KEPT = 100      # results that nobody holds
 _FINISHED = object()
 
@@ -244,7 +245,8 @@ class Client:
     def _on_part(self, part: Part) -> None:
         """A part has ended."""
         self._outstanding.discard(part.msg_id)
-        self._recent.append(part)
+        if part.bytes <= _RECENT_BYTES:
+            self._recent.append(part)
         self._endings[part.msg_id] = part.exception is None
         while len(self._endings) > _HISTORY_KEPT:
             self._endings.popitem(last=False)

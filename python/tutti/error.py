@@ -120,15 +120,17 @@ class RemoteError(KernelError):
     def _where(self) -> str:
         if not self.engine_info:
             return "[Engine Exception]"
+        if self.engine_id is None:
+            return ""
         engine, method = self.engine_info.get("engine_id"), self.engine_info.get("method")
         return "[%s:%s]" % (engine, method) if method else "[%s]" % engine
 
     def __str__(self) -> str:
-        return "%s %s: %s" % (self._where(), self.ename, self.evalue)
+        return ("%s %s: %s" % (self._where(), self.ename, self.evalue)).lstrip()
 
     def __repr__(self) -> str:
         engine = self.engine_info.get("engine_id")
-        where = "[Engine Exception]" if engine is None else "[%s]" % engine
+        where = "" if engine is None else "[%s]" % engine
         return "<%s%s:%s(%s)>" % (type(self).__name__, where, self.ename, self.evalue)
 
     def render_traceback(self) -> List[str]:

@@ -18,7 +18,7 @@ GLANCE = 0.001  # seconds that a question whether a job has ended may take
 
 def remote_error(error: Dict[str, Any], engine: Optional[int] = None) -> RemoteError:
     """The RemoteError of an error map (errors.py) of an engine."""
-    info = {} if engine is None else {"engine_id": engine}
+    info = {"engine_id": engine}
     return RemoteError(error.get("type") or "Error", error.get("message") or "",
                        error.get("traceback"), info)
 

@@ -289,10 +289,9 @@ def test_a_result_marks_failures_and_knows_its_times(engine):
     assert engine.execute("r.elapsed, r.serial_time, r.wall_time, r.job").text == \
         "(1.5, 3.0, 1.6, 5)"
     assert engine.execute("r[0], r[1], r.errors, r.ready()").text == (
-        "(10, RemoteError('[engine 3] ValueError: bad'), "
-        "{3: RemoteError('[engine 3] ValueError: bad')}, True)")
+        "(10, <RemoteError[3]:ValueError(bad)>, {3: <RemoteError[3]:ValueError(bad)>}, True)")
     error = engine.execute("r.get()").error
-    assert error["type"] == "tutti.result.RemoteError" and "[engine 3]" in error["message"]
+    assert error["type"] == "tutti.error.RemoteError" and "[3] " in error["message"]
     assert engine.execute("r.get_dict()[0], isinstance(r, list)").text == "(10, True)"
 
 
@@ -390,7 +389,7 @@ def test_a_magic_that_fails_raises_in_the_code(local, name, message, told):
     error = {"type": name, "message": message, "engine": None}
     local.send(ANSWER, ask.seq, [1], [pack([None, False, None, [], error])])
     result = local.result(seq)
-    assert result.error["type"] == "tutti.result.RemoteError"
+    assert result.error["type"] == "tutti.error.RemoteError"
     assert (result.error["line"], result.error["message"]) == (2, told)
 
 

@@ -41,7 +41,8 @@ SHAPES = [
     (re.compile(r"(?<=· )\S+/(?=default/\d+-\d+\.png$)"), ""),  # where pictures are kept
     (re.compile(r"\(?/(usr|root|tmp|home)/\S*python\S*"), "#"),
     (re.compile(r"\b\d{4,}\b"), "#"),  # process ids
-    (re.compile(r"\bengine \d+(?=$|\])"), "engine #"),
+    (re.compile(r"\bengine \d+$"), "engine #"),
+    (re.compile(r"RemoteError\[\d+\]"), "RemoteError[#]"),
     (re.compile(r" {2,}"), " "),
 ]
 _UNASKED = re.compile(r"(engines? [\d,-]+:|\[\d+\] (done|failed|cancelled) ).*")

@@ -259,7 +259,7 @@ In [2]: res = %map clean range(500)
 458 done, 42 failed · %retry 2
 ...
 In [3]: len(res), res.errors[3]
-Out[3]: (500, RemoteError('[engine {{\\d}}] ValueError: bad row 3'))
+Out[3]: (500, <RemoteError[{{\\d}}]:ValueError(bad row 3)>)
 """
 
 
