@@ -127,15 +127,15 @@ def has_windows(mode: str) -> bool:
 def main() -> None:
     """Runs the mode that the command line tells."""
     mode, directory, *preload = sys.argv[1:]
+    kind, _, mode = mode.rpartition("-")
+    if kind == "ipython":
+        require_ipython()  # ahead of the user's directory: what lies there is not imported instead
     sys.argv[:] = [""]
     sys.path[:1] = [""]
     sys.path.append(directory)
     runtime = compiled()
-    kind, _, mode = mode.rpartition("-")
     if not has_windows(mode):
         figures.install(own_display=kind != "ipython")
-    if kind == "ipython":
-        require_ipython()
     if mode == "zygote":
         from . import zygote
 

@@ -4,8 +4,6 @@ with its magics, `!`, `Out` and displays. All other tasks are those of session.p
 boot.py imports this module where the kind is "ipython", and nothing else may: it needs IPython.
 """
 
-from __future__ import annotations
-
 import atexit
 import builtins
 import gc
@@ -13,6 +11,7 @@ import os
 import re
 import sys
 import warnings
+from typing import Any, Callable, Optional, cast
 
 import IPython
 from IPython.core.compilerop import CachingCompiler
@@ -27,10 +26,6 @@ from traitlets import Type
 from . import displays, errors, figures
 from .session import _MISSING, EXECUTE, QUIET, SHELL, WANT_VALUE, Session, _check
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, List, Optional
-
 NUMBER = re.compile(r"In \[(\d+)\]$")  # the names of a prompt's cells
 GAP_LIMIT = 100000                     # numbers of cells that others have run in between
 BESIDE = ("In", "Out", "get_ipython")  # IPython's names, kept off the user's
@@ -44,10 +39,9 @@ class Compiler(CachingCompiler):  # type: ignore[misc]
     file = ""
     remember: Callable[[str, str], None]
 
-    def cache(self, transformed_code: str, number: int = 0,
-              raw_code: Optional[str] = None) -> Any:
+    def cache(self, transformed_code: str, number: int = 0, raw_code: Optional[str] = None) -> str:
         if raw_code is None or raw_code is not self.code:  # a cell within the cell
-            return super().cache(transformed_code, number, raw_code)
+            return cast(str, super().cache(transformed_code, number, raw_code))
         self.remember(raw_code, self.file)
         return self.file
 
@@ -55,9 +49,8 @@ class Compiler(CachingCompiler):  # type: ignore[misc]
 class Publisher(DisplayPublisher):  # type: ignore[misc]
     """What is displayed goes with the task's result."""
 
-    def publish(self, data: Dict[str, Any], metadata: Any = None, source: Any = None, *,
-                transient: Optional[Dict[str, Any]] = None, update: bool = False,
-                **kwargs: Any) -> None:
+    def publish(self, data: Any, metadata: Any = None, source: Any = None, *,
+                transient: Any = None, update: bool = False, **kwargs: Any) -> None:
         name = (transient or {}).get("display_id")
         displays.publish([displays.readable(data)], name, update)
 
@@ -69,8 +62,8 @@ class Hook(DisplayHook):  # type: ignore[misc]
     """Keeps the last value of a cell, and its text; of several values the others are displays."""
 
     value: Any = None
-    text: Any = None
-    rich: Dict[str, Any] = {}
+    text: Optional[str] = None
+    rich: "displays.Bundle" = {}
     quiet_task = False
 
     def begin(self, quiet: bool) -> None:
@@ -81,14 +74,22 @@ class Hook(DisplayHook):  # type: ignore[misc]
         if not self.quiet_task:
             super().__call__(result)
 
+    def compute_format_data(self, result: Any) -> Any:
+        """A text in any case; a method that fails is no failure of the cell."""
+        shown = self.shell.shown
+        found, metadata = super().compute_format_data(result)
+        self.shell.shown = shown
+        found.setdefault("text/plain", displays.safe_repr(result))
+        return found, metadata
+
     def write_output_prompt(self) -> None:
         pass
 
-    def write_format_data(self, format_dict: Dict[str, Any], md_dict: Any = None) -> None:
+    def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
         if self.text is not None:
             displays.publish([{"text/plain": self.text, **self.rich}])
         self.rich = displays.readable(format_dict)
-        self.text = self.rich.pop("text/plain", "")
+        self.text = str(self.rich.pop("text/plain", ""))
 
     def finish_displayhook(self) -> None:
         pass
@@ -97,11 +98,11 @@ class Hook(DisplayHook):  # type: ignore[misc]
 class Shell(InteractiveShell):  # type: ignore[misc]
     """IPython without a terminal: nothing is printed for a failure, nothing is kept on a disk."""
 
-    compiler_class = Type(Compiler)  # type: ignore[no-untyped-call]
-    displayhook_class = Type(Hook)  # type: ignore[no-untyped-call]
-    display_pub_class = Type(Publisher)  # type: ignore[no-untyped-call]
+    compiler_class = Type(Compiler)
+    displayhook_class = Type(Hook)
+    display_pub_class = Type(Publisher)
 
-    session: InteractiveSession
+    session: "InteractiveSession"
     shown: Optional[BaseException] = None  # the exception that IPython would have printed last
 
     def init_history(self) -> None:
@@ -141,6 +142,20 @@ def _hide_ipython() -> None:
     errors.plain_types.add(UsageError)
 
 
+def _interrupt(frame: Any, event: str, arg: Any) -> None:
+    sys.settrace(None)
+    raise KeyboardInterrupt
+
+
+def _keep_interrupts(told: Any) -> None:
+    """An interrupt that meets a destructor, where nothing can be raised, as that of a cell's
+    coroutine ahead of its start, is raised by the next call."""
+    if issubclass(told.exc_type, KeyboardInterrupt):
+        sys.settrace(_interrupt)
+    else:
+        sys.__unraisablehook__(told)
+
+
 def _png(figure: Any) -> Any:
     return (figures.as_value(figure) or {}).get("image/png")
 
@@ -150,10 +165,14 @@ class InteractiveSession(Session):
 
     version = "%s (Python %s)" % (IPython.__version__, sys.version.split()[0])
 
+    ip: Shell
+
     def install(self) -> None:
         super().install()
         _hide_ipython()
-        warnings.filterwarnings("ignore", message="To exit: use")
+        for message in ("To exit: use", "coroutine 'InteractiveShell.run_cell_async'"):
+            warnings.filterwarnings("ignore", message=message)
+        sys.unraisablehook = _keep_interrupts
         self.ip = Shell.instance(user_module=self.module, autoindent=False, colors="NoColor")
         self.ip.session = self
         self.ip.loop_runner = self.runner.wait
@@ -187,7 +206,7 @@ class InteractiveSession(Session):
         self.ip.init_user_ns()
         self.put_beside()
 
-    def execute(self, args: List[Any]) -> Any:
+    def execute(self, args: Any) -> Any:
         code, file, flags = _check(args, str, str, int)
         if flags & SHELL:
             return self.shell(code, flags)
