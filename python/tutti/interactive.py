@@ -95,6 +95,21 @@ class Hook(DisplayHook):  # type: ignore[misc]
         pass
 
 
+class History(HistoryManager):  # type: ignore[misc]
+    """Inputs in memory. IPython's own takes locks for its database, which an interrupt at a bad
+    moment would leave locked for ever."""
+
+    def store_inputs(self, line_num: int, source: str, source_raw: Optional[str] = None) -> None:
+        self.input_hist_parsed.append(source.rstrip("\n"))
+        self.input_hist_raw.append((source if source_raw is None else source_raw).rstrip("\n"))
+        last = ["", "", "", *self.input_hist_raw[-4:]]
+        self.shell.push({"_i": last[-2], "_ii": last[-3], "_iii": last[-4],
+                         "_i%d" % line_num: last[-1]}, interactive=False)
+
+    def store_output(self, line_num: int) -> None:
+        """Nothing is kept of it."""
+
+
 class Shell(InteractiveShell):  # type: ignore[misc]
     """IPython without a terminal: nothing is printed for a failure, nothing is kept on a disk."""
 
@@ -106,7 +121,7 @@ class Shell(InteractiveShell):  # type: ignore[misc]
     shown: Optional[BaseException] = None  # the exception that IPython would have printed last
 
     def init_history(self) -> None:
-        self.history_manager = HistoryManager(shell=self, parent=self, enabled=False)
+        self.history_manager = History(shell=self, parent=self, enabled=False)
         self.configurables.append(self.history_manager)
 
     def init_virtualenv(self) -> None:
@@ -170,7 +185,8 @@ class InteractiveSession(Session):
     def install(self) -> None:
         super().install()
         _hide_ipython()
-        for message in ("To exit: use", "coroutine 'InteractiveShell.run_cell_async'"):
+        for message in ("To exit: use", "Output cache limit",
+                        "coroutine 'InteractiveShell.run_cell_async'"):
             warnings.filterwarnings("ignore", message=message)
         sys.unraisablehook = _keep_interrupts
         self.ip = Shell.instance(user_module=self.module, autoindent=False, colors="NoColor")
@@ -230,10 +246,7 @@ class InteractiveSession(Session):
         self.settle_number(file)
         ip.displayhook.begin(quiet)
         ip.compile.code, ip.compile.file, ip.shown = code, file, None
-        try:
-            done = ip.run_cell(code, store_history=not quiet)
-        finally:
-            ip.history_manager.db_input_cache.clear()
+        done = ip.run_cell(code, store_history=not quiet)
         error, shown = done.error_before_exec or done.error_in_exec, ip.shown
         ip.shown = ip.last_execution_result = None
         if error is not None:
