@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import itertools
 import os
 import secrets
@@ -449,7 +450,8 @@ class Client:
         if restart:
             raise NotImplementedError("Engine restart is not yet implemented")
         if hub:
-            self._connection.ask("stop")
+            with contextlib.suppress(RuntimeError):  # it may be gone ahead of its answer
+                self._connection.ask("stop")
             self.close()
             return
         self._connection.ask("end", self._build_targets(targets)[0])
