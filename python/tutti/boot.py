@@ -128,8 +128,10 @@ def main() -> None:
     """Runs the mode that the command line tells."""
     mode, directory, *preload = sys.argv[1:]
     kind, _, mode = mode.rpartition("-")
-    if kind == "ipython":
-        require_ipython()  # ahead of the user's directory: what lies there is not imported instead
+    if kind == "ipython":  # ahead of the user's directory: what lies there is not imported instead
+        require_ipython()
+    else:
+        session_class(kind)
     sys.argv[:] = [""]
     sys.path[:1] = [""]
     sys.path.append(directory)

@@ -159,7 +159,8 @@ def _hide_ipython() -> None:
 
 def _interrupt(frame: Any, event: str, arg: Any) -> None:
     sys.settrace(None)
-    raise KeyboardInterrupt
+    if frame.f_code is not InteractiveSession.handle.__code__:  # the next task's: it was too late
+        raise KeyboardInterrupt
 
 
 def _keep_interrupts(told: Any) -> None:
@@ -197,6 +198,10 @@ class InteractiveSession(Session):
         formatter.for_type_by_name("matplotlib.figure", "Figure", _png)
         self.put_beside()
         atexit.register(self.leave)
+
+    def handle(self, op: int, seq: int, args: Any, frames: Any) -> Any:
+        """The first call of a task: an interrupt that was kept for the one before is over."""
+        return super().handle(op, seq, args, frames)
 
     def leave(self) -> None:
         """What cells have left ends ahead of the interpreter, which would keep it (IPython's classes
