@@ -588,7 +588,8 @@ static void unqueue(controller_t *self, part_t *part)
         part_list_remove(&part->engine->queue, part);
 }
 
-static void cancel_part(controller_t *self, part_t *part)
+/* With `waiting` what has started goes on. */
+static void cancel_part(controller_t *self, part_t *part, bool waiting)
 {
     if (part->state == PART_WAITING || part->state == PART_BLOCKED) {
         unqueue(self, part);
@@ -597,9 +598,10 @@ static void cancel_part(controller_t *self, part_t *part)
         tt_buf_t engines;
         tt_buf_init(&engines);
         tt_ids_pack(&engines, &part->engine_id, 1);
-        part->final = true;
+        part->final |= !waiting;
         tt_message_t message = tt_message(TT_MSG_CANCEL, part->task->id);
         message.as.cancel.engines = (tt_span_t){engines.data, engines.len};
+        message.as.cancel.waiting = waiting;
         tt_outbox_send(part->engine->host->outbox, &message, NULL);
         tt_buf_release(&engines);
     }
@@ -612,13 +614,14 @@ void dispatch_cancel(controller_t *self, peer_t *client, const tt_message_t *mes
     int *ids;
     int count = tt_ids_read(message->as.cancel.engines, &ids, &all);
     uint64_t id = task ? task->id : 0;
+    bool waiting = message->as.cancel.waiting != 0;
     /* The last part that ends takes the task with it. */
     for (size_t i = 0; all && tt_map_get(&self->tasks, id) && i < task->part_count; i++)
-        cancel_part(self, &task->parts[i]);
+        cancel_part(self, &task->parts[i], waiting);
     for (int i = 0; i < count && tt_map_get(&self->tasks, id); i++) {
         part_t *part = task_part(task, ids[i]);
         if (part)
-            cancel_part(self, part);
+            cancel_part(self, part, waiting);
     }
     free(ids);
 }
@@ -729,7 +732,7 @@ static void end_unkept(controller_t *self, task_t *task)
     uint64_t id = task->id;
     for (size_t i = 0; tt_map_get(&self->tasks, id) && i < task->part_count; i++)
         if (task->parts[i].state == PART_WAITING || task->parts[i].state == PART_BLOCKED)
-            cancel_part(self, &task->parts[i]);
+            cancel_part(self, &task->parts[i], false);
     if (tt_map_get(&self->tasks, id))
         task->client = NULL;
 }

@@ -45,8 +45,9 @@ const spec_t *engine_spec(const engine_t *self);
 void engine_submit(engine_t *self, task_t *task);
 /* Sends its interpreter what that takes now: a value that a task waits for may have come. */
 void engine_pump(engine_t *self);
-/* Ends the task `id`: taken from the queue if it has not started, else interrupted exactly. */
-void engine_cancel(engine_t *self, uint64_t id);
+/* Ends the task `id`: taken from the queue if it has not started, else interrupted exactly;
+ * with `waiting` it goes on then. */
+void engine_cancel(engine_t *self, uint64_t id, bool waiting);
 /* Interrupts whatever runs now. */
 void engine_interrupt(engine_t *self);
 /* Takes the task back if it is not in the interpreter's socket yet. */

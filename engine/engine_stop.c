@@ -172,11 +172,13 @@ void engine_stop_part(engine_t *self, part_t *part, stop_t why)
     on_claim_timer(self);
 }
 
-void engine_cancel(engine_t *self, uint64_t id)
+void engine_cancel(engine_t *self, uint64_t id, bool waiting)
 {
     part_t *part = take_unstarted(self, id);
     if (part)
         engine_answer(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
+    else if (waiting)
+        return;
     else if ((part = part_queue_find(&self->sent, id)))
         engine_stop_part(self, part, BY_PERSON);
     else

@@ -370,14 +370,15 @@ static void on_task(host_t *self, const tt_message_t *message, tt_frames_t *payl
 
 static void cancel_in(engine_t *engine, void *arg)
 {
-    engine_cancel(engine, *(const uint64_t *)arg);
+    const tt_message_t *message = arg;
+    engine_cancel(engine, message->id, message->as.cancel.waiting != 0);
 }
 
 static void on_cancel(host_t *self, const tt_message_t *message, tt_frames_t *payload)
 {
-    uint64_t id = message->id;
+    tt_message_t asked = *message;
     (void)payload;
-    each_engine(self, message->as.cancel.engines, cancel_in, &id);
+    each_engine(self, asked.as.cancel.engines, cancel_in, &asked);
 }
 
 static void interrupt_in(engine_t *engine, void *arg)

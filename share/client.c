@@ -611,6 +611,13 @@ void tt_client_cancel(tt_client_t *self, const tt_job_t *job)
     tt_outbox_send(self->outbox, &message, NULL);
 }
 
+void tt_client_withdraw(tt_client_t *self, const tt_job_t *job)
+{
+    tt_message_t message = tt_message(TT_MSG_CANCEL, job->id);
+    message.as.cancel.waiting = 1;
+    tt_outbox_send(self->outbox, &message, NULL);
+}
+
 bool tt_client_has_blob(const tt_client_t *self, const uint8_t hash[16])
 {
     return find_blob(self, hash) != NULL;

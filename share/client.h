@@ -104,6 +104,8 @@ bool tt_job_waits_for(const tt_job_t *self, int engine);
 /* Ends the job's work on its engines: what has not started never will, what runs is interrupted
  * exactly. Results tell. */
 void tt_client_cancel(tt_client_t *self, const tt_job_t *job);
+/* Ends what of it has not started; what runs goes on. */
+void tt_client_withdraw(tt_client_t *self, const tt_job_t *job);
 
 /* ---- work that outlives us
  *

@@ -37,7 +37,7 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     F(INT, engine) F(UINT, attempt) F(UINT, status) F(UINT, queue_ns) F(UINT, wait_ns)        \
     F(INT, run_ns) F(UINT, dropped_bytes) F(TEXT, cause) F(TEXT, host) F(ANY, layout)
 #define TT_OUTPUT_FIELDS(F) F(INT, engine) F(UINT, stream) F(TEXT, host)
-#define TT_CANCEL_FIELDS(F) F(ANY, engines)
+#define TT_CANCEL_FIELDS(F) F(ANY, engines) F(UINT, waiting)
 #define TT_ENGINES_FIELDS(F) F(ANY, engines)
 #define TT_HASH_FIELDS(F) F(BYTES, hash)
 #define TT_EVENT_FIELDS(F)                                                                    \

@@ -309,9 +309,10 @@ static PyObject *connection_cancel(PyObject *object, PyObject *args)
 {
     connection_t *self = (connection_t *)object;
     unsigned long long ticket;
-    if (!is_usable(self) || !PyArg_ParseTuple(args, "K", &ticket))
+    int waiting = 0;
+    if (!is_usable(self) || !PyArg_ParseTuple(args, "K|p", &ticket, &waiting))
         return NULL;
-    courier_send(self->courier, order_new(DO_CANCEL, ticket));
+    courier_send(self->courier, order_new(waiting ? DO_WITHDRAW : DO_CANCEL, ticket));
     Py_RETURN_NONE;
 }
 
@@ -504,7 +505,9 @@ static PyMethodDef connection_methods[] = {
      "for none. after, follow: tickets. frames: [args, buffer, ...]; they are lent, not "
      "copied,\n"
      "over 4 KiB."},
-    {"cancel", connection_cancel, METH_VARARGS, "cancel(ticket)"},
+    {"cancel", connection_cancel, METH_VARARGS,
+     "cancel(ticket, waiting=False)\n\nEnds a task; with waiting only what of it has not "
+     "started."},
     {"blob", connection_blob, METH_VARARGS, "blob(hash, bytes)\n\nMakes a function known."},
     {"ask", connection_ask, METH_VARARGS,
      "ask(ticket, name, engines, count=0, directory='')\n\n"

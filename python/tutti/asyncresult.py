@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 UTC = datetime.timezone.utc
 _PENDING = object()
-_UNMET = ("tutti.error.UnmetDependency", "UnmetDependency")
 
 
 def _moment(seconds: Optional[float]) -> Optional[datetime.datetime]:
@@ -179,7 +178,7 @@ class Part(Listener):
         if ended.status in (LOST, UNKNOWN):
             where = "engine %s: " % self.engine if self.engine is not None else ""
             return error.EngineError(where + cause)
-        if failure and failure.get("type") in _UNMET:
+        if failure and failure.get("type") in error.UNMET:
             return error.ImpossibleDependency("no engine meets what it depends on: %s"
                                               % failure.get("message"))
         if failure:
@@ -388,8 +387,7 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
         return self._gather(wanted)
 
     def _stop(self) -> None:
-        for ticket in {part.ticket for part in self._parts if not part.done}:
-            self._client._connection.cancel(ticket)
+        self._client._cancel(self._parts)
 
     def result(self, timeout: Optional[float] = None) -> Any:
         """The same as get(timeout)."""

@@ -18,7 +18,7 @@ from typing import (Any, Callable, Dict, Iterable, Iterator, List, Optional, Seq
 
 from . import error
 from .asyncresult import AsyncResult, Metadata, Part
-from .connection import READY, Connection, Engine
+from .connection import CANCELLED, FAILED, READY, STARTING, Connection, Ended, Engine
 from .dependency import msg_ids
 from .view import BroadcastView, DirectView, LoadBalancedView, Targets
 
@@ -57,7 +57,7 @@ class Client:
         self._recent: "collections.deque[Part]" = collections.deque(maxlen=_RECENT_KEPT)
         self._outstanding: Set[str] = set()
         self._endings: "collections.OrderedDict[str, bool]" = collections.OrderedDict()
-        self._watchers: List[Callable[..., None]] = []
+        self._watchers: List[Callable[..., Any]] = []
         self._connection = self._connect(self.cluster_id, timeout)
         self._activate_in_ipython()
 
@@ -85,6 +85,9 @@ class Client:
     def close(self, linger: Optional[float] = None) -> None:
         """Leaves the cluster. Harmless when called twice."""
         self._connection.close()
+
+    def __repr__(self) -> str:
+        return "<Client of cluster %r: %d engines>" % (self.cluster_id, len(self.ids))
 
     def __enter__(self) -> "Client":
         return self
@@ -193,11 +196,11 @@ class Client:
             if n is not None:
                 return len(self.ids) >= n
             states = [engine.state for engine in self._connection.engines.values()]
-            return READY in states and 0 not in states
+            return READY in states and STARTING not in states
 
         def wait() -> None:
             def failed() -> Optional[Engine]:
-                return next((one for one in self._connection.engines.values() if one.state == 3),
+                return next((one for one in self._connection.engines.values() if one.state == FAILED),
                             None)
 
             limit = None if timeout is None or timeout < 0 else timeout
@@ -254,10 +257,10 @@ class Client:
         for look in list(self._watchers):
             look(part)
 
-    def _watch(self, look: Callable[..., None]) -> None:
+    def _watch(self, look: Callable[..., Any]) -> None:
         self._watchers.append(look)
 
-    def _unwatch(self, look: Callable[..., None]) -> None:
+    def _unwatch(self, look: Callable[..., Any]) -> None:
         if look in self._watchers:
             self._watchers.remove(look)
 
@@ -273,6 +276,10 @@ class Client:
             if session == self.session:
                 found[one] = int(number.partition(".")[0])
         return found
+
+    def _remembers(self, msg_id: str) -> bool:
+        """Whether it is known how a message ended, or will be."""
+        return msg_id in self._outstanding or msg_id in self._endings
 
     @property
     def outstanding(self) -> Set[str]:
@@ -385,11 +392,26 @@ class Client:
     # ---- ending
 
     def abort(self, jobs: Any = None, targets: Any = None, block: Optional[bool] = None) -> None:
-        """Aborts tasks that have not started (None: all): they raise TaskAborted."""
-        parts = self._parts_of(sorted(self._outstanding) if jobs is None else
-                               [one for one in [jobs] if one is not None])
-        for ticket in {part.ticket for part in parts if not part.done}:
-            self._connection.cancel(ticket)
+        """Aborts tasks that have not started (None: all; of certain engines, with targets): they
+        raise TaskAborted. What runs goes on."""
+        parts = self._parts_of(sorted(self._outstanding) if jobs is None else jobs)
+        if targets is not None:
+            engines = set(self._build_targets(targets)[0])
+            parts = [part for part in parts if part.engine in engines]
+        self._cancel(parts, waiting=True)
+
+    def _cancel(self, parts: Sequence[Part], waiting: bool = False) -> None:
+        """Ends what has not ended of these; with `waiting` what runs goes on. What waits here, and
+        was not sent yet, ends at once."""
+        connection = self._connection
+        with connection.dispatching:
+            left = [part for part in parts if not part.done]
+            for ticket in {part.ticket for part in left if connection.has(part.ticket)}:
+                connection.cancel(ticket, waiting)
+            for part in left:
+                if not connection.has(part.ticket):
+                    part.on_result(Ended.nowhere(CANCELLED, "aborted before it started"), True)
+        connection.settle()
 
     def clear(self, targets: Any = None, block: Optional[bool] = None) -> Any:
         """Empties the namespaces of engines."""

@@ -7,12 +7,16 @@ The network is the thread of `_client`. Its events are dispatched by whoever wai
 from __future__ import annotations
 
 import collections
+import contextlib
 import itertools
 import os
+import signal
+import sys
 import threading
 import time
+import types
 import weakref
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from . import _client, error, ship, values
 from . import _runtime
@@ -20,7 +24,7 @@ from . import _runtime
 # Ops of the runtime protocol, and how a task may end (PROTOCOL.md).
 EXECUTE, CALL, GET, SET, RESET = 1, 2, 3, 4, 8
 OK, ERROR, INTERRUPTED, LOST, CANCELLED, TIMEOUT, REFUSED, UNKNOWN = range(8)
-READY = 1  # the state of an engine that works
+STARTING, READY, FAILED, GONE = 0, 1, 3, 5  # states of engines
 _RESULT, _OUTPUT, _ENGINE, _ANSWER, _GONE = range(5)
 FOREVER = 1e6  # seconds of one wait of the network's
 BLOBS_KEPT = 32  # functions that the courier knows for sure: it forgets the oldest of 64
@@ -72,6 +76,11 @@ class Ended:
         (self.engine, self.status, self.attempt, self.queued, self.waited, self.ran, self.dropped,
          self.received, self.cause, self.host, self.frames) = told
 
+    @classmethod
+    def nowhere(cls, status: int, cause: str) -> "Ended":
+        """The end of what no engine has had."""
+        return cls(-1, status, 0, 0.0, 0.0, 0.0, 0, time.time(), cause, "", [])
+
     def body(self) -> List[Any]:
         """[text, has value, value, displays, error]. Raises what unpickling raises."""
         if not self.frames or not len(self.frames[0]):
@@ -102,6 +111,23 @@ class Listener:
 _connections: "weakref.WeakSet[Connection]" = weakref.WeakSet()
 
 
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """In the main thread an interrupt waits until the with block is over."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
+        yield
+        return
+    came: List[Tuple[int, Optional[types.FrameType]]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if came:
+            handler(*came[0])
+
+
 class Connection:
     """A client of the cluster of that name.
 
@@ -118,9 +144,10 @@ class Connection:
         self.engines: Dict[int, Engine] = {}
         self.gone: Optional[str] = None  # why the controller is
         self.dispatching = threading.RLock()  # held while events change what is known
-        self._deferred: List[Callable[[], None]] = []
+        self._deferred: "collections.deque[Callable[[], None]]" = collections.deque()
         self.on_engine: List[Callable[[Engine], None]] = []
-        self._dispatch(self._client.take())
+        self._events: "collections.deque[Tuple[Any, ...]]" = collections.deque()
+        self.dispatch()
         me = weakref.ref(self)
         self._thread = threading.Thread(target=_listen, args=(me, self._client), daemon=True,
                                         name="tutti")
@@ -142,27 +169,26 @@ class Connection:
         self._finalizer()
         with self.dispatching:
             self._end_all("the client is closed")
-        self._run_deferred()
+        self.settle()
 
     # ---- events
 
-    def _dispatch(self, events: Sequence[Tuple[Any, ...]]) -> None:
-        for event in events:
-            kind = event[0]
-            if kind == _RESULT:
-                self._result(event[1], event[2], Ended(*event[3:]))
-            elif kind == _OUTPUT:
-                listener = self._listeners.get(event[1])
-                if listener is not None:
-                    listener.on_output(event[2], event[3], event[4])
-            elif kind == _ENGINE:
-                self._engine(Engine(*event[1:]))
-            elif kind == _ANSWER:
-                answer = self._answers.pop(event[1], None)
-                if answer is not None:
-                    answer(event[2], event[3], event[4])
-            elif kind == _GONE:
-                self.gone = event[1]
+    def _handle(self, event: Tuple[Any, ...]) -> None:
+        kind = event[0]
+        if kind == _RESULT:
+            self._result(event[1], event[2], Ended(*event[3:]))
+        elif kind == _OUTPUT:
+            listener = self._listeners.get(event[1])
+            if listener is not None:
+                listener.on_output(event[2], event[3], event[4])
+        elif kind == _ENGINE:
+            self._engine(Engine(*event[1:]))
+        elif kind == _ANSWER:
+            answer = self._answers.pop(event[1], None)
+            if answer is not None:
+                answer(event[2], event[3], event[4])
+        elif kind == _GONE:
+            self.gone = event[1]
 
     def _result(self, ticket: int, last: bool, ended: Ended) -> None:
         listener = self._listeners.pop(ticket, None) if last else self._listeners.get(ticket)
@@ -170,7 +196,7 @@ class Connection:
             listener.on_result(ended, last)
 
     def _engine(self, engine: Engine) -> None:
-        if engine.state == 5:  # gone
+        if engine.state == GONE:
             self.engines.pop(engine.id, None)
         else:
             self.engines[engine.id] = engine
@@ -180,10 +206,9 @@ class Connection:
     def _end_all(self, why: str) -> None:
         self.gone = self.gone or why
         for ticket in list(self._listeners):
-            nobody = Ended(-1, UNKNOWN, 0, 0.0, 0.0, 0.0, 0, time.time(), self.gone, "", [])
             listener = self._listeners.pop(ticket, None)
             if listener is not None:
-                listener.on_result(nobody, True)
+                listener.on_result(Ended.nowhere(UNKNOWN, self.gone), True)
         for ticket in list(self._answers):
             answer = self._answers.pop(ticket, None)
             if answer is not None:
@@ -192,28 +217,34 @@ class Connection:
 
     def dispatch(self) -> None:
         """Gives the events that have come to whom they concern, and wakes who waits for that. They
-        are taken under the lock, so that they keep their order whichever threads do it."""
-        with self.dispatching:
+        are taken under the lock, so that they keep their order whichever threads do it. What fails
+        (a stream of the user's that is closed) costs no other event, and neither does an interrupt:
+        it is raised behind them."""
+        with _interrupts_held(), self.dispatching:
             events = self._client.take()
-            self._dispatch(events)
+            self._events.extend(events)
+            while self._events:
+                self._handle(self._events.popleft())
         if events:
             self._client.poke()
         if self._client.over():
             with self.dispatching:
                 self._end_all("the client is closed")
-        self._run_deferred()
+        self.settle()
 
     def defer(self, call: Callable[[], None]) -> None:
         """Has something done when the events at hand have been dispatched: what runs code of users,
         which may wait for other events, and so for whoever dispatches them."""
         self._deferred.append(call)
 
-    def _run_deferred(self) -> None:
-        while self._deferred:
-            with self.dispatching:
-                calls, self._deferred = self._deferred, []
-            for call in calls:
-                call()
+    def settle(self) -> None:
+        """Does what was deferred."""
+        while True:
+            try:
+                call = self._deferred.popleft()
+            except IndexError:
+                return
+            call()
 
     def wait(self, done: Callable[[], Any], timeout: Optional[float] = None) -> bool:
         """Waits until `done()` is true, at most `timeout` seconds; whether it is. An interrupt is
@@ -257,10 +288,15 @@ class Connection:
             self._listeners.pop(ticket, None)
             raise
 
-    def cancel(self, ticket: int) -> None:
-        """Ends a task: what has not started never will, what runs is interrupted."""
+    def has(self, ticket: int) -> bool:
+        """Whether a task was sent and has not ended."""
+        return ticket in self._listeners
+
+    def cancel(self, ticket: int, waiting: bool = False) -> None:
+        """Ends a task: what has not started never will, what runs is interrupted; with `waiting` it
+        goes on."""
         if not self.closed:
-            self._client.cancel(ticket)
+            self._client.cancel(ticket, waiting)
 
     def ship(self, function: Callable[..., Any]) -> bytes:
         """Makes a function known to the cluster: its hash. It is sent once."""
@@ -309,7 +345,10 @@ def _listen(me: "weakref.ref[Connection]", client: Any) -> None:
         except RuntimeError:  # in a forked child
             return
         if connection is not None:
-            connection.dispatch()
+            try:
+                connection.dispatch()
+            except Exception:  # of a listener, or of a callback
+                sys.excepthook(*sys.exc_info())
         del connection
         if client.over():
             return

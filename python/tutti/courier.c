@@ -271,9 +271,12 @@ static void do_order(courier_t *self, order_t *order)
         do_submit(self, order);
         break;
     case DO_CANCEL:
+    case DO_WITHDRAW:
         task = tt_map_get(&self->tasks, order->ticket);
-        if (task)
+        if (task && order->kind == DO_CANCEL)
             tt_client_cancel(self->client, task->job);
+        else if (task)
+            tt_client_withdraw(self->client, task->job);
         break;
     case DO_BLOB:
         if (!tt_client_has_blob(self->client, order->hash))

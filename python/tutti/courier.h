@@ -5,7 +5,7 @@
 
 #include "../../share/client.h"
 
-typedef enum { DO_SUBMIT, DO_CANCEL, DO_BLOB, DO_ASK, DO_CLOSE } order_kind_t;
+typedef enum { DO_SUBMIT, DO_CANCEL, DO_WITHDRAW, DO_BLOB, DO_ASK, DO_CLOSE } order_kind_t;
 
 /* What is wanted. */
 typedef struct order {

@@ -8,6 +8,7 @@ import time
 import pytest
 
 import tutti as ipp
+from e2e.harness import wait_until
 
 
 def test_pending_and_finished(rc):
@@ -161,15 +162,44 @@ def test_a_map_gives_what_is_there(rc):
     assert repr(result) == "<AsyncMapResult(<lambda>): finished>"
 
 
-def test_abort(rc):
-    blockers = [rc[:].apply_async(time.sleep, 0.5)]
-    waiting = rc[:].apply_async(int)
+def test_abort(own, cluster):
+    """What runs goes on; what waits does not start."""
+    def work(path):
+        import os
+        import time
+        while not os.path.exists(path):
+            time.sleep(0.01)
+        return 5
+
+    running = own[:].apply_async(work, str(cluster.file("go")))
+    waiting = own[:2].apply_async(int)
+    wait_until(lambda: all(row["running"] for row in cluster.engines().values()))
     waiting.abort()
+    own.abort(targets=[3])
     with pytest.raises(ipp.error.CompositeError, match="TaskAborted"):
         waiting.get(20)
-    blockers[0].get()
+    assert not running.ready()
+    cluster.file("go", "")
+    assert running.get(20) == [5] * 4
     with pytest.raises(RuntimeError):
-        blockers[0].abort()
+        running.abort()
+
+
+def test_abort_of_what_waits_here(rc):
+    view = rc.load_balanced_view()
+    first = view.apply_async(time.sleep, 600)
+    with view.temp_flags(after=ipp.Dependency(first, success=False, failure=True)):
+        never = view.apply_async(int)
+    with view.temp_flags(after=ipp.Dependency(first, all=False), timeout=0.05):
+        late = view.apply_async(int)
+    with pytest.raises(ipp.error.DependencyTimeout):
+        late.get(20)
+    never.abort()
+    with pytest.raises(ipp.error.TaskAborted):
+        never.get(20)
+    first.cancel()
+    with pytest.raises(ipp.RemoteError, match="KeyboardInterrupt"):
+        first.get(20)
 
 
 def test_what_cannot_be_read_here(rc):

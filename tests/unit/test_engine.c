@@ -449,10 +449,10 @@ TEST(what_waits_is_cancelled_without_running)
     submit(1, "spin");
     submit(2, "abort");
     await_start(1);
-    engine_cancel(host.engine, 99);
-    engine_cancel(host.engine, 2);
+    engine_cancel(host.engine, 99, false);
+    engine_cancel(host.engine, 2, false);
     assert_cause(await_result(2, TT_STATUS_CANCELLED), "cancelled before it started");
-    engine_cancel(host.engine, 1);
+    engine_cancel(host.engine, 1, false);
     await_result(1, TT_STATUS_INTERRUPTED);
     assert_true(all_is_done());
 }
@@ -482,7 +482,7 @@ TEST(a_task_that_was_sent_ahead_is_interrupted_when_it_starts_and_the_one_before
     submit(3, "value 3");
     assert_int_equal(host.engine->sent.count, 3);
     await_start(1);
-    engine_cancel(host.engine, 2);
+    engine_cancel(host.engine, 2, false);
     for (int i = 0; i < 20; i++) { /* twenty tries to claim it */
         uint64_t timer = host.engine->claim_timer;
         assert_int_not_equal(timer, 0);
@@ -504,7 +504,7 @@ TEST(what_was_cancelled_before_it_started_does_not_run_after_a_restart)
     submit(3, "value 3");
     expect_no_revoking();
     await_start(1);
-    engine_cancel(host.engine, 2);
+    engine_cancel(host.engine, 2, false);
     engine_kill(host.engine, false, "was restarted");
     await_result(1, TT_STATUS_LOST);
     assert_cause(await_result(2, TT_STATUS_CANCELLED), "cancelled before it started");

@@ -146,7 +146,7 @@ TEST(a_completion_that_hangs_ends_at_its_limit_and_what_came_meanwhile_runs)
     ask_limited(4, TT_RT_COMPLETE, "hang.x", 0);
     assert_in_range(host.engine->sent.first->task->timeout_ms, 1, 2000);
     await_start(4);
-    engine_cancel(host.engine, 4);
+    engine_cancel(host.engine, 4, false);
     await_result(4, TT_STATUS_INTERRUPTED);
 }
 
@@ -255,7 +255,7 @@ TEST(without_a_page_it_is_the_same)
     submit(1, "spin");
     ask(2, "pri");
     assert_answer(2, TT_STATUS_OK, "busy", "[0,[\"print\"]]");
-    engine_cancel(host.engine, 1);
+    engine_cancel(host.engine, 1, false);
     await_result(1, TT_STATUS_INTERRUPTED);
     ask_limited(3, TT_RT_COMPLETE, "hang.x", 20);
     submit(4, "value 4");

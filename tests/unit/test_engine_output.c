@@ -238,7 +238,7 @@ TEST(a_task_that_never_started_has_no_output)
     submit(1, "warn mine\nspin");
     submit(2, "value 2");
     await_start(1);
-    engine_cancel(host.engine, 2);
+    engine_cancel(host.engine, 2, false);
     letter_t *cancelled = await_result(2, TT_STATUS_CANCELLED);
     assert_int_equal(cancelled->frames.count, 3);
     assert_int_equal(tt_frames_bytes(&cancelled->frames), 0);

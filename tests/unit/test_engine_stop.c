@@ -93,7 +93,7 @@ TEST(a_task_that_was_recalled_may_come_back)
 TEST(what_was_sent_ahead_is_cancelled_at_once)
 {
     busy_mock(4);
-    engine_cancel(host.engine, 3);
+    engine_cancel(host.engine, 3, false);
     letter_t *letter = await_result(3, TT_STATUS_CANCELLED);
     assert_span(letter->message.as.result.cause, "cancelled before it started");
     assert_true(has_started(1));
@@ -133,7 +133,7 @@ TEST(when_the_engine_dies_what_was_revoked_is_nobodys)
 {
     busy_mock(5);
     assert_true(engine_recall(host.engine, 5));
-    engine_cancel(host.engine, 3);
+    engine_cancel(host.engine, 3, false);
     await_result(3, TT_STATUS_CANCELLED);
     engine_kill(host.engine, false, "was restarted");
     await_result(1, TT_STATUS_LOST);
@@ -218,7 +218,7 @@ TEST(without_a_page_nothing_is_revoked)
     assert_false(engine_recall(host.engine, 1));
     assert_true(engine_recall(host.engine, 2));
     assert_int_equal(host.engine->revoked, 0);
-    engine_cancel(host.engine, 1);
+    engine_cancel(host.engine, 1, false);
     await_result(1, TT_STATUS_INTERRUPTED);
 }
 
@@ -234,7 +234,7 @@ TEST(numbers_of_tasks_may_wrap)
     assert_int_equal(host.engine->seq, 4);
     await_start(1);
     assert_true(engine_recall(host.engine, 3)); /* from before the end to behind it */
-    engine_cancel(host.engine, 6);
+    engine_cancel(host.engine, 6, false);
     await_result(6, TT_STATUS_CANCELLED);
     engine_interrupt(host.engine);
     await_result(1, TT_STATUS_INTERRUPTED);
@@ -337,7 +337,7 @@ static void disturb(uint64_t sent, unsigned *seed)
         return;
     if (rand_r(seed) % 2) {
         fates[id] = CANCELLED_;
-        engine_cancel(host.engine, id);
+        engine_cancel(host.engine, id, false);
     } else if (engine_recall(host.engine, id)) {
         fates[id] = RECALLED;
         recalled++;

@@ -223,14 +223,14 @@ TEST(another_engine_asks_when_the_one_that_has_asked_ends)
     engine_t *second = engine_new(&host, &spec, 4);
     engine_submit(second, task); /* it is not started yet */
     engine_submit(first, task);
-    engine_cancel(first, 1);
+    engine_cancel(first, 1, false);
     await_result(1, TT_STATUS_CANCELLED);
     want_of(2, 0);
     give(2, 0, 1000, layout.bytes);
     want_of(2, 1000);
     engine_start(second);
     await_state(TT_ENGINE_READY);
-    engine_cancel(first, 2);
+    engine_cancel(first, 2, false);
     await_result(2, TT_STATUS_CANCELLED);
     assert_int_equal(task->incoming.taking.taken, 0);
     engine_pump(second);
@@ -298,7 +298,7 @@ TEST(a_task_that_is_cancelled_waits_for_no_value)
     want_of(1, 0);
     give(1, 0, 1000, layout.bytes);
     want_of(1, 1000);
-    engine_cancel(host.engine, 1);
+    engine_cancel(host.engine, 1, false);
     await_result(1, TT_STATUS_CANCELLED);
     give(1, 1000, 1000, layout.bytes);
     assert_null(take_letter(TT_MSG_WANT));
@@ -393,9 +393,9 @@ TEST(a_task_that_is_cancelled_while_its_value_is_taken_ends_without_it)
     announced(1);
     want(1, 0);
     assert_int_equal(data_of(1, &len), 0);
-    engine_cancel(host.engine, 2); /* another */
+    engine_cancel(host.engine, 2, false); /* another */
     assert_null(take_letter(TT_MSG_RESULT));
-    engine_cancel(host.engine, 1);
+    engine_cancel(host.engine, 1, false);
     letter_t *letter = await_letter(TT_MSG_RESULT);
     assert_int_equal(letter->message.as.result.status, TT_STATUS_INTERRUPTED);
     assert_span(letter->message.as.result.cause, "its value was not taken");
