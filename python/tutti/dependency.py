@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from .view import LoadBalancedView
 
 
-UNMET = ("tutti.error.UnmetDependency", "UnmetDependency")
-
-
 class Dependency(Set[str]):
     """msg_ids of which all, or any, must have ended before a task starts: well (success), badly
     (failure), or both."""
@@ -93,30 +90,32 @@ class _Waiting:
         self.part = part
         self.needed = needed
         self.send = send
-        self.lock = threading.Lock()
-        self.over = False
+        self.completed: Set[str] = set()
+        self.failed: Set[str] = set()
 
-    def look(self, *_: Any) -> None:
-        ended = self.client._ended_of({one for each in self.needed for one in each})
-        completed = {one for one, well in ended.items() if well}
-        failed = {one for one, well in ended.items() if not well}
-        impossible = any(one.unreachable(completed, failed) for one in self.needed)
-        met = all(one.check(completed, failed) for one in self.needed)
-        if not (impossible or met or self.part.done):
-            return
-        with self.lock:
-            if self.over:
-                return
-            self.over = True
-        self.client._unwatch(self.look)
-        if impossible:
-            self.end(REFUSED, "what it depends on has not ended as it must")
-        elif not self.part.done:
+    def look(self, *_: Any) -> bool:
+        """What has become of its dependencies: whether that decides it. Under the lock of events."""
+        for one, well in self.client._ended_of(set().union(*self.needed)).items():
+            (self.completed if well else self.failed).add(one)
+        if self.part.done:
+            pass
+        elif any(one.unreachable(self.completed, self.failed) for one in self.needed):
+            self.part.on_result(Ended.nowhere(
+                REFUSED, "what it depends on has not ended as it must"), True)
+        elif self.met():
             self.send()
+        else:
+            return False
+        self.client._unwatch(self.look)
+        return True
 
-    def end(self, status: int, cause: str) -> None:
-        self.part.on_result(Ended(-1, status, 0, 0.0, 0.0, 0.0, 0, self.part.submitted, cause, "",
-                                  []), True)
+    def met(self) -> bool:
+        return all(one.check(self.completed, self.failed) for one in self.needed)
+
+    def begin(self) -> None:
+        with self.client._connection.dispatching:
+            if not self.look():
+                self.client._watch(self.look)
 
 
 class _Reroute:
@@ -134,7 +133,7 @@ class _Reroute:
         if ended.status != ERROR or not ended.frames:
             return False
         failure = ended.body()[4]
-        if not failure or failure.get("type") not in UNMET:
+        if not failure or failure.get("type") not in error.UNMET:
             return False
         if self.left is None:
             self.left = set(self.client.ids)
@@ -168,34 +167,34 @@ def submit(view: "LoadBalancedView", part: "Part", engines: Optional[Sequence[in
         send_to(engines)
 
     part.reroute = _Reroute(client, engines, send_to)
-    if any(one not in known for one in after | follow):
-        raise error.InvalidDependency("no task of this client has the id %r"
-                                      % sorted(one for one in after | follow
-                                               if one not in known)[0])
+    needed = [one for one in (after, follow) if one]
+    for one in sorted(after | follow):
+        if one not in known:
+            raise error.InvalidDependency("no task of this client has the id %r" % one)
+        if here and not client._remembers(one):
+            raise error.InvalidDependency("nobody remembers how the task %r ended" % one)
     if here:
-        waiting = _Waiting(view, part, [one for one in (after, follow) if one], send)
-        client._watch(waiting.look)
-        waiting.look()
+        _Waiting(view, part, needed, send).begin()
     else:
         send()
-    if view.timeout and (after or follow):
-        _limit(view, part, [one for one in (after, follow) if one])
+    if view.timeout and needed:
+        _limit(view, part, needed)
 
 
 def _limit(view: "LoadBalancedView", part: "Part", needed: Sequence[Dependency]) -> None:
     """After the view's timeout a task whose dependencies are not met ends."""
-    client = view.client
+    client, seconds = view.client, view.timeout or 0
 
     def late() -> None:
-        ended = client._ended_of({one for each in needed for one in each})
+        ended = client._ended_of(set().union(*needed))
         completed = {one for one, well in ended.items() if well}
-        failed = {one for one, well in ended.items() if not well}
-        if part.done or all(one.check(completed, failed) for one in needed):
-            return
-        part.exception = error.DependencyTimeout("the dependencies were not met within %g s"
-                                                 % (view.timeout or 0))
-        client._connection.cancel(part.ticket)
+        with client._connection.dispatching:
+            if part.done or all(one.check(completed, set(ended) - completed) for one in needed):
+                return
+            part.exception = error.DependencyTimeout("the dependencies were not met within %g s"
+                                                     % seconds)
+        client._cancel([part])
 
-    timer = threading.Timer(view.timeout or 0, late)
+    timer = threading.Timer(seconds, late)
     timer.daemon = True
     timer.start()

@@ -59,6 +59,10 @@ class DependencyTimeout(ImpossibleDependency):
     """The dependency was not met in time."""
 
 
+# As an engine names UnmetDependency, by which module of its it comes.
+UNMET = ("tutti.error.UnmetDependency", "UnmetDependency")
+
+
 class InvalidDependency(ImpossibleDependency):
     """The dependency is of a kind that cannot be met by this task."""
 

@@ -149,24 +149,26 @@ class LazyMapIterator:
     def cancel(self) -> None:
         """Hands nothing over any more, and aborts what has not started."""
         self._cancelled = True
-        for part in self._sent:
-            if not part.done:
-                self._view.client._connection.cancel(part.ticket)
+        self._view.client._cancel(list(self._sent), waiting=True)
 
     def __iter__(self) -> "LazyMapIterator":
         return self
 
+    def _take(self) -> Part:
+        """The next part; those that cancel() has aborted are none."""
+        while self._sent:
+            try:
+                part = self._next_part()
+            except KeyboardInterrupt:
+                self.cancel()
+                raise
+            self._feed()
+            if not (self._cancelled and isinstance(part.exception, error.TaskAborted)):
+                return part
+        raise StopIteration
+
     def __next__(self) -> Any:
-        if not self._sent:
-            raise StopIteration
-        try:
-            part = self._next_part()
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
-        self._feed()
-        if self._cancelled and isinstance(part.exception, error.TaskAborted):
-            return next(self)
+        part = self._take()
         if part.exception is not None and not self._return_exceptions:
             raise part.exception
         return part.exception if part.exception is not None else part.result

@@ -7,6 +7,7 @@ import time
 import pytest
 
 import tutti as ipp
+from e2e.harness import wait_until
 
 
 def test_there_is_no_cluster(cluster):
@@ -82,9 +83,7 @@ def test_without_engines(cluster):
     with ipp.Client() as client:
         client.wait_for_engines(1, timeout=20)
         client.shutdown()
-        deadline = time.monotonic() + 10
-        while client.ids and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: not client.ids)
         with pytest.raises(ipp.error.NoEnginesRegistered, match="This operation requires engines. Try "):
             client[:].apply_async(int)
 
@@ -171,19 +170,16 @@ def test_shutdown_of_the_cluster(cluster):
         client._connection.ask("status")
 
 
-def test_signals(rc):
+def test_signals(rc, tmp_path):
     rc[:].execute("import signal, os\nheard = []\nsignal.signal(signal.SIGUSR1, lambda *_: heard.append(os.getpid()))",
                   block=True)
     rc.send_signal("SIGUSR1", targets=[1, 2])
     rc.send_signal("usr1", targets=2)
-    deadline = time.monotonic() + 20
-    while rc[2].pull("len(heard)", block=True) < 1 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: rc[2].pull("len(heard)", block=True) >= 1)
     found = rc[:].pull("len(heard)", block=True)
     assert found[0] == found[3] == 0 and found[1] == 1 and found[2] >= 1
-    late = rc[0].apply_async(time.sleep, 600)
-    while not rc.queue_status(0)["queue"]:
-        time.sleep(0.01)
+    late = rc[0].apply_async(lambda path: (open(path, "w").close(), time.sleep(600)), str(tmp_path / "begun"))
+    wait_until((tmp_path / "begun").exists)
     rc.send_signal("SIGINT", targets=0)
     with pytest.raises(ipp.RemoteError, match="KeyboardInterrupt"):
         late.get(20)

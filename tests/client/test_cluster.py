@@ -5,11 +5,11 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
 import tutti as ipp
+from e2e.harness import wait_until
 
 
 def test_a_block_has_a_client_and_its_cluster_ends_with_it(cluster):
@@ -35,10 +35,7 @@ def test_the_methods_that_wait(cluster):
     rc.wait_for_engines(2, timeout=20)
     made.stop_engines_sync()
     with made.connect_client_sync() as other:
-        deadline = time.monotonic() + 10
-        while other.ids and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert len(other) == 0
+        wait_until(lambda: len(other) == 0)
         made.start_engines_sync(1)
         other.wait_for_engines(1, timeout=20)
     rc.close()

@@ -11,6 +11,7 @@ import time
 import pytest
 
 import tutti as ipp
+from e2e.harness import wait_until
 
 
 def rss_mib():
@@ -109,9 +110,7 @@ def test_a_callback_may_wait_for_other_results(rc):
     results = [view.apply_async(lambda x: x, n) for n in range(20)]
     for one in results:
         one.add_done_callback(lambda done: found.append(view.apply_sync(lambda x: -x, done.result())))
-    deadline = time.monotonic() + 30
-    while len(found) < 20 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: len(found) == 20, 30)
     assert sorted(found) == [-n for n in reversed(range(20))]
 
 
@@ -140,3 +139,55 @@ def test_results_keep_their_order_whichever_thread_dispatches_them(rc):
         result = view.execute("a", silent=False)
         result.get(20)
         assert [part.text for part in result._parts] == ["5"] * len(view)
+
+
+def test_interrupts_while_results_come_lose_none(rc):
+    """As many as may be, while thousands of results are dispatched."""
+    view = rc.load_balanced_view()
+    over, caught, armed = threading.Event(), 0, True
+
+    def on_interrupt(number, frame):
+        if armed:
+            raise KeyboardInterrupt
+
+    def press():
+        while not over.wait(0.0005):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, on_interrupt)
+    thread = threading.Thread(target=press)
+    try:
+        results = [view.apply_async(int) for _ in range(5000)]
+        thread.start()
+        deadline = time.monotonic() + 30
+        while rc.outstanding and time.monotonic() < deadline:
+            try:
+                rc.wait(timeout=20)
+            except KeyboardInterrupt:
+                caught += 1
+    finally:
+        armed = False
+        over.set()
+        thread.join()
+        signal.signal(signal.SIGINT, before)
+    assert all(one.ready() for one in results) and caught > 0
+    assert [one.get(20) for one in results] == [0] * 5000
+
+
+def test_a_listener_that_fails_costs_no_result(rc, monkeypatch):
+    class Closed:
+        def write(self, text):
+            raise BrokenPipeError("closed")
+
+        def flush(self):
+            pass
+
+    result = rc[:].apply_async(lambda: print("text", flush=True))
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", Closed())
+        patch.setattr(sys, "excepthook", lambda *_: None)
+        with pytest.raises(BrokenPipeError):
+            with result.stream_output():
+                while not result.ready():
+                    result.wait(20)
+    assert result.get(20) == [None] * 4 and rc[:].apply_sync(lambda: 1) == [1] * 4

@@ -1,9 +1,12 @@
 """display_outputs, stream_output and wait_interactive: exactly what they write. (ipyparallel.md 2)"""
 
 import re
+import sys
 import time
 
 import pytest
+
+from e2e.harness import wait_until
 
 BOTH = "import sys; print('o'); print('e', file=sys.stderr); a = 5\na"
 DISPLAYS = "display('first'); display('second'); print('text')\n'value'"
@@ -96,19 +99,37 @@ def test_what_failed_shows_what_it_wrote(two, capsys):
 
 # ---- stream_output
 
-def test_output_appears_while_it_comes(rc, capsys, tmp_path):
-    go = tmp_path / "go"
+class Kept:
+    """A stream that threads may write to while its text is looked at, which capsys' is not."""
+
+    def __init__(self):
+        self.texts = []
+
+    def write(self, text):
+        self.texts.append(text)
+
+    def flush(self):
+        pass
+
+    def text(self):
+        return "".join(self.texts)
+
+
+def test_output_appears_while_it_comes(rc, monkeypatch, tmp_path):
+    go, kept = tmp_path / "go", Kept()
+    monkeypatch.setattr(sys, "stdout", kept)
     code = ("import os, time\nprint('begun', flush=True)\n"
             f"while not os.path.exists({str(go)!r}): time.sleep(0.01)\nprint('ended')")
     result = rc[0].execute(code)
-    seen, until = "", time.monotonic() + 20
-    with result.stream_output():
-        while "begun" not in seen and time.monotonic() < until:
-            seen += capsys.readouterr().out
-        assert seen == "[stdout:0] \nbegun\n" and not result.ready()
-        go.touch()
-        result.wait(20)
-    assert capsys.readouterr().out == "ended\n"  # the prefix is not repeated
+    try:
+        with result.stream_output():
+            wait_until(lambda: kept.text() == "[stdout:0] \nbegun\n", 20)
+            assert not result.ready()
+            go.touch()
+            result.wait(20)
+    finally:
+        go.touch()  # the engine is there for the next test
+    assert kept.text() == "[stdout:0] \nbegun\nended\n"  # the prefix is not repeated
 
 
 def test_streaming_loses_and_repeats_nothing(rc, capsys):
