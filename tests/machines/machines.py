@@ -477,6 +477,11 @@ class Machines:
         link.set_rate(rate)
         return link
 
+    @property
+    def key(self):
+        """The private key that opens them, a path."""
+        return self.supply.key("right")
+
     def alias(self, name, to, user=None, key="right", host_key="known", jump=None, options=()):
         """A further name for a machine, or for the Link that leads to it; its name again, for
         use in a command.

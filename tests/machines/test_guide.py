@@ -11,8 +11,7 @@ def test_chapter_4(cluster, machines):
     machines.alias("ec2-1234.example.com", to=machine)
     cluster.env["TUTTI_SSH"] = machines.ssh
     key = cluster.file("temp-cluster.pem")
-    key.write_bytes(open(next(line.split()[1] for line in machines.config.read_text().splitlines()
-                              if line.split()[:1] == ["IdentityFile"]), "rb").read())
+    key.write_bytes(machines.key.read_bytes())
     key.chmod(0o644)
     play(4, cluster)
 

@@ -15,8 +15,7 @@ def test_session_4_a_rented_machine_and_a_key_file(cluster, machines):
     machines.alias("ec2-1234.example.com", to=machine)
     cluster.env["TUTTI_SSH"] = machines.ssh
     key = cluster.file("temp-cluster.pem")
-    key.write_bytes(open(next(line.split()[1] for line in machines.config.read_text().splitlines()
-                              if line.split()[:1] == ["IdentityFile"]), "rb").read())
+    key.write_bytes(machines.key.read_bytes())
     key.chmod(0o644)
     cluster.file("setup.sh", "mkdir -p script_output_folder\n")
     cluster.file("nlp_script.py", "import os\n"

@@ -1,7 +1,6 @@
 """A cluster that lives on another machine: started there, left, and come back to."""
 
 import json
-import pathlib
 import re
 import signal
 
@@ -169,14 +168,12 @@ def test_the_controller_there_adds_machines_itself(cluster, web, machines):  # n
     """It sends the bundle on, whose archive it has kept."""
     other = machines.add("web2")
     cluster.ok("start", "--on", "web1", "-n", 1, timeout=60)
-    key = next(line.split()[1] for line in machines.config.read_text().splitlines()
-               if line.split()[:1] == ["IdentityFile"])
-    web.put("key", pathlib.Path(key).read_text(), 0o600)
+    web.put("key", machines.key.read_text(), 0o600)
     web.put(".ssh/config", "Host *\nStrictHostKeyChecking no\nIdentityFile ~/key\n", 0o600)
     got = there(cluster, "add", "-n", 1, "--as", "web2", f"{other.user}@127.0.0.1:{other.port}")
     assert got.startswith("web2: sent tutti (")
-    assert there(cluster, "px", "import os; os.getuid()") == (
-        f"Out[0:1]: {web.uid}\nOut[1:1]: {other.uid}\n") or True
+    got = there(cluster, "px", "import os; os.getuid()")
+    assert re.fullmatch(rf"Out\[[\w.-]+:1\]: {web.uid}\nOut\[web2:1\]: {other.uid}\n", got), got
     there(cluster, "stop")
 
 
