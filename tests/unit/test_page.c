@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -311,7 +312,7 @@ static void *read_all(void *arg)
         got = read(reader->fd, bytes, sizeof bytes);
         tt_page_read_end(reader->page, 0, got > 0 ? (uint64_t)got : 0);
         if (got < 0 && errno == EAGAIN)
-            got = 1;
+            got = poll(&(struct pollfd){.fd = reader->fd, .events = POLLIN}, 1, -1);
     }
     return NULL;
 }
