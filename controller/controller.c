@@ -2,6 +2,7 @@
  * dispatch.c. */
 #include "controller.h"
 
+#include "fetch.h"
 #include "identity.h"
 #include "log.h"
 #include "pack.h"
@@ -278,6 +279,8 @@ static const struct {
     {TT_MSG_BLOB, FROM_CLIENT, on_blob},
     {TT_MSG_DROP, FROM_CLIENT, on_drop},
     {TT_MSG_CANCEL, FROM_CLIENT, on_cancel},
+    {TT_MSG_RECORDS, FROM_CLIENT, fetch_records},
+    {TT_MSG_FETCH, FROM_CLIENT, fetch_task},
     {TT_MSG_KEEP, FROM_CLIENT, kept_keep},
     {TT_MSG_STORE, FROM_CLIENT, kept_store},
     {TT_MSG_LEAVE, FROM_CLIENT, kept_leave},

@@ -105,6 +105,9 @@ void dispatch_output(controller_t *self, peer_t *host, const tt_message_t *messa
                      tt_frames_t *payload);
 void dispatch_cancel(controller_t *self, peer_t *client, const tt_message_t *message);
 void dispatch_returned(controller_t *self, const peer_t *host, const tt_message_t *message);
+/* The part is done but for its result, which waits at the host for nobody yet: it is not in the
+ * way of others. */
+void dispatch_set_aside(part_t *part);
 /* An engine can take work: sends what can be sent. */
 void dispatch_engine_free(controller_t *self, engine_t *engine);
 /* The engine's host is gone: what it had been sent may have run; what waited has not. */

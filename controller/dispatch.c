@@ -1,6 +1,7 @@
 /* The life of a task: submitted, sent to hosts, ended by results. Direct parts wait in their
  * engine's queue, first in first out; balanced parts in the balanced queue. */
 #include "controller.h"
+#include "fetch.h"
 #include "pack.h"
 #include "runtime.h"
 #include "values.h"
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     DIRECT_WINDOW = 64,
@@ -26,20 +26,6 @@ static void end_hopeless(controller_t *self);
 
 /* ---- ends */
 
-static void record(controller_t *self, const task_t *task)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    double elapsed = (double)(tt_now_ns() - task->submitted_ns) / 1e9;
-    record_t entry = {.task = task->id,
-                      .op = task->op,
-                      .engines = (unsigned)task->part_count,
-                      .submitted = (double)t.tv_sec + (double)t.tv_nsec / 1e9 - elapsed,
-                      .elapsed_s = elapsed};
-    memcpy(entry.label, task->label, sizeof entry.label);
-    records_add(&self->records, &entry);
-}
-
 /* The part has ended: its result goes to the client, and the task with its last part. */
 static void end_part(controller_t *self, part_t *part, tt_message_t *result,
                      tt_frames_t *payload)
@@ -53,14 +39,14 @@ static void end_part(controller_t *self, part_t *part, tt_message_t *result,
         result->as.result.queue_ns = (uint64_t)(part->sent_ns - task->submitted_ns);
     result->as.result.dropped_bytes += part->dropped_bytes;
     tt_tag_t tag;
+    fetch_result(self, part, &result->as.result, payload);
     if (task->client)
         tt_outbox_send_tagged(task->client->outbox, result, payload, kept_tag(task, &tag));
     else if (task->keep)
         kept_result(self, task, &result->as.result, payload);
     if (--task->left > 0)
         return;
-    if (!task->now)
-        record(self, task);
+    fetch_ended(self, task);
     kept_ended(self, task);
     waits_ended(self, task);
     if (task->client) {
@@ -112,7 +98,16 @@ static void send_task(controller_t *self, peer_t *host, task_t *task, const int 
 
 static part_list_t *list_sent(engine_t *engine, const part_t *part)
 {
-    return part->task->now ? &engine->asked : &engine->sent;
+    return part->task->now || part->aside ? &engine->asked : &engine->sent;
+}
+
+void dispatch_set_aside(part_t *part)
+{
+    if (part->task->now || part->aside)
+        return;
+    part_list_remove(&part->engine->sent, part);
+    part->aside = true;
+    part_list_push(&part->engine->asked, part);
 }
 
 static void mark_sent(part_t *part, engine_t *engine)
@@ -120,7 +115,8 @@ static void mark_sent(part_t *part, engine_t *engine)
     part->engine = engine;
     part->engine_id = engine->id;
     part->state = PART_SENT;
-    part->recalled = part->gives = false;
+    part->recalled = part->aside = false;
+    part->gives = 0;
     part->sent_ns = tt_now_ns();
     part_list_push(list_sent(engine, part), part);
 }
@@ -447,6 +443,7 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
     }
     if (!balanced || all)
         free(ids);
+    fetch_submitted(self, task, submit);
     int waits = waits_begin(task, submit);
     if (waits < 0)
         dispatch_refuse(self, task, task->doom);
@@ -516,7 +513,7 @@ void dispatch_result(controller_t *self, peer_t *host, const tt_message_t *messa
         return;
     }
     task_t *task = part->task;
-    part->gives = false;
+    part->gives = 0;
     engine_t *engine = part->engine;
     part_list_remove(list_sent(engine, part), part);
     if (!task->now)
@@ -546,11 +543,12 @@ static void pass_output(controller_t *self, part_t *part, const tt_message_t *me
 {
     task_t *task = part->task;
     tt_tag_t tag;
+    bool there = fetch_output(self, part, &message->as.output, payload);
     if (task->client && !tt_outbox_full(task->client->outbox))
         send_output(task->client, message, payload, task->client_id, part->engine,
                     kept_tag(task, &tag));
-    else if (task->client || !task->keep ||
-             !kept_output(self, task, &message->as.output, payload))
+    else if (task->client ||
+             !(task->keep ? kept_output(self, task, &message->as.output, payload) : there))
         part->dropped_bytes += tt_frames_bytes(payload);
 }
 
@@ -640,7 +638,7 @@ void dispatch_returned(controller_t *self, const peer_t *host, const tt_message_
             part->engine->host != host)
             continue; /* not asked for, nor for a process that has ended; or of another host */
         part_list_remove(&part->engine->sent, part);
-        if (part->final || (task->client == NULL && task->keep == NULL)) {
+        if (part->final || (task->client == NULL && !task_outlives(task))) {
             end_without(self, part, TT_STATUS_CANCELLED, "cancelled before it started");
             break; /* it was the task's only part */
         }
@@ -747,9 +745,11 @@ void dispatch_client_gone(controller_t *self, peer_t *client)
         tasks[count++] = task;
     unhold_client(self, client);
     for (size_t i = 0; i < count; i++) {
-        values_client_gone(tasks[i]);
+        values_client_gone(self, tasks[i]);
         if (tasks[i]->keep)
             kept_orphaned(self, tasks[i]);
+        else if (tasks[i]->stays)
+            fetch_orphaned(self, tasks[i]);
         else
             end_unkept(self, tasks[i]);
     }

@@ -218,7 +218,7 @@ void kept_submitted(controller_t *self, task_t *task, const tt_msg_submit_t *sub
     if (job == NULL)
         return;
     task->keep = job;
-    task->index = submit->index;
+    task->stays = false; /* whoever adopts the job has it */
     task->prev_kept = job->last_task;
     if (job->last_task)
         job->last_task->next_kept = task;
@@ -232,6 +232,7 @@ void kept_submitted(controller_t *self, task_t *task, const tt_msg_submit_t *sub
 void kept_orphaned(controller_t *self, task_t *task)
 {
     task->client = NULL;
+    task->moved = true;
     self->kept.queued_bytes += task->bytes;
 }
 

@@ -23,7 +23,7 @@ typedef struct engine {
     part_list_t queue; /* direct parts that wait for it */
     part_list_t held;  /* direct parts that wait for their clients to take results again */
     part_list_t sent;  /* parts at its host */
-    part_list_t asked; /* questions at its host, which wait for nothing */
+    part_list_t asked; /* at its host and in nobody's way: questions, and what is set aside */
     int64_t mean_run_ns;
     uint64_t running_task; /* as of the host's last beat */
     int64_t running_ms;

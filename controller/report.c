@@ -45,7 +45,8 @@ static void pack_controller(controller_t *self, tt_buf_t *out)
     number(out, "tasks", self->tasks.count);
     number(out, "waiting", balanced_count(self->balanced));
     number(out, "tasks_done", self->records.total);
-    number(out, "retained_bytes", self->records.bytes + blobs_bytes(self) + self->kept.bytes);
+    number(out, "retained_bytes",
+           records_bytes(&self->records) + blobs_bytes(self) + self->kept.bytes);
 }
 
 static void pack_counts(controller_t *self, tt_buf_t *out)

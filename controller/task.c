@@ -59,6 +59,8 @@ task_t *task_new(uint64_t id, const tt_msg_submit_t *submit, tt_frames_t *frames
     self->now = submit->flags & TT_SUBMIT_NOW;
     self->retries = submit->retries < 10 ? (unsigned)submit->retries : 10;
     self->timeout_ms = submit->timeout_ms;
+    self->index = submit->index;
+    self->stays = submit->flags & TT_SUBMIT_STAYS;
     if (submit->blob.len == sizeof self->blob) {
         memcpy(self->blob, submit->blob.data, sizeof self->blob);
         self->has_blob = true;
@@ -86,6 +88,7 @@ void task_destroy(task_t **self_p)
     free(self->doom);
     free(self->followed);
     free(self->waiters);
+    free(self->hearers);
     free(self->allowed);
     free(self->parts);
     free(self);
@@ -108,6 +111,11 @@ part_t *task_part(task_t *self, int engine_id)
 static int by_id(const void *a, const void *b)
 {
     return *(const int *)a < *(const int *)b ? -1 : *(const int *)a > *(const int *)b;
+}
+
+bool task_outlives(const task_t *self)
+{
+    return self->keep || self->stays;
 }
 
 bool task_allows(const task_t *self, int engine_id, uint64_t born)

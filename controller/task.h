@@ -5,6 +5,7 @@
 #define TASK_H
 
 #include "peer.h"
+#include "record.h"
 
 struct engine;
 struct task;
@@ -22,6 +23,11 @@ typedef struct {
     bool follows; /* and goes to the engine where it ended */
 } waiter_t;
 
+/* A client that is told results of another one's task. */
+typedef struct {
+    uint64_t peer, id; /* its key; the id of its FETCH */
+} hearer_t;
+
 typedef struct part {
     struct task *task;
     struct engine *engine; /* whose it is; NULL: balanced and not assigned */
@@ -30,8 +36,9 @@ typedef struct part {
     unsigned attempt; /* 1 for the first */
     bool recalled;    /* asked back from its host */
     bool final;       /* cancelled: not tried again */
-    bool held;        /* set aside until its client takes results again */
-    bool gives;       /* its result has a big value, which waits at the host to be taken */
+    bool aside;       /* done, but nobody is there to take its big value */
+    bool held;        /* kept back until its client takes results again */
+    uint64_t gives;   /* bytes of a big value that waits at the host to be taken; 0: none */
     int64_t sent_ns;
     uint64_t dropped_bytes; /* of its output, because the client takes nothing */
     struct part *next,
@@ -69,7 +76,12 @@ typedef struct task {
     struct kept_job *keep; /* that outlives the client; NULL: none */
     uint64_t index;        /* which of its items this is */
     struct task *next_kept, *prev_kept;
-    bool holds_blob; /* its function stays known until it has ended */
+    bool holds_blob;   /* its function stays known until it has ended */
+    bool stays;        /* goes on when its client has gone, for whoever fetches it (fetch.h) */
+    bool moved;        /* its client is not the one that submitted it */
+    record_t *record;  /* what will be known of it; the records' own. NULL: nothing */
+    hearer_t *hearers; /* who else is told its results */
+    size_t hearer_count;
 } task_t;
 
 /* Parts in a row; each part is in at most one list. */
@@ -89,6 +101,9 @@ void task_destroy(task_t **self_p);
 
 /* The part of an engine (balanced: the one part if that engine has it), or NULL. */
 part_t *task_part(task_t *self, int engine_id);
+
+/* Whether it goes on when its client has gone. */
+bool task_outlives(const task_t *self);
 
 /* Whether a balanced task may run on that engine. */
 bool task_allows(const task_t *self, int engine_id, uint64_t born);

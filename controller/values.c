@@ -3,6 +3,8 @@
 
 #include "controller.h"
 
+#define WAITING_CAP ((uint64_t)1 << 30)
+
 /* ---- what is told in the place of a client */
 
 static void tell_want(const part_t *part, uint64_t taken)
@@ -21,16 +23,42 @@ static void tell_no_data(const part_t *part)
     tt_outbox_send(part->engine->host->outbox, &message, NULL);
 }
 
-void values_client_gone(const task_t *task)
+/* Bytes that hosts have of results which have no client to take them. */
+static uint64_t waiting_bytes(const controller_t *self)
+{
+    uint64_t bytes = 0;
+    size_t walk = 0;
+    for (const task_t *task; (task = tt_map_next(&self->tasks, &walk));)
+        for (size_t i = 0; task->client == NULL && i < task->part_count; i++)
+            bytes += task->parts[i].gives;
+    return bytes;
+}
+
+/* Whether a big result is to wait at its host until somebody comes for it. */
+static bool may_wait(const controller_t *self, const part_t *part)
+{
+    return part->task->keep || (part->task->stays && part->gives <= WAITING_CAP &&
+                                waiting_bytes(self) <= WAITING_CAP);
+}
+
+static void wait_or_drop(const controller_t *self, part_t *part)
+{
+    if (may_wait(self, part))
+        dispatch_set_aside(part);
+    else
+        tell_want(part, TT_WANT_NOTHING);
+}
+
+void values_client_gone(const controller_t *self, const task_t *task)
 {
     for (size_t i = 0; i < task->part_count; i++) {
-        const part_t *part = &task->parts[i];
+        part_t *part = &task->parts[i];
         if (part->state != PART_SENT)
             continue;
         if (task->layout.len > 0)
             tell_no_data(part);
-        if (part->gives && !task->keep)
-            tell_want(part, TT_WANT_NOTHING);
+        if (part->gives)
+            wait_or_drop(self, part);
     }
 }
 
@@ -73,20 +101,22 @@ void values_data(controller_t *self, peer_t *peer, tt_message_t *message, tt_fra
     part_t *part = dispatch_sent_part(self, peer, message->id, engine);
     if (part == NULL)
         return;
-    part->gives = true;
+    part->gives = message->as.data.total ? message->as.data.total : 1;
     /* A host of ours sends no more than the client wants; one elsewhere may be none of ours. */
     if (peer->far && part->task->client && tt_outbox_full(part->task->client->outbox))
         return;
-    if (part->task->client)
+    if (part->task->client) {
         pass(part, false, message, payload);
-    else if (part->task->keep == NULL)
-        tell_want(part, TT_WANT_NOTHING);
+        return;
+    }
+    wait_or_drop(self, part);
+    dispatch_engine_free(self, part->engine);
 }
 
 /* An adopter has not the values that its tasks were submitted with. */
 static bool can_give(const task_t *task)
 {
-    return task->client && !(task->client_id & TT_ID_ADOPTED);
+    return task->client && !task->moved;
 }
 
 void values_want(controller_t *self, peer_t *peer, tt_message_t *message, tt_frames_t *payload)

@@ -14,7 +14,7 @@ void values_want(struct controller *self, peer_t *peer, tt_message_t *message,
 
 /* The task's client goes: nobody gives what the task still wants, and nobody takes what it
  * gives unless it is kept. */
-void values_client_gone(const task_t *task);
+void values_client_gone(const struct controller *self, const task_t *task);
 /* It has another client, which takes from the beginning what waits to be taken. */
 void values_adopted(const task_t *task);
 

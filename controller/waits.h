@@ -8,7 +8,7 @@
 
 struct controller;
 
-enum { WAITS_REMEMBERED = 65536 };
+enum { WAITS_REMEMBERED = 8192 };
 
 /* Forgets them. */
 void ended_release(ended_t *self);

@@ -147,13 +147,12 @@ static void on_refuse(tt_client_t *self, tt_message_t *message, tt_packet_t *pac
 
 static void say_hello(tt_client_t *self, const tt_rundir_t *dir, const char *program)
 {
-    uint8_t uuid[16];
-    tt_random(uuid, sizeof uuid);
+    tt_random(self->session, sizeof self->session);
     tt_message_t message = tt_message(TT_MSG_HELLO, 0);
     tt_msg_hello_t *hello = &message.as.hello;
     hello->major = TT_WIRE_MAJOR;
     hello->minor = TT_WIRE_MINOR;
-    hello->uuid = (tt_span_t){uuid, sizeof uuid};
+    hello->uuid = (tt_span_t){self->session, sizeof self->session};
     hello->epoch = tt_random_number();
     hello->program = tt_span(program);
     hello->host = tt_span(tt_host_name());
@@ -484,7 +483,7 @@ void tt_client_close(tt_client_t **self_p)
     tt_client_t *self = *self_p;
     if (self == NULL)
         return;
-    if (self->keeps && !self->failed)
+    if ((self->keeps || self->stays) && !self->failed)
         say_goodbye(self);
     tt_client_close_within(self_p, CLOSE_MS);
 }
@@ -543,22 +542,33 @@ static tt_span_t pack_jobs(tt_buf_t *out, const uint64_t *ids, size_t count)
     return (tt_span_t){out->data, out->len};
 }
 
-tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_frames_t *payload)
+/* A job that waits for these engines, or (NULL) for a balanced task's one result. */
+static tt_job_t *new_job(tt_client_t *self, const int *engines, size_t count,
+                         const tt_job_handlers_t *job_handlers, void *arg)
 {
     tt_job_t *job = tt_alloc(sizeof *job);
     job->client = self;
     job->id = ++self->next_id;
-    job->handlers = *submit->handlers;
-    job->arg = submit->arg;
-    job->keep = submit->keep;
-    job->index = submit->index;
-    job->balanced = submit->balanced;
-    job->left = submit->balanced ? 1 : submit->engine_count;
-    if (!submit->balanced) {
-        job->waiting = tt_alloc((submit->engine_count + 1) * sizeof *job->waiting);
-        memcpy(job->waiting, submit->engines, submit->engine_count * sizeof *job->waiting);
-        job->waiting_count = submit->engine_count;
+    job->handlers = *job_handlers;
+    job->arg = arg;
+    job->balanced = engines == NULL;
+    job->left = engines ? count : 1;
+    if (engines) {
+        job->waiting = tt_alloc((count + 1) * sizeof *job->waiting);
+        memcpy(job->waiting, engines, count * sizeof *job->waiting);
+        job->waiting_count = count;
     }
+    tt_map_set(&self->jobs, job->id, job);
+    return job;
+}
+
+tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_frames_t *payload)
+{
+    tt_job_t *job = new_job(self, submit->balanced ? NULL : submit->engines,
+                            submit->engine_count, submit->handlers, submit->arg);
+    job->keep = submit->keep;
+    job->index = (uint32_t)submit->index;
+    self->stays |= submit->stays;
     tt_known_blob_t *blob = submit->blob ? find_blob(self, submit->blob) : NULL;
     if (blob) {
         memcpy(job->blob, submit->blob, TT_CLIENT_HASH);
@@ -566,7 +576,6 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
         blob->uses++;
         blob->used = ++self->submissions;
     }
-    tt_map_set(&self->jobs, job->id, job);
     tt_buf_t engines, layout, after, follow;
     tt_buf_init(&engines);
     tt_buf_init(&layout);
@@ -580,8 +589,9 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
     message.as.submit.label = tt_span(submit->label ? submit->label : "");
     message.as.submit.retries = submit->retries;
     message.as.submit.timeout_ms = submit->timeout_ms;
-    message.as.submit.flags =
-        (submit->balanced ? TT_SUBMIT_BALANCED : 0) | (submit->now ? TT_SUBMIT_NOW : 0);
+    message.as.submit.flags = (submit->balanced ? TT_SUBMIT_BALANCED : 0) |
+                              (submit->now ? TT_SUBMIT_NOW : 0) |
+                              (submit->stays ? TT_SUBMIT_STAYS : 0);
     message.as.submit.keep = submit->keep;
     message.as.submit.index = submit->index;
     message.as.submit.after = pack_jobs(&after, submit->after, submit->after_count);
@@ -601,6 +611,25 @@ tt_job_t *tt_client_submit(tt_client_t *self, const tt_submit_t *submit, tt_fram
     tt_buf_release(&follow);
     /* What was not sent ends, but not before its owner has it. */
     if (self->failed || job->refusal)
+        job->end_timer = tt_loop_add_timer(self->loop, 0, on_stillborn, job);
+    return job;
+}
+
+const uint8_t *tt_client_session(const tt_client_t *self)
+{
+    return self->session;
+}
+
+tt_job_t *tt_client_fetch(tt_client_t *self, const uint8_t session[16], uint64_t number,
+                          const int *engines, size_t engine_count,
+                          const tt_job_handlers_t *job_handlers, void *arg)
+{
+    tt_job_t *job = new_job(self, engines, engine_count, job_handlers, arg);
+    tt_message_t message = tt_message(TT_MSG_FETCH, job->id);
+    message.as.fetch.session = (tt_span_t){session, sizeof self->session};
+    message.as.fetch.number = number;
+    tt_outbox_send(self->outbox, &message, NULL);
+    if (self->failed)
         job->end_timer = tt_loop_add_timer(self->loop, 0, on_stillborn, job);
     return job;
 }

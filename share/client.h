@@ -32,7 +32,8 @@ tt_client_t *tt_client_open(tt_loop_t *loop, const tt_rundir_t *dir, const char 
                             const tt_client_handlers_t *handlers, void *arg, int timeout_ms,
                             tt_error_t *err);
 /* Says goodbye and closes. Outstanding jobs are forgotten; their handlers are not called. A
- * client that has kept jobs runs the loop until the controller has heard it, 0.5 s at most. */
+ * client that has kept jobs, or submitted some that stay, runs the loop until the controller has
+ * heard it, 0.5 s at most. */
 void tt_client_close(tt_client_t **self_p);
 
 /* For whoever keeps the connection of a cluster on another machine: it is gone, and why. What
@@ -79,7 +80,9 @@ typedef struct {
     unsigned retries;
     uint64_t timeout_ms; /* of its run; 0: none */
     uint64_t keep;       /* the job that outlives us (tt_client_keep); 0: none */
-    uint32_t index;      /* which of that job's items this is */
+    uint64_t index; /* which of that job's items this is (below 2^32), or its number below */
+    bool stays;     /* without `keep`: goes on when we are gone, and is recorded under `index`,
+                       for whoever fetches it (tt_client_fetch) */
     /* Jobs of this client, by tt_job_id, that must have ended well before it starts; and those
      * on whose engines it runs then. What has ended may be named, too. */
     const uint64_t *after, *follow;
@@ -106,6 +109,19 @@ bool tt_job_waits_for(const tt_job_t *self, int engine);
 void tt_client_cancel(tt_client_t *self, const tt_job_t *job);
 /* Ends what of it has not started; what runs goes on. */
 void tt_client_withdraw(tt_client_t *self, const tt_job_t *job);
+
+/* ---- work of others */
+
+/* The 16 bytes that name this client in the controller's records. */
+const uint8_t *tt_client_session(const tt_client_t *self);
+
+/* Has results of a task that another client submitted, or we did: those that are kept, and
+ * those that come. `engines` are those of the task, all of them (NULL: it is balanced). What
+ * its client has left is ours then; of one that lives we hear the results, too. What is not
+ * known, or no longer, is refused. */
+tt_job_t *tt_client_fetch(tt_client_t *self, const uint8_t session[16], uint64_t number,
+                          const int *engines, size_t engine_count,
+                          const tt_job_handlers_t *handlers, void *arg);
 
 /* ---- work that outlives us
  *

@@ -59,6 +59,7 @@ struct tt_client {
     tt_outbox_t *outbox;
     const tt_client_handlers_t *handlers;
     void *arg;
+    uint8_t session[16];
     uint64_t next_id;
     bool registered, failed;
     char why[512]; /* when failed */
@@ -73,6 +74,7 @@ struct tt_client {
     tt_pending_t *pending; /* at most one: requests wait in turn */
     bool connected;        /* registered or failed: ends the wait of open */
     bool keeps;            /* has kept jobs, or adopted some */
+    bool stays;            /* has submitted what goes on without it */
     bool leaving;          /* nothing is told any more; results of kept jobs are given back */
     size_t given_back;
     uint64_t received;    /* messages, since the beginning */

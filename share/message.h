@@ -50,6 +50,8 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
 #define TT_ACTION_FIELDS(F) F(UINT, action) F(ANY, engines) F(UINT, signal)
 #define TT_KEEP_FIELDS(F) F(UINT, keep) F(BYTES, meta)
 #define TT_TAKEN_FIELDS(F) F(UINT, count)
+#define TT_RECORDS_FIELDS(F) F(BYTES, session) F(ANY, numbers) F(UINT, forget)
+#define TT_FETCH_FIELDS(F) F(BYTES, session) F(UINT, number)
 #define TT_STORE_FIELDS(F)                                                                    \
     F(UINT, keep) F(UINT, index) F(INT, engine) F(UINT, attempt) F(UINT, status)              \
     F(UINT, queue_ns) F(UINT, wait_ns) F(INT, run_ns) F(UINT, dropped_bytes) F(TEXT, cause)   \
@@ -107,6 +109,8 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 0 };
     M(ADOPTED, adopted, 35, "K>C", TT_NO_FIELDS, "job ...")                                    \
     M(REMOVE, remove, 36, "C>K", TT_TEXT_FIELDS, "")                                           \
     M(TAKEN, taken, 37, "C>K", TT_TAKEN_FIELDS, "")                                            \
+    M(RECORDS, records, 38, "C>K", TT_RECORDS_FIELDS, "")                                      \
+    M(FETCH, fetch, 39, "C>K", TT_FETCH_FIELDS, "")                                            \
     M(SPAWN, spawn, 40, "K>H", TT_SPAWN_FIELDS, "")                                            \
     M(ENGINE, engine, 41, "H>K", TT_ENGINE_FIELDS, "")                                         \
     M(TASK, task, 42, "K>H", TT_TASK_FIELDS, "args, buffer ...")                               \
@@ -172,8 +176,9 @@ const char *tt_engine_state_text(unsigned state);
 /* SUBMIT flags. */
 enum {
     TT_SUBMIT_BALANCED = 1, /* any one of the engines (nil: any) does it, instead of each */
-    TT_SUBMIT_NOW = 2       /* waits for nothing: an engine that is busy refuses it, or its host
+    TT_SUBMIT_NOW = 2,      /* waits for nothing: an engine that is busy refuses it, or its host
                                answers for it */
+    TT_SUBMIT_STAYS = 4     /* goes on when its client has gone; recorded under its index */
 };
 
 /* Ids of tasks and numbers of kept jobs that the controller has chosen have this bit, so that

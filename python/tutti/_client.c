@@ -334,6 +334,70 @@ static PyObject *connection_blob(PyObject *object, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static int read_session(order_t *order, const char *session, Py_ssize_t len)
+{
+    order->named = len > 0;
+    if (len != 0 && len != sizeof order->session) {
+        PyErr_SetString(PyExc_ValueError, "a session has 16 bytes");
+        return -1;
+    }
+    memcpy(order->session, session, (size_t)len);
+    return 0;
+}
+
+static PyObject *connection_fetch(PyObject *object, PyObject *args)
+{
+    connection_t *self = (connection_t *)object;
+    unsigned long long ticket, number;
+    const char *session;
+    Py_ssize_t len;
+    PyObject *engines;
+    if (!is_usable(self) ||
+        !PyArg_ParseTuple(args, "Ky#KO", &ticket, &session, &len, &number, &engines))
+        return NULL;
+    order_t *order = order_new(DO_FETCH, ticket);
+    order->number = number;
+    if (read_session(order, session, len) != 0 ||
+        read_engines(engines, &order->engines, &order->submit.engine_count) != 0) {
+        order_destroy(order);
+        return NULL;
+    }
+    courier_send(self->courier, order);
+    Py_RETURN_NONE;
+}
+
+static PyObject *connection_records(PyObject *object, PyObject *args)
+{
+    connection_t *self = (connection_t *)object;
+    unsigned long long ticket;
+    const char *session;
+    Py_ssize_t len;
+    PyObject *numbers;
+    int forget;
+    size_t count;
+    if (!is_usable(self) ||
+        !PyArg_ParseTuple(args, "Ky#Op", &ticket, &session, &len, &numbers, &forget))
+        return NULL;
+    order_t *order = order_new(DO_ASK, ticket);
+    order->type = TT_MSG_RECORDS;
+    order->number = (uint64_t)forget;
+    if (read_session(order, session, len) != 0 ||
+        (numbers != Py_None && read_tickets(numbers, &order->numbers, &count) != 0)) {
+        order_destroy(order);
+        return NULL;
+    }
+    order->count = order->numbers ? count : 0;
+    courier_send(self->courier, order);
+    Py_RETURN_NONE;
+}
+
+static PyObject *connection_session(PyObject *object, PyObject *unused)
+{
+    connection_t *self = (connection_t *)object;
+    (void)unused;
+    return PyBytes_FromStringAndSize((const char *)courier_session(self->courier), 16);
+}
+
 /* Requests by name. */
 static const struct {
     const char *name;
@@ -516,6 +580,20 @@ static PyMethodDef connection_methods[] = {
      "so many engines more of this machine that start in a directory: an ANSWER event bears "
      "the\n"
      "ticket."},
+    {"fetch", connection_fetch, METH_VARARGS,
+     "fetch(ticket, session, number, engines)\n\n"
+     "Has the results of a task that another client submitted, as if we had: RESULT events "
+     "bear\n"
+     "the ticket. session: bytes, 16. engines: [id, ...], all of the task's, or None "
+     "(balanced)."},
+    {"records", connection_records, METH_VARARGS,
+     "records(ticket, session, numbers, forget)\n\n"
+     "Asks for what is known of tasks: all, or those of a session (bytes, 16 or none), or "
+     "those "
+     "with\nthe numbers [n, ...] of it. With forget they are forgotten. An ANSWER event bears "
+     "the ticket."},
+    {"session", connection_session, METH_NOARGS,
+     "session() -> bytes\n\nThe 16 bytes that name this client."},
     {"wait", connection_wait, METH_VARARGS,
      "wait(seconds, eager, seen=0)\n\n"
      "Waits for events. An eager caller hears of them before one who is not, and returns also "

@@ -151,6 +151,10 @@ class Part(Listener):
         except BaseException as problem:  # it cannot be unpickled here
             self.exception = problem
             return
+        if ended.status == OK and not ended.frames:
+            self.exception = KeyError("The result of %s is not kept%s"
+                                      % (self.msg_id, ": " + ended.cause if ended.cause else ""))
+            return
         self.text, self.displays = text, self._without_data(displays or [])
         self.value = value if has_value else None
         if ended.status == OK:
@@ -645,4 +649,5 @@ class AsyncMapResult(AsyncResult):
 
 
 class AsyncHubResult(AsyncResult):
-    """A result of another client's work, or of what this one did long ago."""
+    """Results of another client's work, or of what this one did long ago. They come by themselves:
+    nothing is polled."""

@@ -6,7 +6,6 @@ import collections
 import contextlib
 import itertools
 import os
-import secrets
 import signal
 import sys
 import threading
@@ -16,13 +15,13 @@ import weakref
 from typing import (Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple,
                     Union)
 
-from . import error
-from .asyncresult import AsyncResult, Metadata, Part
+from . import error, hub
+from .asyncresult import AsyncHubResult, AsyncResult, Metadata, Part
 from .connection import CANCELLED, FAILED, READY, STARTING, Connection, Ended, Engine
 from .dependency import msg_ids
 from .view import BroadcastView, DirectView, LoadBalancedView, Targets
 
-_HISTORY_KEPT = 10000  # msg_ids
+_HISTORY_KEPT = 8192  # msg_ids
 _RECENT_BYTES = 64 << 10  # of one of those results at most
 _RECENT_KEPT = 100      # results that nobody holds
 _FINISHED = object()
@@ -50,7 +49,6 @@ class Client:
         self.cluster_id = str(name)
         self.debug = debug
         self.block = False
-        self.session = secrets.token_hex(8)
         self.history: List[str] = []
         self._numbers = itertools.count(1)
         self._parts: "weakref.WeakValueDictionary[str, Part]" = weakref.WeakValueDictionary()
@@ -59,6 +57,7 @@ class Client:
         self._endings: "collections.OrderedDict[str, bool]" = collections.OrderedDict()
         self._watchers: List[Callable[..., Any]] = []
         self._connection = self._connect(self.cluster_id, timeout)
+        self.session = self._connection.session
         self._activate_in_ipython()
 
     @staticmethod
@@ -83,7 +82,8 @@ class Client:
             activate(self.direct_view(block=True), quiet=True)
 
     def close(self, linger: Optional[float] = None) -> None:
-        """Leaves the cluster. Harmless when called twice."""
+        """Leaves the cluster. What was submitted goes on: another client gets it by its msg_ids
+        (`get_result`). Harmless when called twice."""
         self._connection.close()
 
     def __repr__(self) -> str:
@@ -240,7 +240,7 @@ class Client:
     def _note(self, parts: Sequence[Part]) -> None:
         ids = [part.msg_id for part in parts]
         self.history += ids
-        if len(self.history) > 2 * _HISTORY_KEPT:
+        if len(self.history) > _HISTORY_KEPT + 1024:
             del self.history[:-_HISTORY_KEPT]
         self._outstanding.update(ids)
         for part in parts:
@@ -315,6 +315,38 @@ class Client:
             return [part]
         return [part for one in jobs for part in self._parts_of(one)]
 
+    def _part_of_other(self, msg_id: str, method: str, label: str, engine: Optional[int],
+                       submitted: float) -> Part:
+        """A part for what is fetched from the controller."""
+        part = Part(self, 0, engine, method, label or None)
+        part.msg_id, part.balanced, part.submitted = msg_id, engine is None, submitted
+        self._parts[msg_id] = part
+        return part
+
+    def _found(self, jobs: Any) -> Tuple[List[Part], bool]:
+        """The parts that are meant, and whether some of them are fetched from the controller. Raises
+        KeyError for what is not known there either."""
+        try:
+            return self._parts_of(jobs), False
+        except KeyError:
+            pass
+        if isinstance(jobs, (int, slice)):
+            jobs = self.history[jobs]
+        if isinstance(jobs, str):
+            jobs = [jobs]
+        held: Dict[int, List[Part]] = {}
+        missing: List[Tuple[int, str]] = []
+        jobs = list(jobs)
+        for place, one in enumerate(jobs):
+            name = self.history[one] if isinstance(one, int) else one
+            if isinstance(name, str) and name not in self._parts:
+                missing.append((place, name))
+            else:
+                held[place] = self._parts_of(name)
+        for (place, _), part in zip(missing, hub.fetch(self, [name for _, name in missing])):
+            held[place] = [part]
+        return [part for place in range(len(jobs)) for part in held[place]], True
+
     # ---- waiting
 
     def wait(self, jobs: Any = None, timeout: Optional[float] = -1) -> bool:
@@ -352,12 +384,15 @@ class Client:
     def get_result(self, indices_or_msg_ids: Any = None, block: Optional[bool] = None,
                    owner: bool = True) -> Any:
         """The AsyncResult of earlier work: by msg_id, by index into the history (-1 without
-        one), by AsyncResults, or by a list of them. Raises KeyError when it is not known, or was
-        let go of."""
+        one), by AsyncResults, or by a list of them. Of another client's work, or of what this one
+        has let go of, it is an AsyncHubResult: the controller has results that came when their
+        client had gone (the latest 64 MiB), and others up to 4 KiB (some 4,000 of them). Raises
+        KeyError for what is not known there either, or has no result there."""
         jobs = -1 if indices_or_msg_ids is None else indices_or_msg_ids
-        parts = self._parts_of(jobs)
+        parts, fetched = self._found(jobs)
         single = isinstance(jobs, (int, str)) and len(parts) == 1
-        result = AsyncResult(self, parts, parts[0].label or parts[0].method if parts else "",
+        kind = AsyncHubResult if fetched else AsyncResult
+        result = kind(self, parts, parts[0].label or parts[0].method if parts else "",
                              single=single, owner=owner)
         if self.block if block is None else block:
             result.wait()
@@ -366,7 +401,12 @@ class Client:
     def result_status(self, msg_ids: Any, status_only: bool = True) -> Dict[str, Any]:
         """{'pending': [msg_id], 'completed': [msg_id]}; without status_only {msg_id: result},
         too. Raises KeyError for one that is not known."""
-        parts = self._parts_of(msg_ids)
+        parts, fetched = self._found(msg_ids)
+        if fetched:  # what is kept is on its way
+            ended = {name for name, (_, part) in
+                     hub.records_of(self, [p.msg_id for p in parts if not p.done]).items()
+                     if part.ended}
+            self._connection.wait(lambda: all(p.done for p in parts if p.msg_id in ended), 10)
         found: Dict[str, Any] = {"pending": [p.msg_id for p in parts if not p.done],
                                  "completed": [p.msg_id for p in parts if p.done]}
         if not status_only:
@@ -394,7 +434,7 @@ class Client:
     def abort(self, jobs: Any = None, targets: Any = None, block: Optional[bool] = None) -> None:
         """Aborts tasks that have not started (None: all; of certain engines, with targets): they
         raise TaskAborted. What runs goes on."""
-        parts = self._parts_of(sorted(self._outstanding) if jobs is None else jobs)
+        parts, _ = self._found(sorted(self._outstanding) if jobs is None else jobs)
         if targets is not None:
             engines = set(self._build_targets(targets)[0])
             parts = [part for part in parts if part.engine in engines]
@@ -463,8 +503,23 @@ class Client:
         return part
 
     def hub_history(self) -> List[str]:
-        """The msg_ids of this client's tasks, the oldest first."""
-        return list(self.history)
+        """The msg_ids of all that the controller remembers, whosever it was, the oldest first."""
+        return [row["msg_id"] for row in hub.rows(self)]
+
+    def db_query(self, query: Dict[str, Any],
+                 keys: Optional[Iterable[str]] = None) -> List[Dict[str, Any]]:
+        """What the controller remembers of messages: {key: value} each, of those for which the
+        query holds, the oldest first.
+
+        query  {key: value, or {operator: value}}; operators are $eq $ne $lt $lte $gt $gte $in $nin
+               $all $mod $exists. Keys: msg_id, client_uuid, engine_uuid, engine_id, submitted,
+               started, completed, received (datetimes; None before), status ('ok', 'error',
+               'aborted'; None before), label, queue ('task' for balanced work, else 'mux'), ...
+        keys   which keys are wanted, besides msg_id; None: all. stdout, stderr, execute_result,
+               error and outputs are filled in only when they are named here, where a result is kept
+
+        Raises KeyError for an operator or a key that there is not."""
+        return hub.query(self, query, keys)
 
     def shutdown(self, targets: Any = "all", restart: bool = False, hub: bool = False,
                  block: Optional[bool] = None) -> None:
@@ -504,12 +559,44 @@ class Client:
 
     def purge_results(self, jobs: Any = [], targets: Any = []) -> None:
         """purge_local_results and purge_hub_results"""
+        self.purge_hub_results(jobs, targets)
         self.purge_local_results(jobs, targets)
 
     def purge_hub_results(self, jobs: Any = [], targets: Any = []) -> None:
-        """Harmless: the controller keeps no results of clients that live."""
-        if jobs != "all" and targets != "all" and not jobs and not targets:
+        """Has the controller forget what has ended: 'all', AsyncResults, msg_ids, or what certain
+        engines did. Raises ValueError when nothing is named, RuntimeError for what is pending."""
+        if jobs == "all" or targets == "all":
+            self._connection.records(forget=True)
+            return
+        if not jobs and not targets and targets != 0:
             raise ValueError("Must specify at least one of `targets` and `jobs`")
+        names = self._names_of(jobs) if jobs else []
+        if targets or targets == 0:
+            engines = self._build_targets(targets)[0]
+            names += [row["msg_id"] for row in hub.query(self, {"engine_id": {"$in": engines}})
+                      if row["completed"]]
+        sessions: Dict[str, List[int]] = {}
+        for name in names:
+            session, number = hub.split(name)
+            sessions.setdefault(session, []).append(number)
+        pending = 0
+        for session, numbers in sessions.items():
+            pending += sum(not part.ended for one in self._connection.records(session, numbers)
+                           for part in one.parts)
+        if pending:
+            raise RuntimeError("Can't purge outstanding tasks: %d" % pending)
+        for session, numbers in sessions.items():
+            self._connection.records(session, numbers, forget=True)
+
+    def _names_of(self, jobs: Any) -> List[str]:
+        """The msg_ids that AsyncResults, msg_ids, indices, or lists of them mean."""
+        if isinstance(jobs, str):
+            return [jobs]
+        if isinstance(jobs, (int, slice)):
+            return self._names_of(self.history[jobs])
+        if isinstance(jobs, AsyncResult):
+            return jobs.msg_ids
+        return [name for one in jobs for name in self._names_of(one)]
 
     def purge_everything(self) -> None:
         """Lets go of results and of the history."""

@@ -16,10 +16,14 @@ import threading
 import time
 import types
 import weakref
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import (TYPE_CHECKING, Any, Callable, Dict, Iterator, List, Optional, Sequence,
+                    Tuple)
 
 from . import _client, error, ship, values
 from . import _runtime
+
+if TYPE_CHECKING:
+    from .hub import Record
 
 # Ops of the runtime protocol, and how a task may end (PROTOCOL.md).
 EXECUTE, CALL, GET, SET, RESET = 1, 2, 3, 4, 8
@@ -165,7 +169,7 @@ class Connection:
         return bool(self._client.over())
 
     def close(self) -> None:
-        """Leaves the cluster; what waits there is cancelled. Harmless when called twice."""
+        """Leaves the cluster; what was submitted goes on. Harmless when called twice."""
         self._finalizer()
         with self.dispatching:
             self._end_all("the client is closed")
@@ -311,14 +315,39 @@ class Connection:
             self._blobs.popitem(last=False)
         return found
 
+    @property
+    def session(self) -> str:
+        """What names this client in the controller's records: 32 hex digits."""
+        return bytes(self._client.session()).hex()
+
+    def fetch(self, listener: Listener, ticket: int, record: "Record") -> None:
+        """Has the results of another client's task: those that are kept, and those that come."""
+        self.check()
+        self._listeners[ticket] = listener
+        self._client.fetch(ticket, bytes.fromhex(record.session), record.number, record.engines)
+
+    def records(self, session: str = "", numbers: Optional[Sequence[int]] = None,
+                forget: bool = False) -> List["Record"]:
+        """What is known of tasks: of all, of a session's, or of those of its numbers. With `forget`
+        nothing any more, of those that have ended."""
+        from .hub import Record
+
+        self.check()
+        (report,) = self._ask(lambda ticket: self._client.records(
+            ticket, bytes.fromhex(session), numbers, forget))
+        return [Record(one) for one in values.decode(report)["records"]]
+
     def ask(self, name: str, engines: Optional[Sequence[int]] = None, *more: Any,
             timeout: float = 10.0) -> Buffers:
         """Makes a request and waits for its answer: its frames. Raises RuntimeError with the
         controller's words when it is refused, TimeoutError without an answer."""
+        return self._ask(lambda ticket: self._client.ask(ticket, name, engines, *more), timeout)
+
+    def _ask(self, send: Callable[[int], None], timeout: float = 10.0) -> Buffers:
         ticket = self.ticket()
         got: List[Tuple[int, Optional[str], Buffers]] = []
         self._answers[ticket] = lambda *answer: got.append(answer)  # type: ignore[arg-type]
-        self._client.ask(ticket, name, engines, *more)
+        send(ticket)
         if not self.wait(lambda: got, timeout):
             self._answers.pop(ticket, None)
             raise TimeoutError("the controller has not answered within %g s" % timeout)

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum {
-    ENDED_KEPT = 65536,   /* tasks of which others may still say that they come after them */
+    ENDED_KEPT = 8192,    /* tasks of which others may still say that they come after them */
     QUEUED_MAX = 64 << 20 /* bytes of output that nobody has taken; what is beyond is cut */
 };
 
@@ -45,6 +45,7 @@ struct courier {
     tt_error_t error;
     tt_rundir_t dir;
     char program[128];
+    uint8_t session[16]; /* set before it is opened */
     int timeout_ms;
     tt_loop_t *loop;
     tt_client_t *client;
@@ -70,6 +71,7 @@ void order_destroy(order_t *self)
     free(self->follow);
     free(self->label);
     free(self->engines);
+    free(self->numbers);
     free(self->text);
     free(self);
 }
@@ -203,12 +205,23 @@ static void do_submit(courier_t *self, order_t *order)
     submit->after = after;
     submit->follow = follow;
     submit->handlers = &job_handlers;
+    submit->stays = true;
+    submit->index = order->ticket;
     submit->arg = task;
     tt_map_set(&self->tasks, order->ticket, task);
     task->job = tt_client_submit(self->client, submit, &order->frames);
     tt_map_set(&self->ids, order->ticket, (void *)(uintptr_t)tt_job_id(task->job));
     free(after);
     free(follow);
+}
+
+static void do_fetch(courier_t *self, order_t *order)
+{
+    task_t *task = tt_alloc(sizeof *task);
+    *task = (task_t){self, order->ticket, NULL};
+    tt_map_set(&self->tasks, order->ticket, task);
+    task->job = tt_client_fetch(self->client, order->session, order->number, order->engines,
+                                order->submit.engine_count, &job_handlers, task);
 }
 
 /* What answers a request; the first one ends it. */
@@ -237,8 +250,20 @@ static void on_answer(void *arg, const tt_message_t *message, tt_frames_t *paylo
 static void do_ask(courier_t *self, const order_t *order)
 {
     tt_message_t message = tt_message(order->type, 0);
-    tt_buf_t engines;
+    tt_buf_t engines, numbers;
     tt_buf_init(&engines);
+    tt_buf_init(&numbers);
+    if (order->type == TT_MSG_RECORDS) {
+        if (order->named)
+            message.as.records.session = (tt_span_t){order->session, sizeof order->session};
+        message.as.records.forget = order->number;
+    }
+    if (order->numbers) {
+        tt_pack_array(&numbers, order->count);
+        for (uint64_t i = 0; i < order->count; i++)
+            tt_pack_uint(&numbers, order->numbers[i]);
+        message.as.records.numbers = (tt_span_t){numbers.data, numbers.len};
+    }
     if (order->engines) {
         tt_pack_array(&engines, order->submit.engine_count);
         for (size_t i = 0; i < order->submit.engine_count; i++)
@@ -261,6 +286,7 @@ static void do_ask(courier_t *self, const order_t *order)
     *asked = (asked_t){self, order->ticket, 0};
     asked->id = tt_client_exchange(self->client, &message, on_answer, asked);
     tt_buf_release(&engines);
+    tt_buf_release(&numbers);
 }
 
 static void do_order(courier_t *self, order_t *order)
@@ -277,6 +303,9 @@ static void do_order(courier_t *self, order_t *order)
             tt_client_cancel(self->client, task->job);
         else if (task)
             tt_client_withdraw(self->client, task->job);
+        break;
+    case DO_FETCH:
+        do_fetch(self, order);
         break;
     case DO_BLOB:
         if (!tt_client_has_blob(self->client, order->hash))
@@ -339,6 +368,7 @@ static void *run(void *arg)
     self->client = tt_client_open(self->loop, &self->dir, self->program, &client_handlers, self,
                                   self->timeout_ms, &self->error);
     if (self->client) {
+        memcpy(self->session, tt_client_session(self->client), sizeof self->session);
         const tt_engine_t *engines = tt_client_engines(self->client, &count);
         for (size_t i = 0; i < count; i++)
             tell_engine(self, &engines[i]);
@@ -470,6 +500,11 @@ bool courier_over(courier_t *self)
     bool over = self->over || self->closed;
     pthread_mutex_unlock(&self->mutex);
     return over;
+}
+
+const uint8_t *courier_session(const courier_t *self)
+{
+    return self->session;
 }
 
 const char *courier_directory(const courier_t *self)

@@ -5,7 +5,15 @@
 
 #include "../../share/client.h"
 
-typedef enum { DO_SUBMIT, DO_CANCEL, DO_WITHDRAW, DO_BLOB, DO_ASK, DO_CLOSE } order_kind_t;
+typedef enum {
+    DO_SUBMIT,
+    DO_CANCEL,
+    DO_WITHDRAW,
+    DO_FETCH,
+    DO_BLOB,
+    DO_ASK,
+    DO_CLOSE
+} order_kind_t;
 
 /* What is wanted. */
 typedef struct order {
@@ -20,6 +28,9 @@ typedef struct order {
     tt_frames_t frames;
     unsigned type; /* of ASK: the message */
     uint64_t number, count;
+    uint8_t session[16]; /* of FETCH and of a question for records; `number`: of which task */
+    bool named;          /* it names a session */
+    uint64_t *numbers;   /* of records: of which tasks, `count`; NULL: of all */
     char *text;
 } order_t;
 
@@ -57,6 +68,8 @@ void courier_destroy(courier_t **self_p);
 
 /* Whether the thread has ended. */
 bool courier_over(courier_t *self);
+/* The 16 bytes that name it in the controller's records. */
+const uint8_t *courier_session(const courier_t *self);
 const char *courier_directory(const courier_t *self);
 
 order_t *order_new(order_kind_t kind, uint64_t ticket);

@@ -144,10 +144,12 @@ def test_results_keep_their_order_whichever_thread_dispatches_them(rc):
 def test_interrupts_while_results_come_lose_none(rc):
     """As many as may be, while thousands of results are dispatched."""
     view = rc.load_balanced_view()
-    over, caught, armed = threading.Event(), 0, True
+    over, caught, armed = threading.Event(), 0, False
 
     def on_interrupt(number, frame):
+        nonlocal armed
         if armed:
+            armed = False
             raise KeyboardInterrupt
 
     def press():
@@ -162,11 +164,12 @@ def test_interrupts_while_results_come_lose_none(rc):
         deadline = time.monotonic() + 30
         while rc.outstanding and time.monotonic() < deadline:
             try:
+                armed = True
                 rc.wait(timeout=20)
+                armed = False
             except KeyboardInterrupt:
                 caught += 1
     finally:
-        armed = False
         over.set()
         thread.join()
         signal.signal(signal.SIGINT, before)

@@ -211,7 +211,7 @@ def test_what_pickles(rc):
     pytest.importorskip("dill")
     try:
         view.use_dill().get()
-        k = 5
-        assert view.apply_sync(lambda x: x + k, 1) == [6] * 4
+        add = eval("lambda x: x + k", {"k": 5, "__name__": "__main__"})  # as one that is typed
+        assert view.apply_sync(add, 1) == [6] * 4
     finally:
         view.use_cloudpickle().get()

@@ -81,6 +81,7 @@ static inline far_t hand_peer(role_t role, const char *name)
     end.peer->watch_fd = -1;
     end.peer->outbox = tt_outbox_new(hand->loop, hand->sockets[role], route, 1 << 20);
     snprintf(end.peer->host, sizeof end.peer->host, "%s", name);
+    memcpy(end.peer->uuid, name, strnlen(name, sizeof end.peer->uuid));
     tt_map_set(&hand->peers[role], end.peer->key, end.peer);
     return end;
 }
@@ -307,7 +308,7 @@ typedef struct {
     uint64_t id;
     const int *engines; /* NULL: nil */
     size_t count;
-    bool balanced, now;
+    bool balanced, now, stays;
     unsigned op; /* 0: EXECUTE */
     uint64_t retries;
     const uint8_t *blob;
@@ -333,7 +334,8 @@ static inline void submit(const far_t *from, wish_t wish)
         tt_ids_pack(&list, wish.engines, wish.count);
     fields->op = wish.op ? wish.op : TT_RT_EXECUTE;
     fields->engines = span_of(&list);
-    fields->flags = (wish.balanced ? TT_SUBMIT_BALANCED : 0) | (wish.now ? TT_SUBMIT_NOW : 0);
+    fields->flags = (wish.balanced ? TT_SUBMIT_BALANCED : 0) | (wish.now ? TT_SUBMIT_NOW : 0) |
+                    (wish.stays ? TT_SUBMIT_STAYS : 0);
     fields->retries = wish.retries;
     fields->keep = wish.keep;
     fields->index = wish.index;

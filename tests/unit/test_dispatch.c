@@ -213,7 +213,7 @@ TEST(each_host_gets_one_message_for_all_of_its_engines)
     result_of(&host, task, 0, TT_STATUS_OK);
     assert_heard(client, "RESULT 5: 2 error; RESULT 5: 1 ok; RESULT 5: 0 ok; ");
     assert_int_equal(hand->records.total, 1);
-    assert_string_equal(hand->records.first->label, "label");
+    assert_string_equal(hand->records.rows[RECORD_SEEN].first->label, "label");
     check_nothing_left();
 }
 
