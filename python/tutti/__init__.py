@@ -47,9 +47,18 @@ if TYPE_CHECKING:  # the names of _LAZY, as they are found by whoever checks typ
         LazyMapIterator as LazyMapIterator, ParallelFunction as ParallelFunction,
         RemoteFunction as RemoteFunction, parallel as parallel, remote as remote)
     from .joblib import register_joblib_backend as register_joblib_backend
+    from .serialize import (
+        PrePickled as PrePickled, bind_kernel as bind_kernel, can as can, can_map as can_map,
+        deserialize_object as deserialize_object, pack_apply_message as pack_apply_message,
+        serialize_object as serialize_object, uncan as uncan, uncan_map as uncan_map,
+        unpack_apply_message as unpack_apply_message, use_cloudpickle as use_cloudpickle,
+        use_dill as use_dill, use_pickle as use_pickle)
     from .view import (
         BroadcastView as BroadcastView, DirectView as DirectView,
         LoadBalancedView as LoadBalancedView)
+
+    __version__: str
+    version_info: "tuple[int, ...]"
 
 # The client's names, which engines do not need, come with their modules when they are asked for.
 _LAZY = {
@@ -73,6 +82,11 @@ _ERRORS = (
     "ImpossibleDependency", "InvalidDependency", "KernelError", "NoEnginesRegistered",
     "ResultAlreadyRetrieved", "ResultNotCompleted", "SerializationError", "TaskAborted",
     "TaskRejectError", "TaskTimeout", "TimeoutError", "UnmetDependency")
+_SERIALIZE = (
+    "PrePickled", "bind_kernel", "can", "can_map", "deserialize_object", "pack_apply_message",
+    "serialize_object", "uncan", "uncan_map", "unpack_apply_message", "use_cloudpickle",
+    "use_dill", "use_pickle")
+_LAZY.update(dict.fromkeys(_SERIALIZE, "serialize"))
 _LAZY.update(dict.fromkeys(_ERRORS, "error"))
 
 
@@ -81,6 +95,10 @@ def _get(name):  # type: (str) -> object
 
     if name == "error":
         return importlib.import_module(".error", __name__)
+    if name == "__version__":
+        return getattr(importlib.import_module("._runtime", __name__), "VERSION")
+    if name == "version_info":
+        return tuple(int(part) for part in str(_get("__version__")).split("."))
     if name not in _LAZY:
         raise AttributeError("module 'tutti' has no attribute %r" % name)
     value = getattr(importlib.import_module("." + _LAZY[name], __name__), name)

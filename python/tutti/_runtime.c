@@ -7,6 +7,7 @@
  * Nothing here lets an exception reach the loop. */
 #include "codec.h"
 
+#include "../../share/identity.h"
 #include "../../share/language.h"
 #include "../../share/value.h"
 
@@ -350,5 +351,8 @@ static struct PyModuleDef module_def = {
 PyMODINIT_FUNC PyInit__runtime(void);
 PyMODINIT_FUNC PyInit__runtime(void)
 {
-    return PyModule_Create(&module_def);
+    PyObject *module = PyModule_Create(&module_def);
+    if (module && PyModule_AddStringConstant(module, "VERSION", TT_VERSION) != 0)
+        Py_CLEAR(module);
+    return module;
 }

@@ -4,6 +4,8 @@ from typing import Any, Callable, List, Sequence, Tuple
 
 from .session import Session
 
+VERSION: str
+
 def encode(value: Any, fallback: Callable[[Any], Tuple[int, Any]], inline_limit: int = ...,
            /) -> Tuple[bytes, List[Any]]: ...
 def decode(body: Any, buffers: Sequence[Any], revive: Callable[[int, Any], Any], /) -> Any: ...

@@ -291,14 +291,21 @@ class Session:
         hash_, arguments, kwargs = _check(args, bytes, list, (dict, type(None)))
         function, travelled = self.function(hash_)
         self.lay_over(hash_, travelled, dict(self.arrived))
-        arguments = [self.resolved(a) for a in arguments]
-        kwargs = {str(k): self.resolved(v) for k, v in (kwargs or {}).items()}
+        kwargs = {str(k): v for k, v in (kwargs or {}).items()}
+        if values.names_arrived():
+            arguments, kwargs = self.resolved(arguments), self.resolved(kwargs)
         value = function(*arguments, **kwargs)
         return self.reply(value=value, pictures=self.take_pictures())
 
     def resolved(self, value: Any) -> Any:
-        if type(value) is values.Reference:
+        """The value with its References looked up, in containers too."""
+        kind = type(value)
+        if kind is values.Reference:
             return self.evaluate(value.expr)
+        if kind in (list, tuple, set, frozenset):
+            return kind(self.resolved(one) for one in value)
+        if kind is dict:
+            return {self.resolved(key): self.resolved(one) for key, one in value.items()}
         return value
 
     def evaluate(self, expr: str) -> Any:
@@ -387,7 +394,7 @@ class Session:
     def set_value(self, name: str, found: List[Any], meta: Dict[str, Any]) -> None:
         if len(found) != 1:
             raise Refused("SET 'value' takes one group, not %d" % len(found))
-        self.bind(name, found[0])
+        self.bind(name, self.resolved(found[0]) if values.names_arrived() else found[0])
 
     def set_list(self, name: str, found: List[Any], meta: Dict[str, Any]) -> None:
         self.bind(name, found)

@@ -49,6 +49,16 @@ class Reference:
         return "<Reference %s>" % self.expr
 
 
+_arrived: List[bool] = []  # that References did, since somebody asked
+
+
+def names_arrived() -> bool:
+    """Whether any Reference was decoded since this was asked last."""
+    found = bool(_arrived)
+    _arrived.clear()
+    return found
+
+
 class Opaque:
     """Sends its value as one pickled object, whatever its type: for values nested too deeply."""
 
@@ -100,6 +110,7 @@ def revive(code: int, body: Any) -> Any:
     if code == _python_codec.TIMESTAMP:
         return _datetime(body)
     if code == _python_codec.NAME:
+        _arrived.append(True)
         return Reference(body.decode("utf-8", "surrogateescape"))
     return _revive_array(body) if code == _python_codec.ARRAY else _revive_object(body)
 

@@ -47,6 +47,19 @@ def test_references(rc):
     assert rc[:].apply_sync(lambda x, y: (x, y), ipp.Reference("a"), y=ipp.Reference("b[0]")) == [(5, 1)] * 4
 
 
+def test_references_in_containers_and_pushed(rc):
+    rc[:].push({"a": 5, "b": [1]}, block=True)
+    a, b = ipp.Reference("a"), ipp.Reference("b[0]")
+    assert rc[:].apply_sync(lambda *x, **y: (x, y), [a, (b, {"k": {a}})], z={b: a}) == [
+        (([5, (1, {"k": {5}})],), {"z": {1: 5}})] * 4
+    rc[:].push({"c": ipp.Reference("a + 1"), "d": [a]}, block=True)
+    assert rc[:].pull(["c", "d"], block=True) == [[6, [5]]] * 4
+    assert rc[:].map_sync(lambda x: x, [a] * 8) == [5] * 8
+    assert rc.load_balanced_view().map_sync(lambda x: x, [a] * 8, chunksize=3) == [5] * 8
+    with pytest.raises(ipp.CompositeError, match="NameError"):
+        rc[:].apply_sync(lambda x: x, [ipp.Reference("nothing")])
+
+
 def test_maps_of_a_direct_view(view):
     assert view.map_sync(lambda x: x * x, range(10)) == [x * x for x in range(10)]
     assert view.map_sync(lambda x, y: x + y, [1, 2, 3], (10, 20)) == [11, 22]
