@@ -98,14 +98,17 @@ int command_start(given_t *given, int argc, char **argv)
     tt_client_t *client = connect_to(&dir, &err);
     if (client == NULL)
         return command_complain(3, "%s", err.text);
+    size_t count;
+    tt_client_engines(client, &count);
+    bool complete = empty || (running && count > 0); /* one without engines gets them */
     int status =
-        running || empty ? 0 : cluster_launch(client, command_loop(), &given->wish, true, &err);
+        complete ? 0 : cluster_launch(client, command_loop(), &given->wish, true, &err);
     char *summary = cluster_summary(client);
     if (status == 3)
         command_complain(3, "%s", err.text);
     else
-        printf("cluster '%s' %s: %s\n", dir.name, running ? "is running already" : "is up",
-               summary);
+        printf("cluster '%s' %s: %s\n", dir.name,
+               running && complete ? "is running already" : "is up", summary);
     free(summary);
     tt_client_close(&client);
     return status;

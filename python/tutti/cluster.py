@@ -44,6 +44,11 @@ def _run(*words: str, timeout: Optional[float] = None, codes: Sequence[int] = (0
     return got.stdout
 
 
+def _set_name() -> str:
+    """The name of a set of engines: when it was started, Unix time."""
+    return "%.6f" % time.time()
+
+
 def _new_id() -> str:
     letters = string.ascii_lowercase + string.digits
     return "%d-%s" % (time.time(), "".join(random.choices(letters, k=4)))
@@ -119,7 +124,8 @@ class Cluster:
         """What runs."""
         report = json.loads(_run("status", "--json", "--name", self.cluster_id, timeout=20))
         self.controller = dict(report["controller"])
-        self.engines = {"%s" % int(time.time()): {"n": len(report["engines"])}}
+        ids = [int(one["id"]) for one in report["engines"]]
+        self.engines = {_set_name(): {"n": len(ids), "ids": ids}} if ids else {}
 
     def _start_controller(self) -> "Cluster":
         _run("start", *self._words(), "-n", "0", timeout=self.engine_timeout)
@@ -132,13 +138,28 @@ class Cluster:
     def _start_engines(self, n: Optional[int] = None, engine_set_id: Optional[str] = None,
                        **ignored: Any) -> str:
         wanted = n if n is not None else self.n if self.n is not None else os.cpu_count() or 1
-        name = engine_set_id or "%d" % time.time()
         with Client(cluster_id=self.cluster_id) as client:
-            here = len(client)
-            client._connection.ask("launch", None, wanted, os.getcwd())
-            client.wait_for_engines(here + wanted, timeout=self.engine_timeout)
-        self.engines[name] = {"n": wanted}
+            here = set(client._connection.engines)
+            if here:  # more of the same kind
+                _run("-c", "%%scale +%d" % wanted, "--name", self.cluster_id,
+                     timeout=self.engine_timeout + 10)
+            else:
+                _run("start", *self._words(), "-n", str(wanted), *self.options,
+                     timeout=self.engine_timeout + 10)
+            client.wait_for_engines(len(here) + wanted, timeout=self.engine_timeout)
+            ids = sorted(set(client._connection.engines) - here)
+        name = engine_set_id or _set_name()
+        self.engines[name] = {"n": len(ids), "ids": ids}
         return name
+
+    def _ids_of(self, engine_set_id: Optional[str], client: Client) -> List[int]:
+        """The engines of a set that are there; of all with None. Raises KeyError for no set."""
+        if engine_set_id is None:
+            return client.ids
+        if engine_set_id not in self.engines:
+            raise KeyError("no engine set %r: there are %s"
+                           % (engine_set_id, ", ".join(self.engines) or "none"))
+        return [one for one in client.ids if one in self.engines[engine_set_id]["ids"]]
 
     def _connect_client(self, **options: Any) -> Client:
         return Client(cluster=self, **options)
@@ -167,18 +188,26 @@ class Cluster:
 
     def _stop_engines(self, engine_set_id: Optional[str] = None) -> None:
         with Client(cluster_id=self.cluster_id) as client:
-            if client.ids:
-                client.shutdown()
-        self.engines = {}
+            ids = self._ids_of(engine_set_id, client)
+            if ids:
+                client.shutdown(ids)
+        if engine_set_id is None:
+            self.engines = {}
+        else:
+            del self.engines[engine_set_id]
 
     def _restart_engines(self, engine_set_id: Optional[str] = None) -> None:
         with Client(cluster_id=self.cluster_id) as client:
-            client._connection.ask("restart", client.ids)
-            client.wait_for_engines(len(client), timeout=self.engine_timeout)
+            ids = self._ids_of(engine_set_id, client)
+            born = {one: client._uuid_of(one) for one in ids}
+            client._connection.ask("restart", ids)
+            client._connection.wait(
+                lambda: all(one in client._engines and client._uuid_of(one) != born[one]
+                            for one in ids), self.engine_timeout)
 
     def _signal_engines(self, signum: Union[int, str], engine_set_id: Optional[str] = None) -> None:
         with Client(cluster_id=self.cluster_id) as client:
-            client.send_signal(signum, block=True)
+            client.send_signal(signum, self._ids_of(engine_set_id, client), block=True)
 
     # ---- coroutines, and their waiting forms
 

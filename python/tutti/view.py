@@ -236,17 +236,13 @@ class DirectView(View):
 
     # ---- map
 
-    def map(self, f: Callable[..., Any], /, *sequences: Iterable[Any], **options: Any) -> Any:
+    def map(self, f: Callable[..., Any], /,  # type: ignore[override]
+            *sequences: Iterable[Any], block: Optional[bool] = None, track: Optional[bool] = False,
+            return_exceptions: bool = False, label: Optional[str] = None, dist: str = "b") -> Any:
         """f over items, a contiguous part of them on each engine.
 
-        block; return_exceptions: failures stand in the places of their results."""
-        block = options.pop("block", None)
-        return_exceptions = options.pop("return_exceptions", False)
-        label = options.pop("label", None)
-        options.pop("track", None)
-        options.pop("dist", None)
-        if options:
-            raise TypeError("map has no option %r" % sorted(options)[0])
+        block; return_exceptions: failures stand in the places of their results; label. track and
+        dist are accepted."""
         engines, _ = self._engines()
         listed, count = _lengths(sequences)
         if count == 0:
@@ -470,18 +466,14 @@ class LoadBalancedView(View):
         part = self._task(blob, args, kwargs, name_of(f))
         return AsyncResult(self.client, [part], name_of(f), single=True)
 
-    def map(self, f: Callable[..., Any], /, *sequences: Iterable[Any], **options: Any) -> Any:
+    def map(self, f: Callable[..., Any], /,  # type: ignore[override]
+            *sequences: Iterable[Any], block: Optional[bool] = None, chunksize: int = 1,
+            ordered: bool = True, return_exceptions: bool = False,
+            label: Optional[str] = None) -> Any:
         """f over items, each `chunksize` of them a task.
 
         block; chunksize; ordered: iterating gives results in order, else as they come;
         return_exceptions: failures stand in the places of their results; label."""
-        block = options.pop("block", None)
-        chunksize = options.pop("chunksize", 1)
-        ordered = options.pop("ordered", True)
-        return_exceptions = options.pop("return_exceptions", False)
-        label = options.pop("label", None)
-        if options:
-            raise TypeError("map has no option %r" % sorted(options)[0])
         if not isinstance(chunksize, int) or chunksize < 1:
             raise ValueError("chunksize must be a positive int, not %r" % (chunksize,))
         self.client._require_engines()
@@ -496,20 +488,17 @@ class LoadBalancedView(View):
         return self._finish(AsyncMapResult(self.client, sent, name_of(f), ordered=ordered,
                                            return_exceptions=return_exceptions), block)
 
-    def imap(self, f: Callable[..., Any], /, *sequences: Iterable[Any],
-             **options: Any) -> Iterator[Any]:
+    def imap(self, f: Callable[..., Any], /,  # type: ignore[override]
+             *sequences: Iterable[Any], ordered: bool = True,
+             max_outstanding: Union[int, str, None] = "auto",
+             return_exceptions: bool = False) -> Iterator[Any]:
         """The results of a lazy map: so many items are under way (max_outstanding; 'auto': as many
         as there are engines, 0: all), and iterators are read as results are taken.
 
         ordered, return_exceptions: as in map. The iterator has cancel()."""
         from .functions import LazyMapIterator
 
-        ordered = options.pop("ordered", True)
-        outstanding = options.pop("max_outstanding", "auto")
-        return_exceptions = options.pop("return_exceptions", False)
-        if options:
-            raise TypeError("imap has no option %r" % sorted(options)[0])
-        return LazyMapIterator(self, f, sequences, ordered, outstanding, return_exceptions)
+        return LazyMapIterator(self, f, sequences, ordered, max_outstanding, return_exceptions)
 
     def register_joblib_backend(self, name: str = "ipyparallel",
                                 make_default: bool = False) -> None:

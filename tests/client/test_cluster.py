@@ -58,6 +58,43 @@ def test_without_engines(cluster):
     cluster.wait_gone()
 
 
+def test_sets_of_engines(cluster):
+    made = ipp.Cluster(cluster_id="sets")
+    made.start_controller_sync()
+    first, second = made.start_engines_sync(2, "first"), made.start_engines_sync(1)
+    assert first == "first" and second != first and list(made.engines) == [first, second]
+    with made.connect_client_sync() as rc:
+        pids = rc[:].apply_sync(os.getpid)
+        made.restart_engines_sync("first")
+        rc.wait_for_engines(3, timeout=20)
+        again = rc[:].apply_sync(os.getpid)
+        assert set(again) & set(pids) == {pids[2]}
+        rc[:].execute("import signal; signal.signal(signal.SIGUSR1, lambda *_: None)", block=True)
+        made.signal_engines_sync("SIGUSR1", second)
+        with pytest.raises(KeyError, match="no engine set 'third': there are first"):
+            made.stop_engines_sync("third")
+        made.stop_engines_sync("first")
+        wait_until(lambda: rc.ids == [2])
+        assert rc[0:].apply_sync(os.getpid) == again[2:]
+    with ipp.Cluster.from_dict(made.to_dict()).connect_client_sync() as rc:
+        assert rc.ids == [2]
+    made.stop_cluster_sync()
+    cluster.wait_gone()
+
+
+def test_engines_of_another_language(cluster):
+    with ipp.Cluster(n=1, engines=["--lang", "sh"]) as rc:
+        assert rc._connection.engines[0].language == "sh"
+    bare = ipp.Cluster(engines=["--lang", "sh"])
+    bare.start_controller_sync()
+    bare.start_engines_sync(1)
+    bare.start_engines_sync(1)
+    with bare.connect_client_sync() as rc:
+        assert [one.language for one in rc._connection.engines.values()] == ["sh", "sh"]
+    bare.stop_cluster_sync()
+    cluster.wait_gone()
+
+
 def test_coroutines(cluster):
     async def main():
         async with ipp.Cluster(n=1) as rc:

@@ -37,6 +37,15 @@ def test_starting_twice_and_stopping_twice_says_so(cluster):
     assert cluster.run("stop", "--all").code == 0
 
 
+def test_a_cluster_without_engines_gets_them_by_another_start(cluster):
+    assert cluster.ok("start", "-n", "0") == "cluster 'default' is up: no engines\n"
+    assert cluster.ok("start", "-n", "0") == "cluster 'default' is running already: no engines\n"
+    assert cluster.ok("start", "-n", 2, "--lang", "sh", timeout=30).startswith(
+        "cluster 'default' is up: 2 shell engines")
+    assert cluster.ok("start", "-n", 3).startswith(
+        "cluster 'default' is running already: 2 shell engines")
+
+
 def test_one_engine_per_core_by_default(cluster):
     cluster.ok("start", timeout=60)
     assert len(cluster.engines()) == len(os.sched_getaffinity(0))
