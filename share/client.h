@@ -32,8 +32,8 @@ tt_client_t *tt_client_open(tt_loop_t *loop, const tt_rundir_t *dir, const char 
                             const tt_client_handlers_t *handlers, void *arg, int timeout_ms,
                             tt_error_t *err);
 /* Says goodbye and closes. Outstanding jobs are forgotten; their handlers are not called. A
- * client that has kept jobs, or submitted some that stay, runs the loop until the controller has
- * heard it, 0.5 s at most. */
+ * client that has kept jobs, or submitted some that stay, runs the loop until the controller
+ * has heard it, 0.5 s at most. */
 void tt_client_close(tt_client_t **self_p);
 
 /* For whoever keeps the connection of a cluster on another machine: it is gone, and why. What
