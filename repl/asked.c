@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum { PARTS_MAX = 32 << 20 }; /* bytes of an answer, beyond which output is left out */
 
 /* The body of a RESULT with this packed value, or with an error. */
 static void pack_body(tt_buf_t *out, tt_span_t value, const char *error)
@@ -27,20 +30,27 @@ static void pack_body(tt_buf_t *out, tt_span_t value, const char *error)
     tt_pack_text(out, error);
 }
 
-/* `name` (NULL: none): where the local engine finds the value. */
-static void answer_ask(session_t *self, uint32_t seq, const char *name, const char *error)
+/* `value` is packed; empty: there is none. */
+static void answer_value(session_t *self, uint32_t seq, tt_span_t value, const char *error)
 {
-    tt_buf_t body, value;
+    tt_buf_t body;
     tt_frames_t frames;
     tt_buf_init(&body);
-    tt_buf_init(&value);
     tt_frames_init(&frames);
-    if (name)
-        tt_pack_ext(&value, TT_EXT_NAME, name, strlen(name));
-    pack_body(&body, (tt_span_t){value.data, value.len}, error);
+    pack_body(&body, value, error);
     tt_frames_take_buf(&frames, &body);
     local_answer(self->local, seq, error ? TT_STATUS_ERROR : TT_STATUS_OK, &frames);
     tt_buf_release(&body);
+}
+
+/* `name` (NULL: none): where the local engine finds the value. */
+static void answer_ask(session_t *self, uint32_t seq, const char *name, const char *error)
+{
+    tt_buf_t value;
+    tt_buf_init(&value);
+    if (name)
+        tt_pack_ext(&value, TT_EXT_NAME, name, strlen(name));
+    answer_value(self, seq, (tt_span_t){value.data, value.len}, error);
     tt_buf_release(&value);
 }
 
@@ -100,10 +110,68 @@ static void run_asked_wait(session_t *self, uint32_t seq, const char *text)
     answer_ask(self, seq, NULL, job ? NULL : "no such job");
 }
 
+/* Unix time of a moment of tt_now_ns, nil when it is not known. */
+static void pack_moment(tt_buf_t *out, int64_t ns)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (ns == 0)
+        tt_pack_nil(out);
+    else
+        tt_pack_double(out, (double)now.tv_sec + (double)now.tv_nsec / 1e9 -
+                                (double)(tt_now_ns() - ns) / 1e9);
+}
+
+static void pack_output(tt_buf_t *out, tt_span_t text)
+{
+    if (out->len + text.len > PARTS_MAX)
+        tt_pack_nil(out);
+    else
+        tt_pack_str(out, (const char *)text.data, text.len);
+}
+
+static void pack_part(tt_buf_t *out, const job_part_t *part, const answer_t *answer)
+{
+    tt_pack_array(out, 9);
+    tt_pack_int(out, answer->engine);
+    if (part->done)
+        tt_pack_uint(out, part->status);
+    else
+        tt_pack_nil(out);
+    pack_moment(out, part->sent_ns);
+    pack_moment(out, part->done ? part->done_ns : 0);
+    tt_pack_double(out, (double)part->run_ns / 1e9);
+    tt_pack_text(out, answer->host ? answer->host : "");
+    tt_pack_str(out, (const char *)answer->cause.data, answer->cause.len);
+    pack_output(out, answer->out);
+    pack_output(out, answer->err);
+}
+
+/* handle.metadata and the like: how each part of a job went. */
+static void run_asked_parts(session_t *self, uint32_t seq, const char *text)
+{
+    job_t *job = session_find_job(self, (int)strtol(text, NULL, 10));
+    if (job == NULL) {
+        answer_ask(self, seq, NULL, "the prompt has forgotten that job");
+        return;
+    }
+    size_t count;
+    job_answer_t *answers = job_answers(job, JOB_WHOLE, &count);
+    tt_buf_t value;
+    tt_buf_init(&value);
+    tt_pack_array(&value, count);
+    for (size_t i = 0; i < count; i++)
+        pack_part(&value, &job->parts[i], &answers[i].answer);
+    answer_value(self, seq, (tt_span_t){value.data, value.len}, NULL);
+    tt_buf_release(&value);
+    job_answers_release(&answers, count);
+}
+
 static const struct {
     const char *what;
     void (*run)(session_t *, uint32_t, const char *);
-} questions[] = {{"magic", run_asked_magic}, {"wait", run_asked_wait}};
+} questions[] = {
+    {"magic", run_asked_magic}, {"wait", run_asked_wait}, {"parts", run_asked_parts}};
 
 void session_on_ask(void *arg, uint32_t seq, const char *what, const char *text)
 {

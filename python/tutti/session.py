@@ -20,7 +20,7 @@ import weakref
 
 from . import assist, cells, displays, errors, figures, magics, parts, shell, ship, values
 from .execute import Runner
-from .result import TIMEOUT, Handle, Result, remote_error
+from .result import TIMEOUT, Handle, Result, at_prompt, remote_error
 from .terminal import end_stepping, set_breakpoint
 
 TYPE_CHECKING = False
@@ -91,6 +91,8 @@ class Session:
         self.runner = Runner(self.namespace)
         self.left_directory: Optional[str] = None  # of the last %cd
         self.install()
+        if local:
+            at_prompt(lambda what, text: self.ask(what, text)[1][2])
 
     def install(self) -> None:
         """Makes this session the process's `__main__`."""

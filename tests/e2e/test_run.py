@@ -128,6 +128,52 @@ def test_background_jobs(cluster):
     assert "[4] running" in outcome.stderr and "[4] done" in outcome.stderr
 
 
+def test_handles_and_results_have_the_names_of_async_results(cluster):
+    cluster.start(3)
+    outcome = cluster.lines(
+        "%px import os, time",
+        "def work(name):\n    print('at it')\n    while not os.path.exists(name): time.sleep(0.01)\n"
+        "    return 6 // (3 - int(name[-1]))",
+        "%push work",
+        "h = %px --noblock work('go2')",
+        "h.add_done_callback(lambda h: print('called', h))",
+        "print(h.done(), h.progress, h.wait(0.01), h.status, h.engine_id)",
+        "try: h.successful()\nexcept RuntimeError as e: print(e)",
+        "open('go2', 'w').close()",
+        "print(h.wait(), h.successful(), h.exception(), h.r, h.result_dict, h.progress)",
+        "print(h.stdout, h.stderr, h.engine_id, sorted(h.metadata[0]))",
+        "print(h.timedelta(h.submitted, h.received) > 0, all(h.metadata[1].values()) is False)",
+        "h.display_outputs()",
+        "async def later(h): return await h",
+        "import asyncio",
+        "k = %px --noblock 5",
+        "print(asyncio.run(later(k)))",
+        "open('go3', 'w').close()",
+        "m = %map work ['go2', 'go3'] &",
+        "print(m.wait(), m.successful(), type(m.exception()).__name__, m.status, m.error[0], m.error[1].ename)",
+        "s = %px --noblock -t 1 time.sleep(100)",
+        "print(s.cancel(), s.wait(20), s.status, s.cancel(), type(s.engine_id))",
+        "try: s.abort()\nexcept RuntimeError as e: print(e)",
+        "y = %px print('now') or 7",
+        "print(y.ready(), y.done(), y.wait(), y.successful(), y.status, y.stdout, y.engine_id, y.r, y.cancel())",
+        "try: y.nonsense\nexcept AttributeError as e: print(e)",
+        "y.job = 12345",
+        "try: y.metadata\nexcept RuntimeError as e: print(e)",
+        code=None)
+    lines = outcome.stdout.splitlines()
+    assert lines == [
+        "False 0 False [None, None, None] [0, 1, 2]", "Result is not ready.", "[0-2] at it",
+        "called <Handle 4: done>",
+        "True True None [6, 6, 6] {0: 6, 1: 6, 2: 6} 3",
+        "['at it\\n', 'at it\\n', 'at it\\n'] ['', '', ''] [0, 1, 2] ['completed', 'engine_id', "
+        "'error', 'received', 'started', 'status', 'stderr', 'stdout', 'submitted']",
+        "True True", "[0-2] at it", "Out[4]: [6, 6, 6]", "[5, 5, 5]", "[items 0-1] at it",
+        "True False RemoteError ['ok', 'error'] None ZeroDivisionError",
+        "True True error False <class 'int'>", "Can't abort, I am already done!", "[0-2] now",
+        "True True True True ['ok', 'ok', 'ok'] ['now\\n', 'now\\n', 'now\\n'] [0, 1, 2] [7, 7, 7] False",
+        "'Result' object has no attribute 'nonsense'", "12345: the prompt has forgotten that job"], outcome
+
+
 def test_background_output_is_shown_when_it_is_done(cluster):
     cluster.start(1)
     outcome = cluster.lines("%px print('from behind') &", "%px 1", "2")
