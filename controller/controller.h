@@ -104,6 +104,8 @@ void dispatch_result(controller_t *self, peer_t *host, const tt_message_t *messa
 void dispatch_output(controller_t *self, peer_t *host, const tt_message_t *message,
                      tt_frames_t *payload);
 void dispatch_cancel(controller_t *self, peer_t *client, const tt_message_t *message);
+/* Ends all of it: what waits never starts, what runs is interrupted. It may be gone then. */
+void dispatch_end(controller_t *self, struct task *task);
 void dispatch_returned(controller_t *self, const peer_t *host, const tt_message_t *message);
 /* The part is done but for its result, which waits at the host for nobody yet: it is not in the
  * way of others. */

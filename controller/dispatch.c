@@ -605,6 +605,19 @@ static void cancel_part(controller_t *self, part_t *part, bool waiting)
     }
 }
 
+static void cancel_all(controller_t *self, task_t *task, bool waiting)
+{
+    uint64_t id = task->id;
+    /* The last part that ends takes the task with it. */
+    for (size_t i = 0; tt_map_get(&self->tasks, id) && i < task->part_count; i++)
+        cancel_part(self, &task->parts[i], waiting);
+}
+
+void dispatch_end(controller_t *self, task_t *task)
+{
+    cancel_all(self, task, false);
+}
+
 void dispatch_cancel(controller_t *self, peer_t *client, const tt_message_t *message)
 {
     task_t *task = tt_map_get(&client->tasks, message->id);
@@ -613,9 +626,8 @@ void dispatch_cancel(controller_t *self, peer_t *client, const tt_message_t *mes
     int count = tt_ids_read(message->as.cancel.engines, &ids, &all);
     uint64_t id = task ? task->id : 0;
     bool waiting = message->as.cancel.waiting != 0;
-    /* The last part that ends takes the task with it. */
-    for (size_t i = 0; all && tt_map_get(&self->tasks, id) && i < task->part_count; i++)
-        cancel_part(self, &task->parts[i], waiting);
+    if (task && all)
+        cancel_all(self, task, waiting);
     for (int i = 0; i < count && tt_map_get(&self->tasks, id); i++) {
         part_t *part = task_part(task, ids[i]);
         if (part)

@@ -108,6 +108,19 @@ void fetch_ended(controller_t *self, const task_t *task)
         self->kept.queued_bytes -= task->bytes;
 }
 
+static bool is_left(const task_t *task)
+{
+    return task->client == NULL && task->stays;
+}
+
+size_t fetch_left(const controller_t *self)
+{
+    size_t walk = 0, count = 0;
+    for (const task_t *task; (task = tt_map_next(&self->tasks, &walk));)
+        count += is_left(task);
+    return count;
+}
+
 /* ---- RECORDS */
 
 static void pack_part(tt_buf_t *out, const record_part_t *part)
@@ -195,6 +208,24 @@ static void forget(controller_t *self, record_t **chosen, size_t count)
             records_forget(&self->records, chosen[i]);
 }
 
+/* Ends what has no client: how many tasks. A record goes only when its task has ended. */
+static size_t end_left(controller_t *self, record_t **chosen, size_t count)
+{
+    size_t ended = 0;
+    uint64_t *ids = tt_alloc((count + 1) * sizeof *ids);
+    for (size_t i = 0; i < count; i++)
+        ids[i] = chosen[i]->left > 0 ? chosen[i]->task : 0;
+    for (size_t i = 0; i < count; i++) {
+        task_t *task = tt_map_get(&self->tasks, ids[i]);
+        if (task == NULL || !is_left(task))
+            continue;
+        dispatch_end(self, task);
+        ended++;
+    }
+    free(ids);
+    return ended;
+}
+
 void fetch_records(controller_t *self, peer_t *client, tt_message_t *message,
                    tt_frames_t *payload)
 {
@@ -214,12 +245,16 @@ void fetch_records(controller_t *self, peer_t *client, tt_message_t *message,
     tt_buf_t packed;
     tt_frames_init(&frames);
     tt_buf_init(&packed);
-    tt_pack_map(&packed, 1);
+    bool told = wanted->forget == TT_RECORDS_TELL;
+    size_t ended = wanted->forget == TT_RECORDS_END ? end_left(self, chosen, count) : 0;
+    tt_pack_map(&packed, 2);
+    tt_pack_text(&packed, "ended");
+    tt_pack_uint(&packed, ended);
     tt_pack_text(&packed, "records");
-    tt_pack_array(&packed, wanted->forget ? 0 : count);
-    for (size_t i = 0; i < count && !wanted->forget; i++)
+    tt_pack_array(&packed, told ? count : 0);
+    for (size_t i = 0; i < count && told; i++)
         pack_record(&packed, chosen[i]);
-    if (wanted->forget)
+    if (wanted->forget == TT_RECORDS_FORGET)
         forget(self, chosen, count);
     free(chosen);
     tt_frames_take_buf(&frames, &packed);
@@ -292,7 +327,7 @@ void fetch_task(controller_t *self, peer_t *client, tt_message_t *message, tt_fr
         else
             send_written(client, message->id, &record->parts[i]);
     task_t *task = record->left > 0 ? tt_map_get(&self->tasks, record->task) : NULL;
-    if (task && task->client == NULL && task->stays)
+    if (task && is_left(task))
         give(self, task, client, message->id);
     else if (task)
         hear(task, client, message->id);

@@ -16,6 +16,9 @@ void fetch_records(struct controller *self, peer_t *client, tt_message_t *messag
 void fetch_task(struct controller *self, peer_t *client, tt_message_t *message,
                 tt_frames_t *payload);
 
+/* How many tasks go on whose client has gone, and nobody has fetched. */
+size_t fetch_left(const struct controller *self);
+
 /* ---- the life of tasks */
 
 /* A task begins: what will be known of it. */

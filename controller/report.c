@@ -1,6 +1,7 @@
 /* What `tutti status`, `list` and `why` show: one map, for people and for --json. */
 #include "child.h"
 #include "controller.h"
+#include "fetch.h"
 #include "identity.h"
 #include "pack.h"
 #include "remote.h"
@@ -220,17 +221,19 @@ static void pack_reasons(controller_t *self, tt_buf_t *out)
     pack_ignoring(self, out);
 }
 
-/* What was left behind; `forgotten`: results ever that there was no room for. */
+/* What was left behind; `forgotten`: results ever that there was no room for; `orphans`: tasks
+ * that go on without a client, of no kept job. */
 static void pack_kept(controller_t *self, tt_buf_t *out)
 {
     kept_counts_t left = kept_left(self);
     tt_pack_text(out, "kept");
-    tt_pack_map(out, 5);
+    tt_pack_map(out, 6);
     number(out, "jobs", left.jobs);
     number(out, "tasks", left.tasks);
     number(out, "results", left.results);
     number(out, "bytes", left.bytes);
     number(out, "forgotten", self->kept.forgotten);
+    number(out, "orphans", fetch_left(self));
 }
 
 void report_pack(controller_t *self, tt_buf_t *out)

@@ -197,6 +197,10 @@ static const words_option_t top_options[] = {
 
 static const words_option_t result_options[] = {FOLD};
 
+static const words_option_t cancel_options[] = {
+    {0, "left", false, "what goes on although its client has gone"},
+};
+
 static const words_option_t wait_options[] = {
     {0, "timeout", true, "wait no longer than so many seconds"},
 };
@@ -276,8 +280,9 @@ const magic_t magics[] = {
      GRAMMAR_KNOWN, OPTIONS(show_options), magic_show},
     {"retry", "[N]", "tries again what has not ended well, into the same result", "%retry 9",
      "Jobs", GRAMMAR_KNOWN, OPTIONS(retry_options), magic_retry},
-    {"cancel", "N [N ...]", "ends jobs: what waits never starts, what runs is interrupted",
-     "%cancel 5", "Jobs", GRAMMAR_KNOWN, NO_OPTIONS, magic_cancel},
+    {"cancel", "N [N ...] | --left",
+     "ends jobs: what waits never starts, what runs is interrupted", "%cancel 5", "Jobs",
+     GRAMMAR_KNOWN, OPTIONS(cancel_options), magic_cancel},
 
     {"save", "[-f] [-a] FILE [N-M ...]", "writes what was typed to a file for tutti run",
      "%save lesson.tutti 1-9", "Jobs", GRAMMAR_KNOWN, OPTIONS(save_options), magic_save},

@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { REQUEST_MS = 10000 };
+
 /* A row of %jobs in pieces, which are columns. */
 enum { NUMBER, STATE, PARTS, TIME, JOB_COLUMNS };
 
@@ -404,10 +406,39 @@ int magic_retry(session_t *session, const magic_call_t *call)
     return magic_await_job(session, found);
 }
 
+/* What goes on although its client has gone. */
+static int cancel_left(session_t *session)
+{
+    tt_message_t message = tt_message(TT_MSG_RECORDS, 0), answer;
+    tt_packet_t reply;
+    tt_error_t err;
+    tt_buf_t out;
+    message.as.records.forget = TT_RECORDS_END;
+    if (tt_client_request(session->client, &message, REQUEST_MS, &answer, &reply, &err) != 0)
+        return session_complain(session, "%cancel", 3, "%s", err.text);
+    tt_reader_t reader = tt_reader(tt_frames_span(&reply.payload, 0));
+    size_t fields = 0;
+    uint64_t ended = 0;
+    tt_span_t key;
+    if (tt_read_map(&reader, &fields) == 0 && fields > 0 && tt_read_str(&reader, &key) == 0)
+        tt_read_uint(&reader, &ended);
+    tt_packet_release(&reply);
+    tt_buf_init(&out);
+    tt_buf_printf(&out,
+                  ended ? "ended %llu task%s that clients had left\n" : "nothing was left\n",
+                  (unsigned long long)ended, ended == 1 ? "" : "s");
+    screen_write(2, (tt_span_t){out.data, out.len});
+    tt_buf_release(&out);
+    return 0;
+}
+
 int magic_cancel(session_t *session, const magic_call_t *call)
 {
     const char *at = call->rest;
-    if (at[strspn(at, " \t\n")] == 0)
+    bool left = words_has(&call->words, "left");
+    if (left && cancel_left(session) != 0)
+        return 3;
+    if (!left && at[strspn(at, " \t\n")] == 0)
         return session_complain(session, "%cancel", 2,
                                 "takes numbers of jobs; %%jobs lists them");
     while (*(at += strspn(at, ", \t\n"))) {

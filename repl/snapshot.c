@@ -221,6 +221,7 @@ int snapshot_read(snapshot_t *self, tt_span_t report, tt_error_t *err)
     self->uptime_s = real(controller, "uptime_s", 0);
     self->kept_jobs = whole(kept, "jobs");
     self->kept_bytes = whole(kept, "bytes");
+    self->orphans = whole(kept, "orphans"); /* 0 from an older controller */
     read_lists(self, report);
     return 0;
 }

@@ -47,7 +47,7 @@ typedef struct {
     char *cluster, *host; /* the controller's host */
     int64_t pid, rss_bytes, clients, tasks, waiting, tasks_done, retained_bytes;
     double uptime_s;
-    int64_t kept_jobs, kept_bytes;
+    int64_t kept_jobs, kept_bytes, orphans;
     snapshot_host_t *hosts;
     size_t host_count;
     snapshot_link_t *links;

@@ -50,6 +50,13 @@ static void show_kept(const snapshot_t *report, FILE *out)
                 "%s over\n",
                 jobs, jobs == 1 ? "" : "s", jobs == 1 ? "s" : "", mib(report->kept_bytes),
                 jobs == 1 ? "it" : "them");
+    long long orphans = (long long)report->orphans;
+    if (orphans > 0)
+        fprintf(
+            out,
+            "%lld task%s go%s on whose client has gone; rc.get_result(ids) has them, %%cancel "
+            "--left ends them\n",
+            orphans, orphans == 1 ? "" : "s", orphans == 1 ? "es" : "");
 }
 
 static void show_hosts(const snapshot_t *report, FILE *out)

@@ -189,6 +189,9 @@ enum {
 enum { TT_KEEP_META_MAX = 64 << 10 };
 #define TT_KEEP_INDEX_MAX ((uint64_t)UINT32_MAX)
 
+/* What RECORDS asks to be done with them; END is of what goes on without a client. */
+enum { TT_RECORDS_TELL = 0, TT_RECORDS_FORGET = 1, TT_RECORDS_END = 2 };
+
 /* Kinds of EVENT. */
 enum { TT_EVENT_ENGINE = 1, TT_EVENT_HOST = 2 };
 

@@ -157,6 +157,20 @@ def test_what_was_left_can_be_ended(rc, other, tmp_path):
     assert ends == {"ok", "aborted"} and not all(mark.exists() for mark in marks)
 
 
+def test_the_prompt_tells_of_what_was_left_and_ends_it(rc, four):
+    with ipp.Client() as leaving:
+        view = leaving.load_balanced_view()
+        for _ in range(20):
+            view.apply_async(time.sleep, 30)
+    mine = rc.load_balanced_view().apply_async(int)
+    told = ("20 tasks go on whose client has gone; rc.get_result(ids) has them, %cancel --left ends them")
+    wait_until(lambda: told in four.ok("status"))
+    ended = four.lines("%cancel --left")
+    assert ended.stderr == "ended 20 tasks that clients had left\n" and ended.stdout == ""
+    assert mine.get(20) == 0 and "has gone" not in four.ok("status")
+    assert four.lines("%cancel --left").stderr == "nothing was left\n"
+
+
 def test_history(rc, other):
     before = other.hub_history()
     done = rc[:].apply_async(int)

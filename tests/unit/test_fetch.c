@@ -89,7 +89,7 @@ static void fetch(const far_t *from, uint64_t id, const char *name, uint64_t num
     fetch_task(hand, from->peer, &message, &none);
 }
 
-static void ask(const char *name, const uint64_t *numbers, size_t count, bool forget_them)
+static void ask(const char *name, const uint64_t *numbers, size_t count, unsigned what)
 {
     tt_frames_t none;
     tt_buf_t list;
@@ -103,7 +103,7 @@ static void ask(const char *name, const uint64_t *numbers, size_t count, bool fo
     for (size_t i = 0; i < count; i++)
         tt_pack_uint(&list, numbers[i]);
     message.as.records.numbers = span_of(&list);
-    message.as.records.forget = forget_them;
+    message.as.records.forget = what;
     fetch_records(hand, second.peer, &message, &none);
     tt_buf_release(&list);
 }
@@ -119,6 +119,8 @@ static size_t told(void)
     assert_int_equal(heard.message.id, 4);
     tt_reader_t reader = tt_reader(tt_frames_span(&heard.packet.payload, 0));
     assert_int_equal(tt_read_map(&reader, &fields), 0);
+    assert_int_equal(tt_read_str(&reader, &word), 0);
+    assert_int_equal(tt_read_raw(&reader, &word), 0);
     assert_int_equal(tt_read_str(&reader, &word), 0);
     assert_int_equal(tt_read_array(&reader, &count), 0);
     forget(&heard);
@@ -139,17 +141,17 @@ TEST(all_is_told_or_a_clients_or_some_numbers_of_it)
     submit(&client, lasting((wish_t){.id = 6, .index = 2, .balanced = true}));
     submit(&third, DIRECT(5, 0, 1)); /* known by its id */
     result_of(&host, next_task(), 0, TT_STATUS_OK);
-    ask(NULL, NULL, 0, false);
+    ask(NULL, NULL, 0, TT_RECORDS_TELL);
     assert_int_equal(told(), 3);
-    ask("client", NULL, 0, false);
+    ask("client", NULL, 0, TT_RECORDS_TELL);
     assert_int_equal(told(), 2);
-    ask("client", (uint64_t[]){2, 9}, 2, false);
+    ask("client", (uint64_t[]){2, 9}, 2, TT_RECORDS_TELL);
     assert_int_equal(told(), 1);
-    ask("third", (uint64_t[]){5}, 1, false);
+    ask("third", (uint64_t[]){5}, 1, TT_RECORDS_TELL);
     assert_int_equal(told(), 1);
-    ask("nobody", NULL, 0, false);
+    ask("nobody", NULL, 0, TT_RECORDS_TELL);
     assert_int_equal(told(), 0);
-    ask(NULL, (uint64_t[]){1}, 1, false);
+    ask(NULL, (uint64_t[]){1}, 1, TT_RECORDS_TELL);
     assert_heard(second, "ERROR 4: RECORDS: a session has 16 bytes, and its tasks are named by "
                          "numbers; ");
 }
@@ -160,12 +162,33 @@ TEST(what_has_ended_can_be_forgotten_and_what_has_not_stays)
     submit(&client, lasting((wish_t){.id = 6, .index = 2, .balanced = true}));
     uint64_t task = next_task();
     result_of(&host, task, sent_to, TT_STATUS_OK);
-    ask("client", (uint64_t[]){1, 1, 2}, 3, true);
+    ask("client", (uint64_t[]){1, 1, 2}, 3, TT_RECORDS_FORGET);
     assert_int_equal(told(), 0);
-    ask(NULL, NULL, 0, false);
+    ask(NULL, NULL, 0, TT_RECORDS_TELL);
     assert_int_equal(told(), 1);
     fetch(&second, 8, "client", 1);
     assert_heard(second, "ERROR 8: nothing is known of that task (any more); ");
+}
+
+TEST(what_has_no_client_can_be_ended_and_nothing_else)
+{
+    for (uint64_t i = 1; i <= 3; i++)
+        submit(&client, lasting((wish_t){.id = i, .index = i, .balanced = true}));
+    submit(&third, lasting((wish_t){.id = 1, .index = 1, .balanced = true}));
+    uint64_t task = next_task();
+    assert_int_equal(fetch_left(hand), 0);
+    hand_lose(&client);
+    assert_int_equal(fetch_left(hand), 3);
+    ask(NULL, NULL, 0, TT_RECORDS_END);
+    assert_heard(second, "REPORT; ");
+    assert_int_equal(fetch_left(hand), 2); /* these run, and are interrupted */
+    assert_heard(host, "TASK [0]; CANCEL [0]; CANCEL [1]; ");
+    result_of(&host, task, sent_to, TT_STATUS_INTERRUPTED);
+    fetch(&second, 8, "client", 3);
+    assert_heard(second, "RESULT 8: -1 cancelled: cancelled before it started; ");
+    assert_int_equal(third.peer->tasks.count, 1);
+    ask("third", NULL, 0, TT_RECORDS_END);
+    assert_int_equal(third.peer->tasks.count, 1);
 }
 
 /* ---- of clients that live */
@@ -353,6 +376,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EACH(all_is_told_or_a_clients_or_some_numbers_of_it),
         EACH(what_has_ended_can_be_forgotten_and_what_has_not_stays),
+        EACH(what_has_no_client_can_be_ended_and_nothing_else),
         EACH(of_what_has_ended_small_results_are_sent_again_and_of_large_ones_how_they_went),
         EACH(results_that_come_go_to_whoever_fetched_them_too),
         EACH(a_large_result_that_comes_goes_to_its_own_client_only),
