@@ -57,8 +57,8 @@ if TYPE_CHECKING:  # the names of _LAZY, as they are found by whoever checks typ
         BroadcastView as BroadcastView, DirectView as DirectView,
         LoadBalancedView as LoadBalancedView)
 
-    __version__: str
-    version_info: "tuple[int, ...]"
+    __version__ = ""  # no annotations here: a Python 2 is to read this
+    version_info = ()  # type: tuple[int, ...]
 
 # The client's names, which engines do not need, come with their modules when they are asked for.
 _LAZY = {

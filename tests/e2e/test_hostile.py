@@ -13,7 +13,7 @@ from .peer import (BALANCED, EXECUTE, MESSAGES, QUIET, STATES, STATUS, VALUE, Pe
                    status, unpack, value)
 
 FROM_CLIENT = {"SUBMIT", "CANCEL", "INTERRUPT", "BLOB", "DROP", "LAUNCH", "ACTION", "STATUS",
-               "STOP", "KEEP", "STORE", "LEAVE", "ADOPT", "TAKEN", "REMOVE", "PUT", "GET", "LIST",
+               "STOP", "KEEP", "STORE", "LEAVE", "ADOPT", "TAKEN", "RECORDS", "FETCH", "REMOVE", "PUT", "GET", "LIST",
                "ABORT"}
 FROM_HOST = {"RESULT", "OUTPUT", "BEAT", "ENGINE", "RETURNED", "LISTED", "FILED"}
 FROM_BOTH = {"HELLO", "BYE", "ERROR", "CHUNK", "CREDIT", "DATA", "WANT"}
