@@ -2,6 +2,8 @@
  * and engines, in which no result may be lost or doubled. */
 #include "hand_controller.h"
 
+#include "controller/fetch.h"
+
 static far_t client, second, host, other;
 
 static int begin(void **unused)
@@ -34,6 +36,9 @@ static struct {
     size_t held_count;
     int owed[2][IDS]; /* results that each client waits for, by its ids */
     uint64_t next_id[2];
+    int parts[IDS]; /* of the second's tasks that stay; 0: of no such task */
+    unsigned lives; /* of the second */
+    char name[16];  /* its present one */
     uint64_t results;
 } play;
 
@@ -157,7 +162,60 @@ static void random_submit(void)
         wish.balanced = true;
     }
     play.owed[which][wish.id] = wish.balanced ? 1 : (int)wish.count;
+    if (which == 1 && play.lives > 0 && rand() % 2) {
+        wish.stays = true;
+        wish.index = wish.id;
+        play.parts[wish.id] = play.owed[which][wish.id];
+    }
     submit(which ? &second : &client, wish);
+}
+
+/* `which` has the results of the second's task from now on. */
+static void fetch(int which, const char *name, uint64_t id)
+{
+    static uint8_t session[RECORDS_SESSION];
+    tt_frames_t none;
+    tt_frames_init(&none);
+    memset(session, 0, sizeof session);
+    memcpy(session, name, strlen(name));
+    tt_message_t message = tt_message(TT_MSG_FETCH, ++play.next_id[which]);
+    message.as.fetch.session = (tt_span_t){session, sizeof session};
+    message.as.fetch.number = id;
+    play.owed[which][message.id] = play.parts[id];
+    fetch_task(hand, (which ? &second : &client)->peer, &message, &none);
+}
+
+/* The second dies, and comes again. What stays of its work that has not ended it fetches, or
+ * what it had fetched: but for that nothing is owed to it. */
+static void random_life(void)
+{
+    static uint64_t left[IDS];
+    char before[sizeof play.name];
+    size_t count = 0;
+    for (uint64_t id = 1; id <= play.next_id[1]; id++) {
+        if (play.owed[1][id] > 0 && play.parts[id] > 0)
+            left[count++] = id;
+        play.owed[1][id] = 0;
+    }
+    memcpy(before, play.name, sizeof before);
+    hand_lose(&second);
+    snprintf(play.name, sizeof play.name, "second %u", ++play.lives);
+    second = hand_peer(PEER_CLIENT, play.name);
+    for (size_t i = 0; i < count; i++) {
+        fetch(1, before, left[i]);
+        play.parts[left[i]] = 0;
+    }
+}
+
+/* The first hears of a task of the second's, too. */
+static void random_hearing(void)
+{
+    if (play.next_id[1] == 0)
+        return;
+    uint64_t recent = play.next_id[1] < 30 ? play.next_id[1] : 30;
+    uint64_t id = play.next_id[1] - (uint64_t)rand() % recent;
+    if (play.parts[id] > 0 && play.owed[1][id] > 0)
+        fetch(0, play.name, id);
 }
 
 static void random_result(void)
@@ -210,10 +268,12 @@ static void random_engine(void)
     }
 }
 
-TEST(whatever_happens_each_part_gets_exactly_one_result)
+static void play_all(unsigned seed, bool dies)
 {
     memset(&play, 0, sizeof play);
-    srand(17);
+    srand(seed);
+    play.lives = dies;
+    snprintf(play.name, sizeof play.name, "second");
     for (int i = 0; i < ENGINES; i++)
         hand_engine(i % 2 ? &host : &other, TT_ENGINE_READY);
     for (int step = 0; step < STEPS; step++) {
@@ -226,6 +286,10 @@ TEST(whatever_happens_each_part_gets_exactly_one_result)
             random_cancel();
         else if (what < 94)
             random_engine();
+        else if (dies && what == 94)
+            random_life();
+        else if (dies && what < 98)
+            random_hearing();
         everybody_reads(rand() % 8);
     }
     for (int i = 0; i < ENGINES; i++)
@@ -246,13 +310,28 @@ TEST(whatever_happens_each_part_gets_exactly_one_result)
             assert_int_equal(play.owed[which][id], 0);
 }
 
+TEST(whatever_happens_each_part_gets_exactly_one_result)
+{
+    play_all(17, false);
+}
+
+TEST(whoever_dies_meanwhile_what_stays_is_had_by_whoever_fetches_it)
+{
+    play_all(18, true);
+    assert_true(play.lives > 100);
+    assert_int_equal(hand->kept.queued_bytes, 0);
+    assert_int_equal(fetch_left(hand), 0);
+    assert_int_equal(hand->records.rows[RECORD_PENDING].count, 0);
+}
+
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         EACH(whatever_happens_each_part_gets_exactly_one_result),
+        EACH(whoever_dies_meanwhile_what_stays_is_had_by_whoever_fetches_it),
     };
-    alarm(20);
+    alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
