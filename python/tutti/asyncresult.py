@@ -5,7 +5,9 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import datetime
+import threading
 import time
+from concurrent.futures._base import FINISHED, PENDING
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
 from typing import (TYPE_CHECKING, Any, Callable, Dict, Generator, Iterable, Iterator, List,
                     Optional, Sequence, Set, Tuple, Union)
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 UTC = datetime.timezone.utc
 _PENDING = object()
+_OF_FUTURES = {"_condition", "_waiters", "_done_callbacks"}
+_making = threading.Lock()
 
 
 def _moment(seconds: Optional[float]) -> Optional[datetime.datetime]:
@@ -74,7 +78,7 @@ class Part(Listener):
 
     __slots__ = ("client", "ticket", "msg_id", "engine", "balanced", "method", "items", "number",
                  "submitted", "ended", "value", "exception", "text", "out", "err", "displays",
-                 "label", "input", "owners", "follow", "after", "data", "bytes", "reroute", "request",
+                 "label", "input", "owners", "follow", "after", "data", "bytes", "retries", "request",
                  "__weakref__")
 
     def __init__(self, client: "Client", ticket: int, engine: Optional[int], method: str,
@@ -93,18 +97,18 @@ class Part(Listener):
         self.value: Any = _PENDING
         self.exception: Optional[BaseException] = None
         self.text: Optional[str] = None
-        self.out: List[str] = []
-        self.err: List[str] = []
-        self.displays: List[Any] = []
+        self.out: Sequence[str] = ()  # what is seldom there is no object of its own before
+        self.err: Sequence[str] = ()
+        self.displays: Sequence[Any] = ()
         self.label = label
         self.input: Optional[str] = None
-        self.owners: List["AsyncResult"] = []
-        self.follow: List[str] = []
-        self.after: List[str] = []
-        self.data: Dict[str, Any] = {}
+        self.owners: Tuple["AsyncResult", ...] = ()
+        self.follow: Sequence[str] = ()
+        self.after: Sequence[str] = ()
+        self.data: Optional[Dict[str, Any]] = None
         self.balanced = False
         self.bytes = 0  # that came
-        self.reroute: Optional[Callable[["Part", Ended], bool]] = None
+        self.retries: int = 0
         self.request: Optional[Tuple[Any, ...]] = None  # (op, engines, blob, frames, label)
 
     @property
@@ -114,26 +118,39 @@ class Part(Listener):
     # ---- what comes
 
     def on_output(self, engine: int, stream: int, text: bytes) -> None:
-        (self.out if stream == 1 else self.err).append(text.decode("utf-8", "replace"))
+        self._written(stream, text.decode("utf-8", "replace"))
         for owner in self.owners:
             owner._on_output(self, stream)
+
+    def _written(self, stream: int, text: str) -> None:
+        kept = self.out if stream == 1 else self.err
+        if not isinstance(kept, list):
+            kept = []
+            if stream == 1:
+                self.out = kept
+            else:
+                self.err = kept
+        kept.append(text)
 
     def on_result(self, ended: Ended, last: bool) -> None:
         if self.ended is not None:
             return
-        if self.reroute is not None and self.reroute(self, ended):
-            return  # another engine is to try it
-        for stream, kept in ((1, self.out), (2, self.err)):
+        if ended.status == ERROR and self.balanced:
+            from .dependency import reroute
+
+            if reroute(self, ended):
+                return  # another engine is to try it
+        for stream in (1, 2):
             rest = ended.text(stream)
             if rest:
-                kept.append(rest)
+                self._written(stream, rest)
         if ended.engine >= 0:
             self.engine = ended.engine
         self._read(ended)
         self.bytes = sum(len(frame) for frame in ended.frames)
         ended.frames = []
         self.ended = ended
-        owners, self.owners = self.owners, []
+        owners, self.owners = self.owners, ()
         self.client._on_part(self)
         for owner in owners:
             owner._on_part(self)
@@ -155,7 +172,9 @@ class Part(Listener):
             self.exception = KeyError("The result of %s is not kept%s"
                                       % (self.msg_id, ": " + ended.cause if ended.cause else ""))
             return
-        self.text, self.displays = text, self._without_data(displays or [])
+        self.text = text
+        if displays:
+            self.displays = self._without_data(displays)
         self.value = value if has_value else None
         if ended.status == OK:
             return
@@ -168,7 +187,7 @@ class Part(Listener):
         left = []
         for bundle in displays:
             if DATA in bundle:
-                self.data.update(values.decode(bundle[DATA]))
+                self.data = {**(self.data or {}), **values.decode(bundle[DATA])}
             else:
                 left.append(bundle)
         return left
@@ -225,7 +244,7 @@ class Part(Listener):
             execute_input=self.input, execute_result=reply, error=self.exception,
             stdout=self.stdout, stderr=self.stderr,
             outputs=[{"data": one, "metadata": {}} for one in self.displays],
-            data=self.data, label=self.label)
+            data=self.data or {}, label=self.label)
 
     @property
     def result(self) -> Any:
@@ -267,7 +286,10 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
     def __init__(self, client: "Client", parts: Sequence[Part], fname: str = "unknown", *,
                  single: bool = False, return_exceptions: bool = False,
                  owner: bool = True) -> None:
-        super().__init__()
+        # What of a Future only other libraries look at is made when they do: see __getattr__.
+        self._state: str = PENDING
+        self._result: Any = None
+        self._exception: Optional[BaseException] = None
         self._client = client
         self._parts = list(parts)
         self._fname = fname
@@ -275,13 +297,13 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
         self._return_exceptions = return_exceptions
         self.owner = owner
         self._left = len(self._parts)
-        self._hearers: List[Callable[[Part, Optional[int]], None]] = []
+        self._hearers: Tuple[Callable[[Part, Optional[int]], None], ...] = ()
         with client._connection.dispatching:
             for part in self._parts:
                 if part.done:
                     self._left -= 1
                 else:
-                    part.owners.append(self)
+                    part.owners += (self,)
         if self._left == 0:
             self._finish()
 
@@ -289,22 +311,29 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
 
     def _on_part(self, part: Part) -> None:
         self._left -= 1
-        for hear in list(self._hearers):
+        for hear in self._hearers:
             hear(part, None)
         if self._left == 0:
             self._client._connection.defer(self._finish)
 
     def _on_output(self, part: Part, stream: int) -> None:
-        for hear in list(self._hearers):
+        for hear in self._hearers:
             hear(part, stream)
 
     def _finish(self) -> None:
         """Fulfils the future."""
-        if self.done():
+        if self._state == FINISHED:
             return
+        found = problem = None
         try:
             found = self._gather(self._return_exceptions)
-        except BaseException as problem:
+        except BaseException as raised:
+            problem = raised
+        with _making:
+            if "_condition" not in self.__dict__:  # nobody waits for the Future
+                self._result, self._exception, self._state = found, problem, FINISHED
+                return
+        if problem is not None:
             self.set_exception(problem)
         else:
             self.set_result(found)
@@ -484,6 +513,13 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
         return found[0] if self._single else found
 
     def __getattr__(self, name: str) -> Any:
+        if name in _OF_FUTURES:
+            with _making:
+                if "_condition" not in self.__dict__:
+                    self._waiters: List[Any] = []
+                    self._done_callbacks: List[Any] = []
+                    self._condition = threading.Condition()
+            return self.__dict__[name]
         if name.startswith("_") or name not in _KEYS:
             raise AttributeError("%r object has no attribute %r" % (type(self).__name__, name))
         return self._each(name)

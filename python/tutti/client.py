@@ -105,7 +105,7 @@ class Client:
     @property
     def ids(self) -> List[int]:
         """The numbers of the engines that work, sorted."""
-        return sorted(self._engines)
+        return list(self._connection.ready)
 
     def _uuid_of(self, engine: Optional[int]) -> Optional[str]:
         found = self._connection.engines.get(engine if engine is not None else -1)
@@ -239,7 +239,7 @@ class Client:
 
     def _note(self, parts: Sequence[Part]) -> None:
         ids = [part.msg_id for part in parts]
-        self.history += ids
+        self.history += ids  # in one step: other threads do so, too
         if len(self.history) > _HISTORY_KEPT + 1024:
             del self.history[:-_HISTORY_KEPT]
         self._outstanding.update(ids)

@@ -146,6 +146,7 @@ class Connection:
         self._answers: Dict[int, Callable[[int, Optional[str], Buffers], None]] = {}
         self._blobs: "collections.OrderedDict[bytes, None]" = collections.OrderedDict()
         self.engines: Dict[int, Engine] = {}
+        self.ready: List[int] = []  # the numbers of those that work, sorted
         self.gone: Optional[str] = None  # why the controller is
         self.dispatching = threading.RLock()  # held while events change what is known
         self._deferred: "collections.deque[Callable[[], None]]" = collections.deque()
@@ -204,6 +205,7 @@ class Connection:
             self.engines.pop(engine.id, None)
         else:
             self.engines[engine.id] = engine
+        self.ready = sorted(one.id for one in self.engines.values() if one.state == READY)
         for hear in list(self.on_engine):
             hear(engine)
 

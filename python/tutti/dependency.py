@@ -118,55 +118,48 @@ class _Waiting:
                 self.client._watch(self.look)
 
 
-class _Reroute:
-    """Where an engine raises UnmetDependency another one is asked, as long as there is one."""
-
-    __slots__ = ("client", "left", "send")
-
-    def __init__(self, client: "Client", engines: Optional[Sequence[int]],
-                 send: Callable[[Optional[Sequence[int]]], None]) -> None:
-        self.client = client
-        self.left = None if engines is None else set(engines)
-        self.send = send
-
-    def __call__(self, part: "Part", ended: Ended) -> bool:
-        if ended.status != ERROR or not ended.frames:
-            return False
-        failure = ended.body()[4]
-        if not failure or failure.get("type") not in error.UNMET:
-            return False
-        if self.left is None:
-            self.left = set(self.client.ids)
-        self.left.discard(ended.engine)
-        if not self.left:
-            return False
-        self.send(sorted(self.left))
-        return True
+def reroute(part: "Part", ended: Ended) -> bool:
+    """Where an engine has raised UnmetDependency another one is asked, if there is one: whether
+    that is so."""
+    if part.request is None or not ended.frames:
+        return False
+    failure = ended.body()[4]
+    if not failure or failure.get("type") not in error.UNMET:
+        return False
+    op, engines, blob, frames, label = part.request
+    left = set(part.client.ids if engines is None else engines)
+    left.discard(ended.engine)
+    if not left:
+        return False
+    part.request = op, sorted(left), blob, frames, label
+    part.client._connection.submit(part, part.ticket, op, sorted(left), frames, balanced=True,
+                                   blob=blob, label=label, retries=part.retries)
+    return True
 
 
 def submit(view: "LoadBalancedView", part: "Part", engines: Optional[Sequence[int]],
            blob: bytes, frames: Sequence[Any], label: str) -> None:
     """Sends a task of the view. What the controller can wait for it does."""
     client = view.client
+    part.retries = view.retries or 0
+    if view.after is None and view.follow is None:
+        client._connection.submit(part, part.ticket, CALL, engines, frames, balanced=True, blob=blob,
+                                  label=label, retries=part.retries)
+        return
     after, follow = as_dependency(view.after), as_dependency(view.follow)
     part.after, part.follow = sorted(after), sorted(follow)
     here = [one for one in (after, follow) if one and not (one.all and one.success
                                                            and not one.failure)]
     known = client._tickets_of(after | follow)
 
-    retries = view.retries or 0
     waits = [known[one] for one in sorted(after) if one in known] if not here else None
     follows = [known[one] for one in sorted(follow) if one in known] if not here else None
 
-    def send_to(chosen: Optional[Sequence[int]]) -> None:
-        client._connection.submit(
-            part, part.ticket, CALL, chosen, frames, balanced=True, blob=blob, label=label,
-            retries=retries, after=waits, follow=follows)
-
     def send() -> None:
-        send_to(engines)
+        client._connection.submit(
+            part, part.ticket, CALL, engines, frames, balanced=True, blob=blob, label=label,
+            retries=part.retries, after=waits, follow=follows)
 
-    part.reroute = _Reroute(client, engines, send_to)
     needed = [one for one in (after, follow) if one]
     for one in sorted(after | follow):
         if one not in known:

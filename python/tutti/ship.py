@@ -8,6 +8,7 @@ cloudpickle does the rest; it is imported when it is needed first.
 from __future__ import annotations
 
 import builtins
+import collections
 import dataclasses
 import dis
 import functools
@@ -16,6 +17,7 @@ import importlib
 import io
 import linecache
 import marshal
+import operator
 import os
 import pickle
 import sys
@@ -27,9 +29,13 @@ if TYPE_CHECKING:
 
     Travelled = Dict[str, Any]
     Buffers = Sequence[Any]
+    Packed = Tuple[bytes, Optional[str], bytes]
 
 VERSION = "%d.%d" % sys.version_info[:2]
 PROTOCOL = 5
+PACKED_KEPT = 64      # functions whose bytes are kept
+NESTED = 4            # levels of what such a function depends on
+LITTLE = 1 << 14      # bytes of a value that is held for it
 NOTE_BYTES = 1 << 20  # travelling values from this size on are worth a word
 
 _NEED_CLOUDPICKLE = ("%s of __main__ needs the package 'cloudpickle' to travel, and %s has none: "
@@ -156,6 +162,7 @@ def use_dill() -> None:
     importlib.import_module("dill")
     _with_dill = True
     _pickler_class.cache_clear()
+    _packed.clear()
 
 
 def use_cloudpickle() -> None:
@@ -163,6 +170,7 @@ def use_cloudpickle() -> None:
     global _with_dill
     _with_dill = False
     _pickler_class.cache_clear()
+    _packed.clear()
 
 
 def _dill_class() -> Any:
@@ -287,8 +295,62 @@ def loads(data: Any, buffers: Buffers = ()) -> Any:
 
 # ---- functions as blobs
 
-def pack(function: Any, encode: Callable[..., Any]) -> Tuple[bytes, Optional[str], bytes]:
-    """pack(callable, values.encode) -> (hash of 16 bytes, note or None, blob bytes)."""
+_STABLE = {int, float, complex, str, bytes, bool, type(None), type(...),
+           types.ModuleType}
+_packed: "collections.OrderedDict[Any, Tuple[List[Any], Packed]]" = collections.OrderedDict()
+
+
+def _collect(value: Any, found: List[Any], depth: int = 0) -> bool:
+    """Appends all that the bytes of a value depend on; False when some of it may change without
+    being another object."""
+    found.append(value)
+    kind = type(value)
+    if kind in _STABLE:
+        return not isinstance(value, (str, bytes)) or len(value) <= LITTLE
+    if kind is tuple:
+        return depth < NESTED and all(_collect(one, found, depth + 1) for one in value)
+    if kind is types.FunctionType and value.__globals__ is _main_globals():
+        return depth < NESTED and _collect_function(value, found, depth)
+    if kind is types.BuiltinFunctionType:
+        return type(value.__self__) is types.ModuleType
+    return kind is type and value.__module__ == "builtins"
+
+
+def _collect_function(function: Any, found: List[Any], depth: int) -> bool:
+    if function.__dict__ or function.__annotations__ or function.__kwdefaults__:
+        return False
+    try:
+        contents = [cell.cell_contents for cell in function.__closure__ or ()]
+    except ValueError:  # an empty cell
+        return False
+    code = function.__code__
+    found += [code, function.__name__, function.__qualname__, function.__doc__]
+    values = [function.__defaults__, *contents]
+    for name in _global_names(code):
+        values.append(function.__globals__.get(name, ...))
+    return all(one is function or _collect(one, found, depth + 1) for one in values)
+
+
+def pack(function: Any, encode: Callable[..., Any]) -> Packed:
+    """pack(callable, values.encode) -> (hash of 16 bytes, note or None, blob bytes). Functions
+    that depend on nothing that may have changed are packed once."""
+    key = getattr(function, "__code__", None) or (function if type(function) is type else None)
+    parts: List[Any] = []
+    if key is None or not _collect(function, parts):
+        return _pack(function, encode)
+    if key is not function:
+        del parts[0]  # of the same code another function object will do
+    known = _packed.get(key)
+    if known and len(known[0]) == len(parts) and all(map(operator.is_, known[0], parts)):
+        return known[1]
+    found = _pack(function, encode)
+    _packed[key] = parts, found
+    while len(_packed) > PACKED_KEPT:
+        _packed.popitem(last=False)
+    return found
+
+
+def _pack(function: Any, encode: Callable[..., Any]) -> Packed:
     file = io.BytesIO()
     _pickler_class()(file).dump(function)
     blob = encode(["python", VERSION, file.getvalue()], sys.maxsize)[0]

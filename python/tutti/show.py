@@ -173,13 +173,13 @@ def streaming(result: "AsyncResult") -> Iterator[None]:
                 start, shown[key] = shown.get(key, 0), len(kept)
                 writer.write(name, part.engine, "".join(kept[start:shown[key]]))
 
-    result._hearers.append(look)
+    result._hearers += (look,)
     try:
         for part in result._parts:
             look(part, None)
         yield
     finally:
-        result._hearers.remove(look)
+        result._hearers = tuple(one for one in result._hearers if one is not look)
         for part in result._parts:
             look(part, None)
         writer.end()

@@ -72,7 +72,8 @@ class View:
 
     def _note(self, parts: Sequence[Part]) -> None:
         self.history += [part.msg_id for part in parts]
-        del self.history[:-_NAMES_KEPT]
+        if len(self.history) > _NAMES_KEPT + 1024:
+            del self.history[:-_NAMES_KEPT]
         self.client._note(parts)
 
     def _finish(self, result: AsyncResult, block: Optional[bool]) -> Any:

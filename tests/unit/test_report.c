@@ -155,11 +155,12 @@ TEST(what_was_left_behind_is_told_and_what_is_only_kept_is_not)
     hand_engine(&host, TT_ENGINE_READY);
     submit(&client, (wish_t){1, (int[]){0}, 1, .keep = 1});
     assert_reports("\"kept\":{\"jobs\":0,\"tasks\":0,\"results\":0,\"bytes\":0,"
-                   "\"forgotten\":0}");
+                   "\"forgotten\":0,\"orphans\":0}");
+    submit(&client, (wish_t){.id = 2, .index = 1, .balanced = true, .stays = true});
     hand_lose(&client);
     hand->kept.forgotten = 3;
     assert_reports("\"kept\":{\"jobs\":1,\"tasks\":1,\"results\":0,\"bytes\":4,"
-                   "\"forgotten\":3}");
+                   "\"forgotten\":3,\"orphans\":1}");
 }
 
 /* A beat of the host's with this load. */
