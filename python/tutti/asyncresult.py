@@ -283,6 +283,9 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
     A single integer target, and a balanced call, have a scalar result; others a list, in the order
     of their targets."""
 
+    _more = 0  # 1: parts are still to come
+    _shown = ""  # what it is called, if not by its class
+
     def __init__(self, client: "Client", parts: Sequence[Part], fname: str = "unknown", *,
                  single: bool = False, return_exceptions: bool = False,
                  owner: bool = True) -> None:
@@ -296,7 +299,7 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
         self._single = single and len(self._parts) == 1
         self._return_exceptions = return_exceptions
         self.owner = owner
-        self._left = len(self._parts)
+        self._left = len(self._parts) + self._more
         self._hearers: Tuple[Callable[[Part, Optional[int]], None], ...] = ()
         with client._connection.dispatching:
             for part in self._parts:
@@ -622,7 +625,7 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
         state = "pending"
         if self.ready():
             state = "finished" if self.successful() else "failed"
-        return "<%s(%s): %s>" % (type(self).__name__, self._fname, state)
+        return "<%s(%s): %s>" % (self._shown or type(self).__name__, self._fname, state)
 
 
 _KEYS = {"msg_id", "submitted", "started", "completed", "received", "engine_uuid", "engine_id",

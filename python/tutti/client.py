@@ -246,6 +246,12 @@ class Client:
         for part in parts:
             self._parts[part.msg_id] = part
 
+    def _forget(self, parts: Sequence[Part]) -> None:
+        """They could not be sent."""
+        for part in parts:
+            self._outstanding.discard(part.msg_id)
+            self._parts.pop(part.msg_id, None)
+
     def _on_part(self, part: Part) -> None:
         """A part has ended."""
         self._outstanding.discard(part.msg_id)

@@ -75,6 +75,38 @@ def join(parts: Sequence[Any]) -> Any:
     return joined
 
 
+class Failures:
+    """The values of a batch of which some failed: `values`, with None in their places, and
+    `errors`, {place: error map}."""
+
+    def __init__(self, values: List[Any], errors: Any) -> None:
+        self.values = values
+        self.errors = errors
+
+
+class Batch:
+    """A function over items: called with sequences, it gives the list of its values, or Failures."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __call__(self, *sequences: Iterable[Any]) -> Any:
+        function = self.function
+        found: List[Any] = []
+        failures = {}
+        items = zip(*sequences) if len(sequences) > 1 else sequences[0]
+        single = len(sequences) == 1
+        for item in items:
+            try:
+                found.append(function(item) if single else function(*item))
+            except Exception as problem:
+                from . import errors
+
+                failures[len(found)] = errors.error_map(problem, vars(sys.modules["__main__"]))
+                found.append(None)
+        return Failures(found, failures) if failures else found
+
+
 class Each:
     """A function over items: called with sequences, it gives the list of its values. With
     `keep_failures` exceptions stand in the places of values."""

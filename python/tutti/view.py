@@ -13,6 +13,7 @@ from . import parts as _parts
 from . import ship, values
 from .asyncresult import AsyncMapResult, AsyncResult, Broadcast, Part
 from .connection import CALL, EXECUTE, GET, RESET, SET
+from .depends import dependent
 from .values import Reference
 
 if TYPE_CHECKING:
@@ -221,8 +222,12 @@ class DirectView(View):
         frames = [body, *(buffers if frames is None else frames)]
         for part in parts:
             part.request = (op, None, blob, frames, self.label or label)
-        connection.submit(Broadcast(parts), ticket, op, engines, frames, blob=blob,
-                          label=self.label or label)
+        try:
+            connection.submit(Broadcast(parts), ticket, op, engines, frames, blob=blob,
+                              label=self.label or label)
+        except BaseException:
+            self.client._forget(parts)
+            raise
         return parts
 
     def apply_async(self, f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AsyncResult:
@@ -454,11 +459,15 @@ class LoadBalancedView(View):
         ticket = connection.ticket()
         part = Part(self.client, ticket, None, "apply", label or self.label, items)
         engines = None if self.targets in (None, "all") else self._engines()[0]
-        self._note([part])
         body, buffers = values.encode([blob, list(args), dict(kwargs) or None])
         part.balanced = True
         part.request = (CALL, engines, blob, [body, *buffers], label or self.label or fname)
-        submit(self, part, engines, blob, [body, *buffers], label or self.label or fname)
+        self._note([part])
+        try:
+            submit(self, part, engines, blob, [body, *buffers], label or self.label or fname)
+        except BaseException:
+            self.client._forget([part])
+            raise
         return part
 
     def apply_async(self, f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AsyncResult:
@@ -468,20 +477,32 @@ class LoadBalancedView(View):
         return AsyncResult(self.client, [part], name_of(f), single=True)
 
     def map(self, f: Callable[..., Any], /,  # type: ignore[override]
-            *sequences: Iterable[Any], block: Optional[bool] = None, chunksize: int = 1,
-            ordered: bool = True, return_exceptions: bool = False,
+            *sequences: Iterable[Any], block: Optional[bool] = None,
+            chunksize: Optional[int] = None, ordered: bool = True, return_exceptions: bool = False,
             label: Optional[str] = None) -> Any:
-        """f over items, each `chunksize` of them a task.
+        """f over items, each `chunksize` of them a task. Without a chunksize they travel in
+        batches (batches.py), whose size adapts to the time that items take; but one by one when
+        they might change after the call, since lists and the like are sent when that is due, and
+        where retries, after, follow or `depend` are of each item.
 
         block; chunksize; ordered: iterating gives results in order, else as they come;
         return_exceptions: failures stand in the places of their results; label."""
-        if not isinstance(chunksize, int) or chunksize < 1:
+        if chunksize is not None and (not isinstance(chunksize, int) or chunksize < 1):
             raise ValueError("chunksize must be a positive int, not %r" % (chunksize,))
         self.client._require_engines()
         listed, count = _lengths(sequences)
         if count == 0:
             return [] if (self.block if block is None else block) else AsyncMapResult(
                 self.client, [], name_of(f))
+        waits = bool(self.block if block is None else block)
+        if (chunksize is None and count > 1 and not isinstance(f, dependent)
+                and not (self.retries or self.after or self.follow)):
+            from .batches import BatchedMapResult, may_wait
+
+            if waits or may_wait(listed):
+                return self._finish(BatchedMapResult(
+                    self, f, listed, count, name_of(f), label, ordered, return_exceptions), block)
+        chunksize = chunksize or 1
         blob = self.client._connection.ship(_parts.Each(f, return_exceptions))
         sent = [self._task(blob, [one[at:at + chunksize] for one in listed], {}, name_of(f),
                            min(chunksize, count - at), label)

@@ -194,3 +194,15 @@ def test_a_listener_that_fails_costs_no_result(rc, monkeypatch):
                 while not result.ready():
                     result.wait(20)
     assert result.get(20) == [None] * 4 and rc[:].apply_sync(lambda: 1) == [1] * 4
+
+
+def test_what_cannot_be_sent_is_not_waited_for(rc):
+    lock = threading.Lock()
+    for view in (rc[:], rc.load_balanced_view()):
+        with pytest.raises(TypeError):
+            view.apply_async(id, lock)
+        with pytest.raises(TypeError):
+            view.apply_async(lambda: lock)
+    with pytest.raises(TypeError):
+        rc[:].push({"lock": lock})
+    assert rc.outstanding == set() and rc.wait(timeout=5)

@@ -45,7 +45,7 @@ SIGNATURES = [
     (29, "DirectView.apply_async", "f=-"),
     (29, "DirectView.apply_sync", "f=-"),
     (30, "DirectView.map", "f=-"),
-    (31, "LoadBalancedView.map", "f=- *block=None *chunksize=1 *ordered=True "
+    (31, "LoadBalancedView.map", "f=- *block=None *chunksize=None *ordered=True "
      "*return_exceptions=False *label=None"),
     (32, "DirectView.map", "f=- *block=None *track=False *return_exceptions=False *label=None"),
     (33, "LoadBalancedView.imap", "f=- *ordered=True *max_outstanding='auto' *return_exceptions=False"),
