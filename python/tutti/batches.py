@@ -41,7 +41,9 @@ class BatchedMapResult(AsyncMapResult):
                  sequences: Sequence[Sequence[Any]], count: int, fname: str, label: Optional[str],
                  ordered: bool, return_exceptions: bool) -> None:
         self._view = copy.copy(view)  # as its flags are now; the history is the same
-        batch: Callable[..., Any] = _parts.Each(f, True) if return_exceptions else _parts.Batch(f)
+        batch: Callable[..., Any] = _parts.Batch(f)
+        if return_exceptions:
+            batch = _parts.Each(f, True)
         self._blob = view.client._connection.ship(batch)
         self._sequences = [one if isinstance(one, (range, str, bytes, tuple)) else one[:]
                            for one in sequences]
