@@ -106,10 +106,12 @@ static event_t *new_event(event_kind_t kind, uint64_t ticket)
 static void tell(courier_t *self, event_t *event)
 {
     pthread_mutex_lock(&self->mutex);
+    bool first = self->events == NULL; /* else those who wait know already */
     *self->events_end = event;
     self->events_end = &event->next;
     self->generation++;
-    pthread_cond_broadcast(&self->cond);
+    if (first)
+        pthread_cond_broadcast(&self->cond);
     pthread_mutex_unlock(&self->mutex);
 }
 
