@@ -360,24 +360,34 @@ static void dispatch(controller_t *self, door_t door, tt_span_t route, tt_messag
     forbid(self, door, route, peer, message);
 }
 
-static void on_socket(controller_t *self, door_t door)
+typedef struct {
+    controller_t *controller;
+    door_t door;
+} entrance_t;
+
+static void on_packet(void *arg, tt_packet_t *packet, bool whole)
 {
-    tt_packet_t packet;
-    int rc = tt_packet_read(&packet, self->sockets[door], true);
-    tt_span_t route = {zmq_msg_data(&packet.route), zmq_msg_size(&packet.route)};
-    tt_span_t header = {zmq_msg_data(&packet.header), zmq_msg_size(&packet.header)};
+    controller_t *self = ((entrance_t *)arg)->controller;
+    door_t door = ((entrance_t *)arg)->door;
+    tt_span_t route = {zmq_msg_data(&packet->route), zmq_msg_size(&packet->route)};
+    tt_span_t header = {zmq_msg_data(&packet->header), zmq_msg_size(&packet->header)};
     tt_message_t message = tt_message(0, 0);
     tt_error_t err = {0, "a message without a header or with too many frames"};
-    if (rc == 1 && tt_message_read(&message, header, &err) == 0) {
-        dispatch(self, door, route, &message, &packet.payload);
-    } else if (rc != 0) {
+    if (whole && tt_message_read(&message, header, &err) == 0) {
+        dispatch(self, door, route, &message, &packet->payload);
+    } else {
         if (message.type && tt_message_info(message.type) == NULL)
             self->counts.unknown++;
         else
             self->counts.malformed++;
         complain(self, door, route, &message, err.text);
     }
-    tt_packet_release(&packet);
+}
+
+static void on_socket(controller_t *self, door_t door)
+{
+    entrance_t entrance = {self, door};
+    tt_packet_receive(self->sockets[door], true, on_packet, &entrance);
 }
 
 static void on_client_socket(void *arg, void *socket)

@@ -345,6 +345,8 @@ void peers_hello(controller_t *self, door_t door, tt_span_t route, const tt_mess
     if (peer->role == PEER_CLIENT && peer->events)
         introduce_engines(self, peer);
     welcome(self, peer, message->id);
+    if (hello->minor >= 1)
+        tt_outbox_bundle(peer->outbox);
     if (peer->role == PEER_HOST && fresh)
         meet(self, peer, hello);
 }

@@ -202,6 +202,8 @@ static void on_welcome(host_t *self, const tt_message_t *message, tt_frames_t *p
     (void)payload;
     self->registered = true;
     self->controller_epoch = welcome->epoch;
+    if (welcome->minor >= 1)
+        tt_outbox_bundle(self->outbox);
     set_deadline(self, 0, NULL);
     char boot[64];
     tt_text_copy(welcome->boot, boot, sizeof boot);
@@ -598,14 +600,17 @@ static void handle(host_t *self, tt_packet_t *packet)
            message.type);
 }
 
+static void on_packet(void *arg, tt_packet_t *packet, bool whole)
+{
+    if (whole)
+        handle(arg, packet);
+}
+
 static void on_socket(void *arg, void *socket)
 {
     host_t *self = arg;
-    tt_packet_t packet;
     self->heard_ms = tt_now_ms();
-    if (tt_packet_read(&packet, socket, false) == 1)
-        handle(self, &packet);
-    tt_packet_release(&packet);
+    tt_packet_receive(socket, false, on_packet, self);
 }
 
 static void connect_controller(host_t *self)

@@ -129,6 +129,8 @@ static void on_welcome(tt_client_t *self, tt_message_t *message, tt_packet_t *pa
     char boot[64];
     (void)packet;
     self->registered = self->connected = true;
+    if (message->as.welcome.minor >= 1)
+        tt_outbox_bundle(self->outbox);
     self->controller_pid = (int)message->as.welcome.pid;
     tt_text_copy(message->as.welcome.boot, boot, sizeof boot);
     if (self->controller_fd >= 0 || strcmp(boot, tt_boot_id()) != 0)
@@ -391,15 +393,17 @@ static void on_message(tt_client_t *self, tt_packet_t *packet)
         }
 }
 
-static void on_socket(void *arg, void *socket)
+static void on_packet(void *arg, tt_packet_t *packet, bool whole)
 {
     tt_client_t *self = arg;
-    tt_packet_t packet;
-    int rc = tt_packet_read(&packet, socket, false);
-    self->received += rc != 0;
-    if (rc == 1)
-        on_message(self, &packet);
-    tt_packet_release(&packet);
+    self->received++;
+    if (whole)
+        on_message(self, packet);
+}
+
+static void on_socket(void *arg, void *socket)
+{
+    tt_packet_receive(socket, false, on_packet, arg);
 }
 
 /* ---- life */

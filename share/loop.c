@@ -39,6 +39,11 @@ typedef struct {
     void *arg;
 } zmq_watch_t;
 
+typedef struct {
+    tt_rest_fn *fn; /* NULL: forgotten */
+    void *arg;
+} rest_t;
+
 struct tt_loop {
     int epoll_fd;
     bool stopped;
@@ -49,6 +54,9 @@ struct tt_loop {
     size_t timer_count, timer_cap;
     uint64_t timer_id;
     zmq_watch_t sockets[SOCKETS];
+    rest_t *rests; /* in the order they are to be called */
+    size_t rest_count, rest_cap;
+    unsigned turning; /* turns within each other */
     int signal_fd;
     tt_signal_fn *on_signal;
     void *signal_arg;
@@ -88,6 +96,7 @@ void tt_loop_destroy(tt_loop_t **self_p)
     close(self->epoll_fd);
     free(self->watches);
     free(self->timers);
+    free(self->rests);
     free(self);
     *self_p = NULL;
 }
@@ -352,10 +361,47 @@ static int wait_ms(const tt_loop_t *self, bool busy, int64_t deadline_ms)
     return left < 0 ? 0 : left > 60000 ? 60000 : (int)left;
 }
 
+void tt_loop_at_rest(tt_loop_t *self, tt_rest_fn *fn, void *arg)
+{
+    if (self->rest_count == self->rest_cap) {
+        self->rest_cap = self->rest_cap ? self->rest_cap * 2 : 16;
+        self->rests = tt_realloc(self->rests, self->rest_cap * sizeof *self->rests);
+    }
+    self->rests[self->rest_count++] = (rest_t){fn, arg};
+}
+
+void tt_loop_forget_rest(tt_loop_t *self, const void *arg)
+{
+    for (size_t i = 0; i < self->rest_count; i++)
+        if (self->rests[i].arg == arg)
+            self->rests[i].fn = NULL;
+}
+
+bool tt_loop_turning(const tt_loop_t *self)
+{
+    return self->turning > 0;
+}
+
+/* Whether anything was sent. */
+static bool rest(tt_loop_t *self)
+{
+    bool any = false;
+    for (size_t i = 0; i < self->rest_count; i++) { /* more may come meanwhile */
+        rest_t one = self->rests[i];
+        if (one.fn)
+            any |= one.fn(one.arg);
+    }
+    self->rest_count = 0;
+    return any;
+}
+
 static void turn(tt_loop_t *self, int64_t deadline_ms, const bool *done)
 {
     struct epoll_event events[EVENTS];
     bool busy = !run_sockets(self);
+    /* Whoever sends may take the signal that something has come: the sockets are looked at
+     * again before anything is waited for. */
+    busy |= rest(self);
     if (self->stopped || (done && *done))
         return;
     int count = epoll_wait(self->epoll_fd, events, EVENTS, wait_ms(self, busy, deadline_ms));
@@ -372,16 +418,22 @@ static void turn(tt_loop_t *self, int64_t deadline_ms, const bool *done)
 void tt_loop_run(tt_loop_t *self)
 {
     self->stopped = false;
+    self->turning++;
     while (!self->stopped)
         turn(self, -1, NULL);
+    self->turning--;
+    rest(self);
 }
 
 bool tt_loop_run_until(tt_loop_t *self, const bool *done, int64_t timeout_ms)
 {
     int64_t deadline = timeout_ms < 0 ? -1 : tt_now_ms() + timeout_ms;
     self->stopped = false;
+    self->turning++;
     while (!*done && !self->stopped && (deadline < 0 || tt_now_ms() < deadline))
         turn(self, deadline, done);
+    self->turning--;
+    rest(self);
     return *done;
 }
 

@@ -37,6 +37,15 @@ typedef void tt_timer_fn(void *arg);
 uint64_t tt_loop_add_timer(tt_loop_t *self, int64_t delay_ms, tt_timer_fn *fn, void *arg);
 void tt_loop_cancel_timer(tt_loop_t *self, uint64_t id);
 
+/* Calls `fn` once, as soon as everything that has come was handled and before the loop waits,
+ * or is left: for what is better done for many events at once. */
+typedef bool tt_rest_fn(void *arg);
+void tt_loop_at_rest(tt_loop_t *self, tt_rest_fn *fn, void *arg);
+/* What was asked for with that `arg` is not called any more. */
+void tt_loop_forget_rest(tt_loop_t *self, const void *arg);
+/* Whether a handler is being run: there will be a rest. */
+bool tt_loop_turning(const tt_loop_t *self);
+
 /* Calls `fn` while the ZeroMQ socket has something to read, at most 64 times in a row. `fn`
  * must read (without waiting) at least one message each time. */
 typedef void tt_zmq_fn(void *arg, void *socket);

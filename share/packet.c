@@ -157,11 +157,95 @@ void tt_packet_release(tt_packet_t *self)
     tt_frames_release(&self->payload);
 }
 
+/* ---- bundles */
+
+static size_t read_length(const uint8_t *at)
+{
+    return (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
+}
+
+static void write_length(uint8_t *at, size_t length)
+{
+    for (int i = 0; i < 4; i++)
+        at[i] = (uint8_t)(length >> (24 - 8 * i));
+}
+
+static void fill(zmq_msg_t *message, const uint8_t *bytes, size_t len)
+{
+    if (zmq_msg_init_size(message, len) != 0)
+        abort();
+    if (len > 0)
+        memcpy(zmq_msg_data(message), bytes, len);
+}
+
+/* A message of `span`, which begins with the number of its frames: how many bytes it has there;
+ * 0 when it is malformed. Its frames are appended to `frames`. */
+static size_t read_bundled(tt_span_t span, tt_frames_t *frames)
+{
+    size_t count = span.len > 0 ? span.data[0] : 0, at = 1 + 4 * count;
+    if (count < 1 || count > TT_BUNDLE_FRAMES || at > span.len)
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t len = read_length(span.data + 1 + 4 * i);
+        if (len > span.len - at)
+            return 0;
+        tt_frames_copy(frames, span.data + at, len);
+        at += len;
+    }
+    return at;
+}
+
+static bool is_bundle(const tt_packet_t *packet)
+{
+    zmq_msg_t *header = (zmq_msg_t *)(uintptr_t)&packet->header;
+    return packet->payload.count == 0 && zmq_msg_size(header) > 1 &&
+           *(uint8_t *)zmq_msg_data(header) == TT_BUNDLE;
+}
+
+/* The next message of a bundle, from `at` on: false when the rest is malformed. */
+static bool unbundle(tt_packet_t *bundle, size_t *at, tt_packet_t *one)
+{
+    tt_span_t rest = {(uint8_t *)zmq_msg_data(&bundle->header) + *at,
+                      zmq_msg_size(&bundle->header) - *at};
+    tt_frames_t frames;
+    tt_frames_init(&frames);
+    fill(&one->route, zmq_msg_data(&bundle->route), zmq_msg_size(&bundle->route));
+    zmq_msg_init(&one->header);
+    tt_frames_init(&one->payload);
+    size_t len = read_bundled(rest, &frames);
+    *at += len > 0 ? len : rest.len;
+    for (size_t i = 0; len > 0 && i < frames.count; i++) {
+        if (i == 0)
+            zmq_msg_move(&one->header, &frames.items[0]);
+        else
+            tt_frames_take(&one->payload, &frames.items[i]);
+    }
+    tt_frames_release(&frames);
+    return len > 0;
+}
+
+void tt_packet_receive(void *socket, bool routed, tt_packet_fn *fn, void *arg)
+{
+    tt_packet_t packet, one;
+    int rc = tt_packet_read(&packet, socket, routed);
+    if (rc == 1 && is_bundle(&packet)) {
+        for (size_t at = 1; at < zmq_msg_size(&packet.header);) {
+            bool whole = unbundle(&packet, &at, &one);
+            fn(arg, &one, whole);
+            tt_packet_release(&one);
+        }
+    } else if (rc != 0) {
+        fn(arg, &packet, rc == 1);
+    }
+    tt_packet_release(&packet);
+}
+
 /* ---- sending */
 
 typedef struct letter {
     struct letter *next;
     size_t bytes;
+    size_t messages;    /* 1, or of a bundle how many */
     tt_tag_t tag;       /* whose == 0: none */
     uint64_t number;    /* once handed to the socket: of all that were, which it is */
     tt_frames_t frames; /* header and payload */
@@ -190,13 +274,19 @@ struct tt_outbox {
     uint64_t handed_count; /* of all messages, tagged or not */
     uint64_t timer;        /* runs while something waits */
     tt_buf_t header;       /* scratch */
+    bool bundles;          /* the peer knows them */
+    tt_buf_t bundle;       /* what goes at the loop's rest */
+    size_t bundled;        /* how many messages that are */
+    bool opened;           /* something was sent in this turn */
 };
 
 enum {
     RETRY_MS = 2,
-    ABSENT_MS = 100,     /* while nobody is there: its end will be told elsewhere */
-    LARGE = 64 << 10,    /* frames below it are not counted: 1,000 of them are bounded enough */
-    FLIGHT_MAX = 8 << 20 /* more than a socket passes on between two tries */
+    ABSENT_MS = 100,  /* while nobody is there: its end will be told elsewhere */
+    LARGE = 64 << 10, /* frames below it are not counted: 1,000 of them are bounded enough */
+    FLIGHT_MAX = 8 << 20, /* more than a socket passes on between two tries */
+    BUNDLED_MAX = 4096,   /* bytes of a message that is bundled */
+    BUNDLE_MAX = 32 << 10 /* of a bundle, about */
 };
 
 tt_outbox_t *tt_outbox_new(tt_loop_t *loop, void *socket, tt_span_t route, size_t cap_bytes)
@@ -272,6 +362,8 @@ static letter_t *take_out(letters_t *self, letter_t **at)
     return letter;
 }
 
+static void flush(tt_outbox_t *self);
+
 static void free_letter(letter_t *letter)
 {
     tt_frames_release(&letter->frames);
@@ -289,7 +381,10 @@ void tt_outbox_destroy(tt_outbox_t **self_p)
     tt_outbox_t *self = *self_p;
     if (self == NULL)
         return;
+    flush(self);
+    tt_loop_forget_rest(self->loop, self);
     tt_loop_cancel_timer(self->loop, self->timer);
+    tt_buf_release(&self->bundle);
     drop_all(&self->waiting);
     drop_all(&self->handed);
     tt_buf_release(&self->header);
@@ -330,7 +425,7 @@ static int hand_over_first(tt_outbox_t *self)
     tt_frames_release(&copy);
     if (rc == 0 || (rc < 0 && letter->tag.whose))
         return rc;
-    self->handed_count += rc > 0;
+    self->handed_count += rc > 0 ? letter->messages : 0;
     letter->number = self->handed_count;
     take_out(waiting, &waiting->first);
     if (letter->tag.whose)
@@ -352,14 +447,104 @@ static void on_retry(void *arg)
             tt_loop_add_timer(self->loop, rc < 0 ? ABSENT_MS : RETRY_MS, on_retry, self);
 }
 
-static void queue(tt_outbox_t *self, tt_frames_t *frames, const tt_tag_t *tag)
+static void queue(tt_outbox_t *self, tt_frames_t *frames, size_t messages, const tt_tag_t *tag)
 {
     letter_t *letter = tt_alloc(sizeof *letter);
+    letter->messages = messages;
     letter->tag = tag ? *tag : (tt_tag_t){0, 0};
     letter->frames = *frames;
     letter->bytes = tt_frames_bytes(frames);
     tt_frames_init(frames);
     append(&self->waiting, letter);
+}
+
+/* Takes the frames, which are so many messages. */
+static void post(tt_outbox_t *self, tt_frames_t *frames, size_t messages, const tt_tag_t *tag)
+{
+    bool waits = self->waiting.first != NULL;
+    int rc = 0;
+    if (!waits && tag == NULL) {
+        rc = hand_over(self, frames);
+        self->handed_count += rc > 0 ? messages : 0;
+    }
+    if (rc == 0) {
+        queue(self, frames, messages, tag);
+        if (!waits && tag)
+            hand_over_first(self);
+        if (self->waiting.first && self->timer == 0)
+            self->timer = tt_loop_add_timer(self->loop, RETRY_MS, on_retry, self);
+    }
+    tt_frames_release(frames);
+}
+
+static void flush(tt_outbox_t *self)
+{
+    tt_frames_t frames;
+    size_t messages = self->bundled;
+    if (messages == 0)
+        return;
+    tt_frames_init(&frames);
+    if (messages == 1)
+        read_bundled((tt_span_t){self->bundle.data + 1, self->bundle.len - 1}, &frames);
+    else
+        tt_frames_copy(&frames, self->bundle.data, self->bundle.len);
+    self->bundle.len = self->bundled = 0;
+    post(self, &frames, messages, NULL);
+}
+
+static bool on_rest(void *arg)
+{
+    tt_outbox_t *self = arg;
+    bool any = self->bundled > 0;
+    self->opened = false;
+    flush(self);
+    return any;
+}
+
+/* The first message of a turn goes at once, so that it is not late. */
+static bool is_first(tt_outbox_t *self)
+{
+    if (self->opened)
+        return false;
+    self->opened = true;
+    tt_loop_at_rest(self->loop, on_rest, self);
+    return true;
+}
+
+/* The message of `header` goes with others, if it is small: then the payload is taken. */
+static bool bundle(tt_outbox_t *self, tt_frames_t *payload)
+{
+    if (is_first(self))
+        return false;
+    size_t count = payload ? payload->count : 0, bytes = self->header.len;
+    if (count >= TT_BUNDLE_FRAMES ||
+        bytes + (count ? tt_frames_bytes(payload) : 0) > BUNDLED_MAX)
+        return false;
+    if (self->bundled == 0) {
+        self->bundle.len = 0;
+        tt_buf_append(&self->bundle, &(uint8_t){TT_BUNDLE}, 1);
+    }
+    uint8_t head[1 + 4 * TT_BUNDLE_FRAMES];
+    head[0] = (uint8_t)(1 + count);
+    write_length(head + 1, self->header.len);
+    for (size_t i = 0; i < count; i++)
+        write_length(head + 5 + 4 * i, zmq_msg_size(&payload->items[i]));
+    tt_buf_append(&self->bundle, head, 5 + 4 * count);
+    tt_buf_append(&self->bundle, self->header.data, self->header.len);
+    for (size_t i = 0; i < count; i++) {
+        tt_span_t span = tt_frames_span(payload, i);
+        tt_buf_append(&self->bundle, span.data, span.len);
+    }
+    if (payload)
+        tt_frames_release(payload);
+    if (++self->bundled == TT_BUNDLE_MESSAGES || self->bundle.len > BUNDLE_MAX)
+        flush(self);
+    return true;
+}
+
+void tt_outbox_bundle(tt_outbox_t *self)
+{
+    self->bundles = true;
 }
 
 void tt_outbox_send(tt_outbox_t *self, const tt_message_t *message, tt_frames_t *payload)
@@ -371,27 +556,17 @@ void tt_outbox_send_tagged(tt_outbox_t *self, const tt_message_t *message, tt_fr
                            const tt_tag_t *tag)
 {
     tt_frames_t frames;
-    tt_frames_init(&frames);
     tt_message_pack(&self->header, message);
+    if (self->bundles && tag == NULL && tt_loop_turning(self->loop) && bundle(self, payload))
+        return;
+    flush(self); /* that was sent before */
+    tt_frames_init(&frames);
     tt_frames_copy(&frames, self->header.data, self->header.len);
     for (size_t i = 0; payload && i < payload->count; i++)
         tt_frames_take(&frames, &payload->items[i]);
     if (payload)
         tt_frames_release(payload);
-    bool waits = self->waiting.first != NULL;
-    int rc = 0;
-    if (!waits && tag == NULL) {
-        rc = hand_over(self, &frames);
-        self->handed_count += rc > 0;
-    }
-    if (rc == 0) {
-        queue(self, &frames, tag);
-        if (!waits && tag)
-            hand_over_first(self);
-        if (self->waiting.first && self->timer == 0)
-            self->timer = tt_loop_add_timer(self->loop, RETRY_MS, on_retry, self);
-    }
-    tt_frames_release(&frames);
+    post(self, &frames, 1, tag);
 }
 
 int tt_outbox_taken(tt_outbox_t *self, uint64_t count)

@@ -44,7 +44,7 @@ TEST(another_major_version_is_refused_in_words_that_name_both)
     assert_int_equal(client.got.as.refuse.major, TT_WIRE_MAJOR);
     check_text(client.got.as.refuse.text,
                "protocol 9.3 (tests) cannot talk to this controller's "
-               "1.0 (tutti " TT_VERSION ")");
+               "1.1 (tutti " TT_VERSION ")");
     message = tt_message(TT_MSG_STATUS, 5);
     say(&client, &message);
     hear(&client, TT_MSG_WHO); /* and it is not registered */
