@@ -346,7 +346,7 @@ void peers_hello(controller_t *self, door_t door, tt_span_t route, const tt_mess
         introduce_engines(self, peer);
     welcome(self, peer, message->id);
     if (hello->minor >= 1)
-        tt_outbox_bundle(peer->outbox);
+        tt_outbox_parcel(peer->outbox);
     if (peer->role == PEER_HOST && fresh)
         meet(self, peer, hello);
 }

@@ -203,7 +203,7 @@ static void on_welcome(host_t *self, const tt_message_t *message, tt_frames_t *p
     self->registered = true;
     self->controller_epoch = welcome->epoch;
     if (welcome->minor >= 1)
-        tt_outbox_bundle(self->outbox);
+        tt_outbox_parcel(self->outbox);
     set_deadline(self, 0, NULL);
     char boot[64];
     tt_text_copy(welcome->boot, boot, sizeof boot);

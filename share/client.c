@@ -130,7 +130,7 @@ static void on_welcome(tt_client_t *self, tt_message_t *message, tt_packet_t *pa
     (void)packet;
     self->registered = self->connected = true;
     if (message->as.welcome.minor >= 1)
-        tt_outbox_bundle(self->outbox);
+        tt_outbox_parcel(self->outbox);
     self->controller_pid = (int)message->as.welcome.pid;
     tt_text_copy(message->as.welcome.boot, boot, sizeof boot);
     if (self->controller_fd >= 0 || strcmp(boot, tt_boot_id()) != 0)

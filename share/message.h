@@ -11,7 +11,7 @@
 #include "error.h"
 #include "read.h"
 
-enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 1 }; /* from 1.1 on peers know bundles (packet.h) */
+enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 1 }; /* from 1.1 on peers know parcels (packet.h) */
 
 /* Fields by kind: UINT uint64_t, INT int64_t, TEXT str, BYTES bin, ANY one packed value. */
 /* clang-format off */

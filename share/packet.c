@@ -157,7 +157,7 @@ void tt_packet_release(tt_packet_t *self)
     tt_frames_release(&self->payload);
 }
 
-/* ---- bundles */
+/* ---- parcels */
 
 static size_t read_length(const uint8_t *at)
 {
@@ -180,10 +180,10 @@ static void fill(zmq_msg_t *message, const uint8_t *bytes, size_t len)
 
 /* A message of `span`, which begins with the number of its frames: how many bytes it has there;
  * 0 when it is malformed. Its frames are appended to `frames`. */
-static size_t read_bundled(tt_span_t span, tt_frames_t *frames)
+static size_t read_packed(tt_span_t span, tt_frames_t *frames)
 {
     size_t count = span.len > 0 ? span.data[0] : 0, at = 1 + 4 * count;
-    if (count < 1 || count > TT_BUNDLE_FRAMES || at > span.len)
+    if (count < 1 || count > TT_PARCEL_FRAMES || at > span.len)
         return 0;
     for (size_t i = 0; i < count; i++) {
         size_t len = read_length(span.data + 1 + 4 * i);
@@ -195,24 +195,24 @@ static size_t read_bundled(tt_span_t span, tt_frames_t *frames)
     return at;
 }
 
-static bool is_bundle(const tt_packet_t *packet)
+static bool is_parcel(const tt_packet_t *packet)
 {
     zmq_msg_t *header = (zmq_msg_t *)(uintptr_t)&packet->header;
     return packet->payload.count == 0 && zmq_msg_size(header) > 1 &&
-           *(uint8_t *)zmq_msg_data(header) == TT_BUNDLE;
+           *(uint8_t *)zmq_msg_data(header) == TT_PARCEL;
 }
 
-/* The next message of a bundle, from `at` on: false when the rest is malformed. */
-static bool unbundle(tt_packet_t *bundle, size_t *at, tt_packet_t *one)
+/* The next message of a parcel, from `at` on: false when the rest is malformed. */
+static bool unpack(tt_packet_t *parcel, size_t *at, tt_packet_t *one)
 {
-    tt_span_t rest = {(uint8_t *)zmq_msg_data(&bundle->header) + *at,
-                      zmq_msg_size(&bundle->header) - *at};
+    tt_span_t rest = {(uint8_t *)zmq_msg_data(&parcel->header) + *at,
+                      zmq_msg_size(&parcel->header) - *at};
     tt_frames_t frames;
     tt_frames_init(&frames);
-    fill(&one->route, zmq_msg_data(&bundle->route), zmq_msg_size(&bundle->route));
+    fill(&one->route, zmq_msg_data(&parcel->route), zmq_msg_size(&parcel->route));
     zmq_msg_init(&one->header);
     tt_frames_init(&one->payload);
-    size_t len = read_bundled(rest, &frames);
+    size_t len = read_packed(rest, &frames);
     *at += len > 0 ? len : rest.len;
     for (size_t i = 0; len > 0 && i < frames.count; i++) {
         if (i == 0)
@@ -228,9 +228,9 @@ void tt_packet_receive(void *socket, bool routed, tt_packet_fn *fn, void *arg)
 {
     tt_packet_t packet, one;
     int rc = tt_packet_read(&packet, socket, routed);
-    if (rc == 1 && is_bundle(&packet)) {
+    if (rc == 1 && is_parcel(&packet)) {
         for (size_t at = 1; at < zmq_msg_size(&packet.header);) {
-            bool whole = unbundle(&packet, &at, &one);
+            bool whole = unpack(&packet, &at, &one);
             fn(arg, &one, whole);
             tt_packet_release(&one);
         }
@@ -245,7 +245,7 @@ void tt_packet_receive(void *socket, bool routed, tt_packet_fn *fn, void *arg)
 typedef struct letter {
     struct letter *next;
     size_t bytes;
-    size_t messages;    /* 1, or of a bundle how many */
+    size_t messages;    /* 1, or of a parcel how many */
     tt_tag_t tag;       /* whose == 0: none */
     uint64_t number;    /* once handed to the socket: of all that were, which it is */
     tt_frames_t frames; /* header and payload */
@@ -274,9 +274,9 @@ struct tt_outbox {
     uint64_t handed_count; /* of all messages, tagged or not */
     uint64_t timer;        /* runs while something waits */
     tt_buf_t header;       /* scratch */
-    bool bundles;          /* the peer knows them */
-    tt_buf_t bundle;       /* what goes at the loop's rest */
-    size_t bundled;        /* how many messages that are */
+    bool parcels;          /* the peer knows them */
+    tt_buf_t parcel;       /* what goes at the loop's rest */
+    size_t packed;         /* how many messages that are */
     bool opened;           /* something was sent in this turn */
 };
 
@@ -285,8 +285,8 @@ enum {
     ABSENT_MS = 100,  /* while nobody is there: its end will be told elsewhere */
     LARGE = 64 << 10, /* frames below it are not counted: 1,000 of them are bounded enough */
     FLIGHT_MAX = 8 << 20, /* more than a socket passes on between two tries */
-    BUNDLED_MAX = 4096,   /* bytes of a message that is bundled */
-    BUNDLE_MAX = 32 << 10 /* of a bundle, about */
+    PACKED_MAX = 4096,    /* bytes of a message that is packed */
+    PARCEL_MAX = 32 << 10 /* of a parcel, about */
 };
 
 tt_outbox_t *tt_outbox_new(tt_loop_t *loop, void *socket, tt_span_t route, size_t cap_bytes)
@@ -384,7 +384,7 @@ void tt_outbox_destroy(tt_outbox_t **self_p)
     flush(self);
     tt_loop_forget_rest(self->loop, self);
     tt_loop_cancel_timer(self->loop, self->timer);
-    tt_buf_release(&self->bundle);
+    tt_buf_release(&self->parcel);
     drop_all(&self->waiting);
     drop_all(&self->handed);
     tt_buf_release(&self->header);
@@ -480,22 +480,22 @@ static void post(tt_outbox_t *self, tt_frames_t *frames, size_t messages, const 
 static void flush(tt_outbox_t *self)
 {
     tt_frames_t frames;
-    size_t messages = self->bundled;
+    size_t messages = self->packed;
     if (messages == 0)
         return;
     tt_frames_init(&frames);
     if (messages == 1)
-        read_bundled((tt_span_t){self->bundle.data + 1, self->bundle.len - 1}, &frames);
+        read_packed((tt_span_t){self->parcel.data + 1, self->parcel.len - 1}, &frames);
     else
-        tt_frames_copy(&frames, self->bundle.data, self->bundle.len);
-    self->bundle.len = self->bundled = 0;
+        tt_frames_copy(&frames, self->parcel.data, self->parcel.len);
+    self->parcel.len = self->packed = 0;
     post(self, &frames, messages, NULL);
 }
 
 static bool on_rest(void *arg)
 {
     tt_outbox_t *self = arg;
-    bool any = self->bundled > 0;
+    bool any = self->packed > 0;
     self->opened = false;
     flush(self);
     return any;
@@ -512,39 +512,39 @@ static bool is_first(tt_outbox_t *self)
 }
 
 /* The message of `header` goes with others, if it is small: then the payload is taken. */
-static bool bundle(tt_outbox_t *self, tt_frames_t *payload)
+static bool parcel(tt_outbox_t *self, tt_frames_t *payload)
 {
     if (is_first(self))
         return false;
     size_t count = payload ? payload->count : 0, bytes = self->header.len;
-    if (count >= TT_BUNDLE_FRAMES ||
-        bytes + (count ? tt_frames_bytes(payload) : 0) > BUNDLED_MAX)
+    if (count >= TT_PARCEL_FRAMES ||
+        bytes + (count ? tt_frames_bytes(payload) : 0) > PACKED_MAX)
         return false;
-    if (self->bundled == 0) {
-        self->bundle.len = 0;
-        tt_buf_append(&self->bundle, &(uint8_t){TT_BUNDLE}, 1);
+    if (self->packed == 0) {
+        self->parcel.len = 0;
+        tt_buf_append(&self->parcel, &(uint8_t){TT_PARCEL}, 1);
     }
-    uint8_t head[1 + 4 * TT_BUNDLE_FRAMES];
+    uint8_t head[1 + 4 * TT_PARCEL_FRAMES];
     head[0] = (uint8_t)(1 + count);
     write_length(head + 1, self->header.len);
     for (size_t i = 0; i < count; i++)
         write_length(head + 5 + 4 * i, zmq_msg_size(&payload->items[i]));
-    tt_buf_append(&self->bundle, head, 5 + 4 * count);
-    tt_buf_append(&self->bundle, self->header.data, self->header.len);
+    tt_buf_append(&self->parcel, head, 5 + 4 * count);
+    tt_buf_append(&self->parcel, self->header.data, self->header.len);
     for (size_t i = 0; i < count; i++) {
         tt_span_t span = tt_frames_span(payload, i);
-        tt_buf_append(&self->bundle, span.data, span.len);
+        tt_buf_append(&self->parcel, span.data, span.len);
     }
     if (payload)
         tt_frames_release(payload);
-    if (++self->bundled == TT_BUNDLE_MESSAGES || self->bundle.len > BUNDLE_MAX)
+    if (++self->packed == TT_PARCEL_MESSAGES || self->parcel.len > PARCEL_MAX)
         flush(self);
     return true;
 }
 
-void tt_outbox_bundle(tt_outbox_t *self)
+void tt_outbox_parcel(tt_outbox_t *self)
 {
-    self->bundles = true;
+    self->parcels = true;
 }
 
 void tt_outbox_send(tt_outbox_t *self, const tt_message_t *message, tt_frames_t *payload)
@@ -557,7 +557,7 @@ void tt_outbox_send_tagged(tt_outbox_t *self, const tt_message_t *message, tt_fr
 {
     tt_frames_t frames;
     tt_message_pack(&self->header, message);
-    if (self->bundles && tag == NULL && tt_loop_turning(self->loop) && bundle(self, payload))
+    if (self->parcels && tag == NULL && tt_loop_turning(self->loop) && parcel(self, payload))
         return;
     flush(self); /* that was sent before */
     tt_frames_init(&frames);

@@ -52,9 +52,9 @@ int tt_packet_read(tt_packet_t *self, void *socket, bool routed);
 void tt_packet_release(tt_packet_t *self);
 
 /* Small messages that are sent in one turn of the loop travel as one: a frame that begins with
- * TT_BUNDLE, which no header does, and then for each message the number of its frames (header
+ * TT_PARCEL, which no header does, and then for each message the number of its frames (header
  * included, one byte), their lengths (four bytes each, big-endian) and their bytes. */
-enum { TT_BUNDLE = 0xc1, TT_BUNDLE_MESSAGES = 64, TT_BUNDLE_FRAMES = 8 };
+enum { TT_PARCEL = 0xc1, TT_PARCEL_MESSAGES = 64, TT_PARCEL_FRAMES = 8 };
 /* Reads what ZeroMQ has as one message: calls `fn` for each message in it, with `whole` false
  * for what is none, and releases it. Nothing happens when there is none. */
 typedef void tt_packet_fn(void *arg, tt_packet_t *packet, bool whole);
@@ -67,8 +67,8 @@ typedef struct tt_outbox tt_outbox_t;
  * Bytes over `cap_bytes` are the sender's to avoid: see tt_outbox_full. */
 tt_outbox_t *tt_outbox_new(tt_loop_t *loop, void *socket, tt_span_t route, size_t cap_bytes);
 void tt_outbox_destroy(tt_outbox_t **self_p);
-/* The peer knows bundles. */
-void tt_outbox_bundle(tt_outbox_t *self);
+/* The peer knows parcels. */
+void tt_outbox_parcel(tt_outbox_t *self);
 
 /* Sends the message now or as soon as the peer takes it, in order; `payload` may be NULL, and
  * is empty afterwards. A peer that has gone loses it: the caller learns of that elsewhere. */

@@ -86,8 +86,8 @@ MALFORMED = {
     "wrong kind": pack([MESSAGES["SUBMIT"][0], 7, "one", None, b"", "", 0, 0, 0]),
     "deep": b"\x91" * 100000, "wide": pack([5, 1] + [0] * 270000), "long": b"\xff" * 1000000,
     "invalid UTF-8": pack([MESSAGES["HELLO"][0], 7, 1, 0, b"", 0]) [:-9] + b"\xa2\xff\xfe",
-    "a bundle cut short": b"\xc1\x01\x00\x00\x00\x05\x92", "a bundle of nothing": b"\xc1\x00",
-    "a bundle within a bundle": b"\xc1\x01\x00\x00\x00\x02\xc1\x00",
+    "a parcel cut short": b"\xc1\x01\x00\x00\x00\x05\x92", "a parcel of nothing": b"\xc1\x00",
+    "a parcel within a parcel": b"\xc1\x01\x00\x00\x00\x02\xc1\x00",
 }
 
 

@@ -1,329 +1,153 @@
-/* Unit test of share/packet: messages that are sent in one turn of the loop travel together;
- * and of share/loop: what is done when everything was handled. */
+/* Unit test of link/bundle: the three files of an installation, and what may be wrong with
+ * them. */
 #include "scratch.h"
 
-#include "packet.h"
+#include "bundle.h"
 
-#include <stdlib.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-static tt_loop_t *loop;
-static void *context, *from, *to;
-static tt_outbox_t *outbox;
-static tt_buf_t heard; /* what came, in words */
-static size_t pieces;  /* in how many ZeroMQ messages */
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static bundle_t bundle;
+static tt_error_t err;
+static int fds; /* that were open before */
 
 static int begin(void **unused)
 {
     (void)unused;
-    loop = tt_loop_new();
-    context = zmq_ctx_new();
-    to = zmq_socket(context, ZMQ_PAIR);
-    from = zmq_socket(context, ZMQ_PAIR);
-    int zero = 0, many = 10000;
-    zmq_setsockopt(from, ZMQ_LINGER, &zero, sizeof zero);
-    zmq_setsockopt(from, ZMQ_SNDHWM, &many, sizeof many);
-    if (zmq_bind(to, "inproc://bundle") != 0 || zmq_connect(from, "inproc://bundle") != 0)
+    memset(&err, 0, sizeof err);
+    memset(&bundle, 0xff, sizeof bundle); /* bundle_open needs nothing of it */
+    if (scratch_begin() != 0)
         return -1;
-    outbox = tt_outbox_new(loop, from, (tt_span_t){NULL, 0}, 1 << 20);
-    tt_outbox_bundle(outbox);
-    tt_buf_init(&heard);
-    pieces = 0;
+    setenv("TUTTI_LIB_DIR", scratch_dir, 1);
+    scratch_write("bundle.sha256", HASH "\n", 0600);
+    scratch_write("bundle.machine", "Linux x86_64\n", 0600);
+    scratch_write("bundle.tar.gz", "the archive", 0600);
+    fds = open_fds();
     return 0;
 }
 
 static int end(void **unused)
 {
     (void)unused;
-    tt_outbox_destroy(&outbox);
-    tt_buf_release(&heard);
-    zmq_close(from);
-    zmq_close(to);
-    zmq_ctx_term(context);
-    tt_loop_destroy(&loop);
-    return 0;
+    unsetenv("TUTTI_LIB_DIR");
+    return scratch_end();
 }
 
-/* A CREDIT with that number, and a payload of as many frames of `bytes`. */
-static void send(uint64_t number, size_t frames, size_t bytes, const tt_tag_t *tag)
+static void assert_refused(void)
 {
-    tt_frames_t payload;
-    tt_frames_init(&payload);
-    char *text = tt_alloc(bytes + 1);
-    memset(text, 'x', bytes);
-    for (size_t i = 0; i < frames; i++)
-        tt_frames_copy(&payload, text, bytes);
-    free(text);
-    tt_message_t message = tt_message(TT_MSG_CREDIT, number);
-    tt_outbox_send_tagged(outbox, &message, &payload, tag);
-    assert_int_equal(payload.count, 0);
-    tt_frames_release(&payload);
+    assert_int_equal(bundle_open(&bundle, &err), -1);
+    assert_int_equal(bundle.fd, -1);
+    assert_int_equal(open_fds(), fds);
+    bundle_close(&bundle);
 }
 
-static void on_packet(void *arg, tt_packet_t *packet, bool whole)
+static void assert_damaged(const char *hash)
 {
-    tt_message_t message;
-    tt_error_t err;
-    tt_span_t header = {zmq_msg_data(&packet->header), zmq_msg_size(&packet->header)};
-    (void)arg;
-    if (!whole || tt_message_read(&message, header, &err) != 0) {
-        tt_buf_printf(&heard, "bad ");
-        return;
+    scratch_write("bundle.sha256", hash, 0600);
+    assert_refused();
+    assert_string_equal(err.text,
+                        "the bundle's hash is damaged: install tutti again (make install)");
+}
+
+TEST(a_file_that_is_missing_is_named)
+{
+    char why[PATH_MAX];
+    static const char *const parts[] = {"bundle.machine", "bundle.sha256"};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(unlink(scratch_path(parts[i])), 0);
+        assert_refused();
+        snprintf(why, sizeof why,
+                 "there is no '%.100s' to send: install tutti again (make install)",
+                 scratch_path(parts[i]));
+        assert_string_equal(err.text, why);
     }
-    tt_buf_printf(&heard, "%d", (int)message.id);
-    for (size_t i = 0; i < packet->payload.count; i++)
-        tt_buf_printf(&heard, "+%d", (int)tt_frames_span(&packet->payload, i).len);
-    tt_buf_printf(&heard, " ");
 }
 
-static const char *hear(void)
+TEST(an_archive_that_is_missing_is_named_with_the_reason)
 {
-    zmq_pollitem_t item = {.socket = to, .events = ZMQ_POLLIN};
-    heard.len = 0;
-    pieces = 0;
-    while (zmq_poll(&item, 1, 0) > 0) {
-        tt_packet_receive(to, false, on_packet, NULL);
-        pieces++;
-    }
-    return tt_buf_text(&heard);
+    char why[PATH_MAX];
+    assert_int_equal(unlink(scratch_path("bundle.tar.gz")), 0);
+    assert_refused();
+    snprintf(why, sizeof why, "cannot open '%.100s': No such file or directory",
+             scratch_path("bundle.tar.gz"));
+    assert_string_equal(err.text, why);
 }
 
-static void (*in_turn)(void);
-
-static void on_timer(void *arg)
+TEST(a_directory_that_is_not_there_has_no_bundle)
 {
-    (void)arg;
-    in_turn();
-    tt_loop_stop(loop);
+    setenv("TUTTI_LIB_DIR", scratch_path("nowhere"), 1);
+    assert_refused();
+    assert_says(&err, "/nowhere/bundle.sha256' to send: install tutti again");
 }
 
-/* Runs it within a turn of the loop, which rests afterwards. */
-static void turn(void (*fn)(void))
+/* As a build leaves them that could make none. */
+TEST(three_empty_files_are_no_bundle)
 {
-    in_turn = fn;
-    tt_loop_add_timer(loop, 0, on_timer, NULL);
-    tt_loop_run(loop);
+    scratch_write("bundle.sha256", "", 0600);
+    scratch_write("bundle.machine", "", 0600);
+    scratch_write("bundle.tar.gz", "", 0600);
+    assert_refused();
+    assert_says(&err, "there is no '/tmp/tutti-test-");
+    assert_says(&err, "/bundle.sha256' to send: install tutti again (make install)");
 }
 
-#define assert_hears(words, count)                                                             \
-    do {                                                                                       \
-        assert_string_equal(hear(), words);                                                    \
-        assert_int_equal(pieces, count);                                                       \
-    } while (0)
-
-static void send_four(void)
+TEST(an_empty_archive_is_refused)
 {
-    send(1, 0, 0, NULL);
-    assert_string_equal(hear(), "1 "); /* the first is not late */
-    send(2, 1, 5, NULL);
-    send(3, 0, 0, NULL);
-    send(4, 7, 100, NULL);
-    assert_string_equal(hear(), "");
+    scratch_write("bundle.tar.gz", "", 0600);
+    assert_refused();
 }
 
-TEST(what_is_sent_in_one_turn_travels_together_but_for_the_first)
+TEST(a_damaged_hash_is_told)
 {
-    turn(send_four);
-    assert_hears("2+5 3 4+100+100+100+100+100+100+100 ", 1);
-    turn(send_four);
-    assert_hears("2+5 3 4+100+100+100+100+100+100+100 ", 1);
+    assert_damaged("\n");
+    assert_damaged("0123456789abcdef\n");
+    assert_damaged("g123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
+    assert_damaged("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\n");
+    assert_damaged("0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF\n");
+    assert_damaged(" " HASH);
+    assert_damaged("$(rm -rf /) 0123456789abcdef0123456789abcdef0123456789abcdef01234\n");
+    assert_damaged("../../../../../../../../../../../../../../../../../../../../etc\n");
 }
 
-static void send_two(void)
+TEST(a_bundle_is_opened_with_all_that_is_known_of_it)
 {
-    send(1, 0, 0, NULL);
-    send(2, 2, 0, NULL);
+    char text[32] = "";
+    assert_int_equal(bundle_open(&bundle, &err), 0);
+    assert_string_equal(bundle.hash, HASH);
+    assert_string_equal(bundle.machine, "Linux x86_64");
+    assert_int_equal(bundle.size, strlen("the archive"));
+    assert_int_equal(read(bundle.fd, text, sizeof text), strlen("the archive"));
+    assert_string_equal(text, "the archive");
+    assert_true(fcntl(bundle.fd, F_GETFD) & FD_CLOEXEC);
+    assert_string_equal(err.text, "");
+    bundle_close(&bundle);
+    assert_int_equal(bundle.fd, -1);
+    assert_int_equal(open_fds(), fds);
+    bundle_close(&bundle);
 }
 
-TEST(a_single_one_goes_as_it_is)
+TEST(the_ends_of_lines_may_be_missing)
 {
-    char bytes[8];
-    turn(send_two);
-    assert_true(zmq_recv(to, bytes, sizeof bytes, ZMQ_DONTWAIT) > 0);
-    assert_true(zmq_recv(to, bytes, sizeof bytes, ZMQ_DONTWAIT) > 0);
-    assert_true((uint8_t)bytes[0] != TT_BUNDLE);
-    assert_int_equal(zmq_recv(to, bytes, sizeof bytes, ZMQ_DONTWAIT), 0);
-    assert_int_equal(zmq_recv(to, bytes, sizeof bytes, ZMQ_DONTWAIT), 0);
-    assert_int_equal(zmq_recv(to, bytes, sizeof bytes, ZMQ_DONTWAIT), -1);
+    scratch_write("bundle.sha256", HASH, 0600);
+    scratch_write("bundle.machine", "Linux aarch64", 0600);
+    assert_int_equal(bundle_open(&bundle, &err), 0);
+    assert_string_equal(bundle.hash, HASH);
+    assert_string_equal(bundle.machine, "Linux aarch64");
+    bundle_close(&bundle);
 }
 
-static void send_mixed(void)
+TEST(a_bundle_stays_whole_while_another_one_is_installed)
 {
-    static const tt_tag_t tag = {1, 2};
-    for (uint64_t i = 1; i <= 3; i++)
-        send(i, 0, 0, NULL);
-    send(4, 1, 5000, NULL); /* large */
-    send(5, 0, 0, NULL);
-    send(6, 8, 1, NULL); /* of many frames */
-    send(7, 0, 0, NULL);
-    send(8, 0, 0, &tag);
-    send(9, 0, 0, NULL);
-}
-
-TEST(what_cannot_travel_with_others_keeps_its_place)
-{
-    turn(send_mixed);
-    assert_hears("1 2 3 4+5000 5 6+1+1+1+1+1+1+1+1 7 8 9 ", 8);
-    assert_int_equal(tt_outbox_taken(outbox, 9), 0); /* each is counted */
-    assert_int_equal(tt_outbox_taken(outbox, 10), -1);
-}
-
-static void send_many(void)
-{
-    for (uint64_t i = 1; i <= 1000; i++)
-        send(i, 1, 30, NULL);
-}
-
-static void send_large(void)
-{
-    for (uint64_t i = 1; i <= 100; i++)
-        send(i, 1, 4000, NULL);
-}
-
-TEST(a_bundle_is_bounded)
-{
-    turn(send_many);
-    hear();
-    assert_int_equal(pieces, 1 + 999 / TT_BUNDLE_MESSAGES + 1);
-    turn(send_large);
-    hear();
-    assert_in_range(pieces, 10, 20);
-}
-
-TEST(outside_of_a_turn_and_for_a_peer_that_knows_no_bundles_each_goes_by_itself)
-{
-    send_two();
-    send_two();
-    assert_hears("1 2+0+0 1 2+0+0 ", 4);
-    tt_outbox_destroy(&outbox);
-    outbox = tt_outbox_new(loop, from, (tt_span_t){NULL, 0}, 1 << 20);
-    turn(send_many);
-    hear();
-    assert_int_equal(pieces, 1000);
-}
-
-static void send_and_end(void)
-{
-    send_two();
-    send(3, 0, 0, NULL);
-    tt_outbox_destroy(&outbox);
-}
-
-TEST(what_waits_for_the_rest_goes_before_the_outbox_ends)
-{
-    turn(send_and_end);
-    assert_hears("1 2+0+0 3 ", 2);
-}
-
-static void take_bytes(const void *bytes, size_t len)
-{
-    assert_int_equal(zmq_send(from, bytes, len, 0), (int)len);
-}
-
-TEST(what_is_no_bundle_costs_no_more_than_itself)
-{
-    tt_buf_t good;
-    tt_buf_init(&good);
-    tt_message_t message = tt_message(TT_MSG_CREDIT, 5);
-    tt_message_pack(&good, &message);
-    assert_true(good.len < 100);
-    uint8_t bytes[300] = {TT_BUNDLE, 1, 0, 0, 0, (uint8_t)good.len};
-    memcpy(bytes + 6, good.data, good.len);
-    size_t whole = 6 + good.len;
-    take_bytes(bytes, whole);
-    assert_hears("5 ", 1);
-    for (size_t len = 2; len < whole; len++) {
-        take_bytes(bytes, len);
-        assert_hears("bad ", 1);
-    }
-    take_bytes(bytes, 1); /* a header that is none */
-    assert_hears("bad ", 1);
-    memcpy(bytes + whole, "\x00", 1); /* a message without frames */
-    take_bytes(bytes, whole + 1);
-    assert_hears("5 bad ", 1);
-    memcpy(bytes + whole, "\x09\x00\x00\x00\x00", 5); /* with too many */
-    take_bytes(bytes, whole + 5);
-    assert_hears("5 bad ", 1);
-    memcpy(bytes + whole, "\x01\xff\xff\xff\xff", 5); /* a frame longer than all */
-    take_bytes(bytes, whole + 5);
-    assert_hears("5 bad ", 1);
-    memcpy(bytes + whole, "\x01\x00\x00\x00\x00", 5); /* an empty header */
-    take_bytes(bytes, whole + 5);
-    assert_hears("5 bad ", 1);
-    tt_buf_release(&good);
-}
-
-/* ---- the loop's rest */
-
-static tt_buf_t order;
-
-static bool on_rest(void *arg)
-{
-    tt_buf_printf(&order, "rest %s ", (const char *)arg);
-    return false;
-}
-
-static bool on_rest_again(void *arg)
-{
-    on_rest(arg);
-    tt_loop_at_rest(loop, on_rest, (void *)(uintptr_t) "within");
-    return true;
-}
-
-static char one[] = "one", two[] = "two", three[] = "three";
-
-static void ask(void)
-{
-    assert_true(tt_loop_turning(loop));
-    tt_loop_at_rest(loop, on_rest, one);
-    tt_loop_at_rest(loop, on_rest, two);
-    tt_loop_at_rest(loop, on_rest_again, three);
-    tt_loop_forget_rest(loop, two);
-    tt_buf_printf(&order, "turn ");
-}
-
-TEST(what_is_asked_for_the_rest_is_done_once_in_order_and_may_be_forgotten)
-{
-    order.len = 0;
-    assert_false(tt_loop_turning(loop));
-    turn(ask);
-    assert_string_equal(tt_buf_text(&order), "turn rest one rest three rest within ");
-    turn(ask);
-    assert_string_equal(tt_buf_text(&order), "turn rest one rest three rest within "
-                                             "turn rest one rest three rest within ");
-    tt_buf_release(&order);
-}
-
-static bool done;
-static size_t turns;
-
-static bool send_to_other(void *arg)
-{
-    (void)arg;
-    /* It sends on a socket whose other end has sent: that signal is taken by it. */
-    zmq_send(to, "pong", 4, ZMQ_DONTWAIT);
-    return true;
-}
-
-static void on_readable(void *arg, void *socket)
-{
-    char bytes[8];
-    (void)arg;
-    while (zmq_recv(socket, bytes, sizeof bytes, ZMQ_DONTWAIT) >= 0)
-        turns++;
-    done = turns >= 2;
-    tt_loop_at_rest(loop, send_to_other, NULL);
-    zmq_send(from, "ping", 4, ZMQ_DONTWAIT);
-}
-
-TEST(what_comes_while_something_is_sent_at_the_rest_is_not_slept_over)
-{
-    done = false;
-    turns = 0;
-    tt_loop_add_zmq(loop, to, on_readable, NULL);
-    zmq_send(from, "ping", 4, 0);
-    assert_true(tt_loop_run_until(loop, &done, 10000));
-    tt_loop_remove_zmq(loop, to);
+    char text[32] = "";
+    assert_int_equal(bundle_open(&bundle, &err), 0);
+    scratch_write("new", "another archive", 0600);
+    assert_int_equal(rename(scratch_path("new"), scratch_path("bundle.tar.gz")), 0);
+    assert_int_equal(read(bundle.fd, text, sizeof text), bundle.size);
+    assert_string_equal(text, "the archive");
+    bundle_close(&bundle);
 }
 
 #define EACH(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -331,16 +155,15 @@ TEST(what_comes_while_something_is_sent_at_the_rest_is_not_slept_over)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        EACH(what_is_sent_in_one_turn_travels_together_but_for_the_first),
-        EACH(a_single_one_goes_as_it_is),
-        EACH(what_cannot_travel_with_others_keeps_its_place),
-        EACH(a_bundle_is_bounded),
-        EACH(outside_of_a_turn_and_for_a_peer_that_knows_no_bundles_each_goes_by_itself),
-        EACH(what_waits_for_the_rest_goes_before_the_outbox_ends),
-        EACH(what_is_no_bundle_costs_no_more_than_itself),
-        EACH(what_is_asked_for_the_rest_is_done_once_in_order_and_may_be_forgotten),
-        EACH(what_comes_while_something_is_sent_at_the_rest_is_not_slept_over),
+        EACH(a_file_that_is_missing_is_named),
+        EACH(an_archive_that_is_missing_is_named_with_the_reason),
+        EACH(a_directory_that_is_not_there_has_no_bundle),
+        EACH(three_empty_files_are_no_bundle),
+        EACH(an_empty_archive_is_refused),
+        EACH(a_damaged_hash_is_told),
+        EACH(a_bundle_is_opened_with_all_that_is_known_of_it),
+        EACH(the_ends_of_lines_may_be_missing),
+        EACH(a_bundle_stays_whole_while_another_one_is_installed),
     };
-    alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
