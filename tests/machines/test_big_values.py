@@ -49,8 +49,9 @@ def test_a_push_holds_nobody_up_and_is_held_by_nobody(cluster, slow):
     while cluster.status()["controller"]["tasks"] > 0 and answers < 8:
         answers += cluster.ok("px", "-t", "1", "6*7") == "Out[1:1]: 42\n"
     assert answers == 8  # each takes a tenth of a second at most, and the push five
-    other = cluster.popen("px", "-t", "1", "import time; time.sleep(1000)")
-    wait_until(lambda: cluster.status()["controller"]["tasks"] == 2)
+    other = cluster.popen("px", "-t", "1", "open('/tmp/on', 'w').close(); "
+                          "import time; time.sleep(1000)")
+    wait_until((machine.tmp / "on").exists)
     other.popen.send_signal(signal.SIGINT)
     assert "[1] interrupted" in other.wait().stderr
     assert push.running()  # all that was while it went on
