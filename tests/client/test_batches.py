@@ -155,9 +155,9 @@ def test_abort_hands_nothing_over_any_more(rc, view, tmp_path):
         result.abort()
 
 
-def test_cancel_and_ctrl_c(rc, view):
+def test_cancel_and_ctrl_c(rc, view, four):
     result = view.map_async(time.sleep, [30] * 100)
-    time.sleep(0.2)
+    wait_until(lambda: all(one["running"] for one in four.engines().values()))
     assert result.cancel() and result.wait(20) and not result.cancel()
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
@@ -188,7 +188,7 @@ def test_a_client_that_closes(cluster):
     with ipp.Client() as rc:
         rc.wait_for_engines(2, timeout=20)
         result = rc.load_balanced_view().map_async(time.sleep, [0.2] * 100)
-        time.sleep(0.3)
+        wait_until(lambda: result.progress > 0)
     assert result.wait(5)
     with pytest.raises(ipp.KernelError, match="closed"):
         result.get()

@@ -97,7 +97,7 @@ def test_results_that_are_dropped_free_their_memory(rc):
     assert rss_mib() - before < 60  # a hundred megabytes came
 
 
-def test_a_script_that_just_ends_leaves_nothing_waiting(four):
+def test_a_script_that_just_ends_does_not_wait(four):
     code = ("import sys; sys.path.insert(0, %r)\nimport tutti as ipp\nrc = ipp.Client()\n"
             "r = rc[:].apply_async(__import__('time').sleep, 1)\nprint('end')"
             % os.path.dirname(os.path.dirname(ipp.__file__)))

@@ -134,7 +134,7 @@ def test_a_client_that_was_killed_leaves_big_results_and_output(rc, other, four)
         script.send_signal(signal.SIGKILL)
         script.wait(10)
     wait_until(lambda: four.status()["controller"]["clients"] <= 3)
-    time.sleep(1.2)
+    wait_until(lambda: not any(one["running"] for one in four.engines().values()))
     assert other[:2].apply_sync(int) == [0, 0]  # what waits for nobody is in nobody's way
     found = other.get_result(ids)
     assert [(len(text), word) for text, word in found.get(20)] == [(3000000, "small")] * 2
