@@ -7,11 +7,19 @@
 
 /* ---- what is told in the place of a client */
 
+/* Whether its client and its host are on this machine, so that one may open a file of the
+ * other. */
+static bool meet(const part_t *part)
+{
+    return part->task->client && part->task->client->watch_pid > 0 && !part->engine->host->far;
+}
+
 static void tell_want(const part_t *part, uint64_t taken)
 {
     tt_message_t message = tt_message(TT_MSG_WANT, part->task->id);
     message.as.want.engine = part->engine_id;
     message.as.want.taken = taken;
+    message.as.want.near = meet(part);
     tt_outbox_send(part->engine->host->outbox, &message, NULL);
 }
 
@@ -71,11 +79,16 @@ void values_adopted(const task_t *task)
 
 /* ---- messages */
 
-/* Passes it on to whoever is at the other end of that part. */
+/* Passes it on to whoever is at the other end of that part. Files are a matter of this machine:
+ * of what others say of them nothing is passed on. */
 static void pass(const part_t *part, bool to_host, tt_message_t *message, tt_frames_t *payload)
 {
     const task_t *task = part->task;
     message->id = to_host ? task->id : task->client_id;
+    if (message->type == TT_MSG_WANT)
+        message->as.want.near = message->as.want.near && meet(part);
+    else if (!meet(part))
+        message->as.data.pid = 0;
     tt_outbox_send(to_host ? part->engine->host->outbox : task->client->outbox, message,
                    payload);
 }

@@ -39,11 +39,13 @@ values_t *values_new(host_t *host, void (*on_settled)(host_t *))
 
 /* ---- what tasks want */
 
-static void send_want(values_t *self, const incoming_t *incoming)
+/* `near`: as a file, if its client is on this machine. */
+static void send_want(values_t *self, const incoming_t *incoming, bool near)
 {
     tt_message_t message = tt_message(TT_MSG_WANT, incoming->id);
     message.as.want.engine = incoming->engine;
     message.as.want.taken = incoming->taking.taken;
+    message.as.want.near = near;
     host_send(self->host, &message, NULL);
 }
 
@@ -58,7 +60,7 @@ bool values_ready(values_t *self, task_t *task, int engine)
     incoming->id = task->id;
     incoming->engine = engine;
     incoming_link(incoming, &self->wanted);
-    send_want(self, incoming);
+    send_want(self, incoming, true);
     return false;
 }
 
@@ -89,6 +91,15 @@ static void settle(values_t *self, incoming_t *incoming, const char *failure)
     self->on_settled(self->host);
 }
 
+static void take_file(values_t *self, incoming_t *incoming, const tt_msg_data_t *data)
+{
+    tt_spool_place_t place = {(int)data->pid, (int)data->fd, data->inode};
+    bool taken = tt_taking_open(&incoming->taking, place, data->total) == 0;
+    send_want(self, incoming, false);
+    if (taken)
+        settle(self, incoming, "");
+}
+
 void values_data(values_t *self, const tt_message_t *message, tt_frames_t *payload)
 {
     const tt_msg_data_t *data = &message->as.data;
@@ -101,19 +112,25 @@ void values_data(values_t *self, const tt_message_t *message, tt_frames_t *paylo
         settle(self, incoming, tt_text_copy(data->text, why, sizeof why));
         return;
     }
+    if (data->total != incoming->layout.bytes) {
+        settle(self, incoming, "a value that is not as large as was said");
+        return;
+    }
+    if (data->pid > 0) {
+        take_file(self, incoming, data);
+        return;
+    }
     if (incoming->taking.spool == NULL && data->offset > 0)
         return; /* of what had been asked for before */
     if (data->offset == 0)
         tt_taking_release(&incoming->taking);
-    int rc = data->total == incoming->layout.bytes
-                 ? tt_taking_add(&incoming->taking, data->offset, data->total,
-                                 tt_frames_span(payload, 0), &err)
-                 : tt_error_set(&err, "a value that is not as large as was said");
+    int rc = tt_taking_add(&incoming->taking, data->offset, data->total,
+                           tt_frames_span(payload, 0), &err);
     if (rc < 0) {
         settle(self, incoming, err.text);
         return;
     }
-    send_want(self, incoming);
+    send_want(self, incoming, false);
     if (rc > 0)
         settle(self, incoming, "");
 }
@@ -178,6 +195,20 @@ static given_t **find_given(values_t *self, uint64_t id, int64_t engine)
     return at;
 }
 
+/* All of it at once, for a client on this machine. */
+static void offer(values_t *self, given_t *given)
+{
+    tt_spool_place_t place = tt_spool_place(given->spool);
+    tt_message_t message = tt_message(TT_MSG_DATA, given->result.id);
+    message.as.data.engine = given->result.as.result.engine;
+    message.as.data.total = given->giving.bytes;
+    message.as.data.pid = place.pid;
+    message.as.data.fd = place.fd;
+    message.as.data.inode = place.inode;
+    tt_giving_offered(&given->giving);
+    host_send(self->host, &message, NULL);
+}
+
 /* The rest of it: all that its client has not taken before, or without its value. */
 static void send_rest(values_t *self, given_t **at, bool taken)
 {
@@ -220,6 +251,8 @@ void values_want(values_t *self, const tt_message_t *message)
         send_rest(self, at, true);
         return;
     }
+    if (rc == 0 && want->taken == 0 && want->near)
+        offer(self, given);
     for (size_t len; rc == 0 && (len = tt_giving_next(&given->giving, &offset)) > 0;)
         send_data(self, given, offset, len);
 }

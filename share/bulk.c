@@ -28,6 +28,11 @@ size_t tt_giving_next(tt_giving_t *self, uint64_t *offset)
     return len;
 }
 
+void tt_giving_offered(tt_giving_t *self)
+{
+    tt_flow_sent(&self->flow, self->bytes - self->flow.sent, tt_now_ns());
+}
+
 /* ---- taking */
 
 int tt_taking_add(tt_taking_t *self, uint64_t offset, uint64_t total, tt_span_t bytes,
@@ -41,6 +46,17 @@ int tt_taking_add(tt_taking_t *self, uint64_t offset, uint64_t total, tt_span_t 
         return -1;
     self->taken += bytes.len;
     return tt_taking_whole(self);
+}
+
+int tt_taking_open(tt_taking_t *self, tt_spool_place_t place, uint64_t total)
+{
+    tt_error_t err;
+    tt_taking_release(self);
+    self->spool = tt_spool_open(place, total, &err);
+    if (self->spool == NULL)
+        return -1;
+    self->taken = total;
+    return 0;
 }
 
 bool tt_taking_whole(const tt_taking_t *self)
@@ -74,15 +90,40 @@ void tt_bulk_split(tt_frames_t *from, tt_layout_t *layout, tt_frames_t *bulk)
     *from = inlined;
 }
 
-tt_spool_t *tt_bulk_spool(const tt_frames_t *bulk, const tt_layout_t *layout, tt_error_t *err)
+/* What a place has within a stretch of the spool: from `*begin`, so many bytes; 0: nothing. */
+static size_t clip(const tt_place_t *place, uint64_t offset, uint64_t len, uint64_t *begin)
+{
+    uint64_t end = place->offset + place->len;
+    *begin = place->offset > offset ? place->offset : offset;
+    if (end > offset + len)
+        end = offset + len;
+    return *begin < end ? (size_t)(end - *begin) : 0;
+}
+
+int tt_bulk_write(const tt_frames_t *bulk, const tt_layout_t *layout, uint64_t offset,
+                  uint64_t len, tt_spool_t *spool, tt_error_t *err)
 {
     size_t index = 0;
-    tt_spool_t *spool = tt_spool_new(layout->bytes, err);
-    for (size_t i = 0; spool && i < layout->count; i++)
-        if (layout->places[i].offset != TT_IN_MESSAGE &&
-            tt_spool_write(spool, layout->places[i].offset, tt_frames_span(bulk, index++),
+    uint64_t begin;
+    for (size_t i = 0; i < layout->count; i++) {
+        const tt_place_t *place = &layout->places[i];
+        if (place->offset == TT_IN_MESSAGE)
+            continue;
+        const uint8_t *data = tt_frames_span(bulk, index++).data;
+        size_t bytes = clip(place, offset, len, &begin);
+        if (bytes > 0 &&
+            tt_spool_write(spool, begin, (tt_span_t){data + (begin - place->offset), bytes},
                            err) != 0)
-            tt_spool_release(&spool);
+            return -1;
+    }
+    return 0;
+}
+
+tt_spool_t *tt_bulk_spool(const tt_frames_t *bulk, const tt_layout_t *layout, tt_error_t *err)
+{
+    tt_spool_t *spool = tt_spool_new(layout->bytes, err);
+    if (spool && tt_bulk_write(bulk, layout, 0, layout->bytes, spool, err) != 0)
+        tt_spool_release(&spool);
     return spool;
 }
 
@@ -91,6 +132,7 @@ void tt_bulk_read(const tt_frames_t *bulk, const tt_layout_t *layout, uint64_t o
 {
     zmq_msg_t chunk;
     size_t index = 0;
+    uint64_t begin;
     if (zmq_msg_init_size(&chunk, len) != 0)
         abort();
     uint8_t *out = zmq_msg_data(&chunk);
@@ -100,12 +142,9 @@ void tt_bulk_read(const tt_frames_t *bulk, const tt_layout_t *layout, uint64_t o
         if (place->offset == TT_IN_MESSAGE)
             continue;
         const uint8_t *data = tt_frames_span(bulk, index++).data;
-        uint64_t begin = place->offset > offset ? place->offset : offset;
-        uint64_t end = place->offset + place->len;
-        if (end > offset + len)
-            end = offset + len;
-        if (begin < end)
-            memcpy(out + (begin - offset), data + (begin - place->offset), end - begin);
+        size_t bytes = clip(place, offset, len, &begin);
+        if (bytes > 0)
+            memcpy(out + (begin - offset), data + (begin - place->offset), bytes);
     }
     tt_frames_take(into, &chunk);
 }

@@ -19,6 +19,9 @@ int tt_giving_wanted(tt_giving_t *self, uint64_t taken);
 /* How much is to be sent now, from `*offset` on; 0: nothing. It counts as sent. */
 size_t tt_giving_next(tt_giving_t *self, uint64_t *offset);
 
+/* It was offered as a file: the other end may say that it has all. */
+void tt_giving_offered(tt_giving_t *self);
+
 /* The end that gets it. All zero: nothing has come. */
 typedef struct {
     tt_spool_t *spool;
@@ -29,12 +32,19 @@ typedef struct {
  * or -1 with the reason: no memory, or it is not what comes next. */
 int tt_taking_add(tt_taking_t *self, uint64_t offset, uint64_t total, tt_span_t bytes,
                   tt_error_t *err);
+/* Takes all of it, as a file of a process on this machine. Returns 0, or -1 when that cannot
+ * be opened: then it is to be asked for in chunks. */
+int tt_taking_open(tt_taking_t *self, tt_spool_place_t place, uint64_t total);
 bool tt_taking_whole(const tt_taking_t *self);
 void tt_taking_release(tt_taking_t *self);
 
 /* Plans where the frames go: those that stand in their message stay in `from`, the others are
  * added to `bulk`. When all of them are small nothing moves. */
 void tt_bulk_split(tt_frames_t *from, tt_layout_t *layout, tt_frames_t *bulk);
+/* Writes what belongs to `len` bytes of the spool, from `offset` on. Returns 0, or -1 with the
+ * reason. */
+int tt_bulk_write(const tt_frames_t *bulk, const tt_layout_t *layout, uint64_t offset,
+                  uint64_t len, tt_spool_t *spool, tt_error_t *err);
 /* A spool with what was split off. NULL with the reason. */
 tt_spool_t *tt_bulk_spool(const tt_frames_t *bulk, const tt_layout_t *layout, tt_error_t *err);
 /* Adds `len` bytes of the spool that these frames would be, from `offset` on, as a frame. */

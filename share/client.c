@@ -419,6 +419,7 @@ tt_client_t *tt_client_open(tt_loop_t *loop, const tt_rundir_t *dir, const char 
     self->handlers = on;
     self->arg = arg;
     self->controller_fd = -1;
+    self->far = dir->far_pid > 0;
     self->context = zmq_ctx_new();
     self->socket = dir->far_pid ? tt_socket_once(self->context, endpoint, err)
                                 : tt_socket_new(self->context, ZMQ_DEALER, endpoint, err);

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { SPOOL_STEP = 8 << 20 }; /* bytes of a file that are written at once: some 4 ms */
+
 /* ---- submitting */
 
 void tt_client_split(tt_job_t *job, tt_frames_t *payload, tt_buf_t *packed)
@@ -48,29 +50,120 @@ static void send_data(tt_client_t *self, const tt_job_t *job, int engine, uint64
     tt_outbox_send(self->outbox, &message, &frames);
 }
 
-void tt_client_on_want(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+static void give_chunks(tt_client_t *self, const tt_job_t *job, tt_end_t *end)
 {
-    const tt_msg_want_t *want = &message->as.want;
-    tt_job_t *job = tt_map_get(&self->jobs, message->id);
     uint64_t offset;
-    (void)packet;
-    if (job == NULL || job->layout.bytes == 0)
-        return;
-    tt_end_t *end = end_of(job, (int)want->engine);
-    if (tt_giving_wanted(&end->giving, want->taken) != 0)
-        return;
     for (size_t len; (len = tt_giving_next(&end->giving, &offset)) > 0;)
         send_data(self, job, end->engine, offset, len);
 }
 
+static void offer_file(tt_client_t *self, const tt_job_t *job, tt_end_t *end)
+{
+    tt_spool_place_t place = tt_spool_place(job->spool);
+    tt_message_t message = tt_message(TT_MSG_DATA, job->id);
+    message.as.data.engine = end->engine;
+    message.as.data.total = job->layout.bytes;
+    message.as.data.pid = place.pid;
+    message.as.data.fd = place.fd;
+    message.as.data.inode = place.inode;
+    tt_giving_offered(&end->giving);
+    tt_outbox_send(self->outbox, &message, NULL);
+}
+
+/* Serves those that have waited for the file: with it, or in chunks when there is none. */
+static void file_settled(tt_job_t *job)
+{
+    for (size_t i = 0; i < job->end_count; i++) {
+        tt_end_t *end = &job->ends[i];
+        if (!end->waits)
+            continue;
+        end->waits = false;
+        if (job->spool)
+            offer_file(job->client, job, end);
+        else
+            give_chunks(job->client, job, end);
+    }
+}
+
+/* A step at a time: other work of the loop comes between them. */
+static void on_spool_timer(void *arg)
+{
+    tt_job_t *job = arg;
+    uint64_t left = job->layout.bytes - job->spooled;
+    uint64_t len = left < SPOOL_STEP ? left : SPOOL_STEP;
+    tt_error_t err;
+    job->spool_timer = 0;
+    if (tt_bulk_write(&job->bulk, &job->layout, job->spooled, len, job->spool, &err) != 0)
+        tt_spool_release(&job->spool);
+    job->spooled += len;
+    if (job->spool && job->spooled < job->layout.bytes)
+        job->spool_timer = tt_loop_add_timer(job->client->loop, 0, on_spool_timer, job);
+    else
+        file_settled(job);
+}
+
+/* A host on this machine wants the value: a file for all of them is written once. */
+static void give_file(tt_client_t *self, tt_job_t *job, tt_end_t *end)
+{
+    tt_error_t err;
+    if (job->spool == NULL) {
+        job->spooled = 0;
+        job->spool = tt_spool_new(job->layout.bytes, &err);
+    }
+    if (job->spool && job->spooled < job->layout.bytes) {
+        end->waits = true;
+        if (job->spool_timer == 0)
+            on_spool_timer(job);
+    } else if (job->spool) {
+        offer_file(self, job, end);
+    } else {
+        give_chunks(self, job, end);
+    }
+}
+
+void tt_client_on_want(tt_client_t *self, tt_message_t *message, tt_packet_t *packet)
+{
+    const tt_msg_want_t *want = &message->as.want;
+    tt_job_t *job = tt_map_get(&self->jobs, message->id);
+    (void)packet;
+    if (job == NULL || job->layout.bytes == 0)
+        return;
+    tt_end_t *end = end_of(job, (int)want->engine);
+    end->waits = false;
+    if (tt_giving_wanted(&end->giving, want->taken) != 0)
+        return;
+    if (want->taken == 0 && want->near && !self->far)
+        give_file(self, job, end);
+    else
+        give_chunks(self, job, end);
+}
+
 /* ---- results */
 
-static void send_want(tt_client_t *self, const tt_job_t *job, int engine, uint64_t taken)
+/* `near`: as a file, if its host is on this machine. */
+static void send_want(tt_client_t *self, const tt_job_t *job, int engine, uint64_t taken,
+                      bool near)
 {
     tt_message_t message = tt_message(TT_MSG_WANT, job->id);
     message.as.want.engine = engine;
     message.as.want.taken = taken;
+    message.as.want.near = near;
     tt_outbox_send(self->outbox, &message, NULL);
+}
+
+/* What is announced is asked for as a file where there may be one; whether it was DATA of that.
+ */
+static bool take_file(tt_client_t *self, const tt_job_t *job, tt_end_t *end,
+                      const tt_msg_data_t *data, bool empty)
+{
+    tt_spool_place_t place = {(int)data->pid, (int)data->fd, data->inode};
+    if (self->far || data->offset > 0 || !empty)
+        return false;
+    end->failed = false;
+    if (data->pid > 0)
+        tt_taking_open(&end->taking, place, data->total);
+    send_want(self, job, end->engine, end->taking.taken, data->pid <= 0);
+    return true;
 }
 
 /* Nothing at offset 0 announces a value: it may have been begun before, by an engine that was
@@ -87,10 +180,12 @@ void tt_client_on_data(tt_client_t *self, tt_message_t *message, tt_packet_t *pa
         return; /* of what has failed, or was meant for whoever had this job before */
     if (data->offset == 0)
         tt_taking_release(&end->taking);
+    if (take_file(self, job, end, data, bytes.len == 0))
+        return;
     end->failed = tt_taking_add(&end->taking, data->offset, data->total, bytes, &end->why) < 0;
     if (end->failed)
         tt_taking_release(&end->taking);
-    send_want(self, job, end->engine, end->failed ? TT_WANT_NOTHING : end->taking.taken);
+    send_want(self, job, end->engine, end->failed ? TT_WANT_NOTHING : end->taking.taken, false);
 }
 
 static int join(tt_end_t *end, tt_span_t packed, tt_frames_t *payload, tt_error_t *err)
@@ -103,6 +198,8 @@ static int join(tt_end_t *end, tt_span_t packed, tt_frames_t *payload, tt_error_
     int rc = layout.bytes > 0 && !(end && tt_taking_whole(&end->taking))
                  ? tt_error_set(err, "a value that has not come whole")
                  : tt_bulk_join(end ? end->taking.spool : NULL, &layout, payload, &all, err);
+    if (rc == 0 && layout.bytes > 0)
+        tt_spool_close(end->taking.spool); /* a program may keep thousands */
     tt_layout_release(&layout);
     if (rc == 0)
         *payload = all;
@@ -144,6 +241,8 @@ void tt_client_release_bulk(tt_job_t *job)
     for (size_t i = 0; i < job->end_count; i++)
         tt_taking_release(&job->ends[i].taking);
     free(job->ends);
+    tt_loop_cancel_timer(job->client->loop, job->spool_timer);
+    tt_spool_release(&job->spool);
     tt_frames_release(&job->bulk);
     tt_layout_release(&job->layout);
 }

@@ -19,6 +19,7 @@ typedef struct {
 typedef struct {
     int engine;
     tt_giving_t giving; /* what it was submitted with */
+    bool waits;         /* until that is a file */
     tt_taking_t taking; /* of a result */
     bool failed;        /* that is not taken: `why` */
     tt_error_t why;
@@ -39,6 +40,9 @@ struct tt_job {
     uint8_t blob[TT_CLIENT_HASH];
     tt_frames_t bulk; /* what hosts want, in the order of `layout` */
     tt_layout_t layout;
+    tt_spool_t *spool; /* `bulk` as a file, for hosts on this machine; NULL: none has asked */
+    uint64_t spooled;  /* bytes of it that are there */
+    uint64_t spool_timer; /* until all are */
     tt_end_t *ends;
     size_t end_count;
     uint64_t end_timer; /* of one that was never sent: `refusal`, or the controller is gone */
@@ -62,6 +66,7 @@ struct tt_client {
     uint8_t session[16];
     uint64_t next_id;
     bool registered, failed;
+    bool far;      /* on another machine than the cluster */
     char why[512]; /* when failed */
     int error_code;
     int controller_pid, controller_fd;

@@ -15,7 +15,17 @@ typedef struct {
     tt_span_t args;           /* validated: one MessagePack array, see TT_RT_MESSAGES */
     const tt_span_t *buffers; /* the further frames */
     size_t buffer_count;
+    tt_spool_t *spool; /* those of them that are mapped memory hold as long as this is held, and
+                          may be written to; NULL: none is */
 } tt_request_t;
+
+/* What came for an ASK; it holds until the next call. */
+typedef struct {
+    const tt_span_t *frames;
+    size_t count;
+    tt_spool_t *spool; /* as in a request */
+    bool interrupted;
+} tt_answer_t;
 
 /* A buffer that goes out behind a result's body without being copied. */
 typedef struct {
@@ -85,11 +95,9 @@ void tt_serve_destroy(tt_serve_t **self_p);
 int tt_serve_run(tt_serve_t *self);
 
 /* Within `handle`: asks the other end (`what` "wait" or "magic") and blocks until its ANSWER;
- * tasks that come meanwhile are part of answering and are done at once. The answer's frames
- * hold until the next call. Returns the status of the answer, or -1 when the socket ended or an
- * interrupt was drained (*interrupted). */
-int tt_serve_ask(tt_serve_t *self, const char *what, const char *text, const tt_span_t **frames,
-                 size_t *frame_count, bool *interrupted);
+ * tasks that come meanwhile are part of answering and are done at once. Returns the status of
+ * the answer, or -1 when the socket ended or an interrupt was drained (`interrupted`). */
+int tt_serve_ask(tt_serve_t *self, const char *what, const char *text, tt_answer_t *answer);
 
 /* In a child forked by user code: closes the socket, so that it never answers as the engine. */
 void tt_serve_forget(tt_serve_t *self);

@@ -73,8 +73,10 @@ enum { TT_WIRE_MAJOR = 1, TT_WIRE_MINOR = 1 }; /* from 1.1 on peers know parcels
 #define TT_TASK_FIELDS(F)                                                                     \
     F(UINT, op) F(ANY, engines) F(BYTES, blob) F(UINT, attempt) F(UINT, timeout_ms)           \
     F(UINT, flags) F(ANY, layout) F(INT, pid)
-#define TT_DATA_FIELDS(F) F(INT, engine) F(UINT, offset) F(UINT, total) F(TEXT, text)
-#define TT_WANT_FIELDS(F) F(INT, engine) F(UINT, taken)
+#define TT_DATA_FIELDS(F)                                                                     \
+    F(INT, engine) F(UINT, offset) F(UINT, total) F(TEXT, text) F(INT, pid) F(INT, fd)        \
+    F(UINT, inode)
+#define TT_WANT_FIELDS(F) F(INT, engine) F(UINT, taken) F(UINT, near)
 /* clang-format on */
 
 /* Name, struct, number, direction, fields, payload frames. HELLO, WELCOME, REFUSE, STATUS, STOP

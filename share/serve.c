@@ -370,11 +370,20 @@ static void end_task(tt_serve_t *self, uint32_t seq, tt_reply_t *reply)
                        "interrupted as it ended", NULL);
 }
 
+/* What is kept of it holds no descriptor: there may be thousands. */
+static int map_spool(tt_rt_message_t *message, tt_error_t *err)
+{
+    int rc = tt_rt_map_spool(message, err);
+    if (rc == 0 && message->spool)
+        tt_spool_close(message->spool);
+    return rc;
+}
+
 static void handle_task(tt_serve_t *self, tt_rt_message_t *message, tt_reply_t *reply)
 {
-    tt_request_t request = {.op = message->type, .seq = message->seq};
     tt_error_t err;
-    bool mapped = tt_rt_map_spool(message, &err) == 0;
+    bool mapped = map_spool(message, &err) == 0;
+    tt_request_t request = {.op = message->type, .seq = message->seq, .spool = message->spool};
     if (message->frame_count > 0) {
         request.args = message->frames[0];
         request.buffers = message->frames + 1;
@@ -551,8 +560,7 @@ static int await_answer(tt_serve_t *self, uint32_t seq, bool *interrupted)
     return -1;
 }
 
-int tt_serve_ask(tt_serve_t *self, const char *what, const char *text, const tt_span_t **frames,
-                 size_t *frame_count, bool *interrupted)
+int tt_serve_ask(tt_serve_t *self, const char *what, const char *text, tt_answer_t *answer)
 {
     static uint32_t asked;
     uint32_t seq = ++asked;
@@ -562,18 +570,19 @@ int tt_serve_ask(tt_serve_t *self, const char *what, const char *text, const tt_
     tt_pack_text(&fields, text);
     int status = write_message(self, TT_RT_ASK, seq, &fields, 2);
     tt_buf_release(&fields);
-    *interrupted = false;
+    *answer = (tt_answer_t){0};
     if (self->aside == NULL)
         set_aside(self);
     self->asking++;
     if (status == 0)
-        status = await_answer(self, seq, interrupted);
+        status = await_answer(self, seq, &answer->interrupted);
     self->asking--;
     tt_error_t err;
-    if (status >= 0 && tt_rt_map_spool(&self->answer_message, &err) != 0)
+    if (status >= 0 && map_spool(&self->answer_message, &err) != 0)
         status = TT_STATUS_ERROR;
-    *frames = self->answer_message.frames;
-    *frame_count = self->answer_message.frame_count;
+    answer->frames = self->answer_message.frames;
+    answer->count = self->answer_message.frame_count;
+    answer->spool = self->answer_message.spool;
     return status;
 }
 

@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -150,11 +152,46 @@ tt_spool_t *tt_spool_of(int fd, uint64_t bytes, tt_error_t *err)
     return tt_error_null(err, "what came with a message is no sealed file of its size");
 }
 
+tt_spool_place_t tt_spool_place(tt_spool_t *self)
+{
+    struct stat is;
+    if (fstat(tt_spool_fd(self), &is) != 0)
+        return (tt_spool_place_t){0};
+    return (tt_spool_place_t){.pid = getpid(), .fd = self->fd, .inode = is.st_ino};
+}
+
+/* O_NONBLOCK: whatever stands there, opening it does not wait. */
+tt_spool_t *tt_spool_open(tt_spool_place_t place, uint64_t bytes, tt_error_t *err)
+{
+    char path[64];
+    struct stat is;
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", place.pid, place.fd);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return tt_error_null(err, "cannot open %s: %s", path, strerror(errno));
+    if (fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && is.st_ino == place.inode)
+        return tt_spool_of(fd, bytes, err);
+    close(fd);
+    return tt_error_null(err, "%s is another file", path);
+}
+
 static void keep_promise(tt_spool_t *self, uint64_t bytes)
 {
     bytes = bytes < self->promised ? bytes : self->promised;
     self->promised -= bytes;
     promised -= bytes;
+}
+
+void tt_spool_close(tt_spool_t *self)
+{
+    if (self->fd >= 0)
+        close(self->fd);
+    self->fd = -1;
+}
+
+bool tt_spool_has(const tt_spool_t *self, const uint8_t *bytes)
+{
+    return self->map && bytes >= self->map && bytes < self->map + self->bytes;
 }
 
 tt_spool_t *tt_spool_hold(tt_spool_t *self)
@@ -173,7 +210,7 @@ void tt_spool_release(tt_spool_t **self_p)
     keep_promise(self, self->promised);
     if (self->map)
         munmap(self->map, self->bytes);
-    close(self->fd);
+    tt_spool_close(self);
     free(self);
 }
 

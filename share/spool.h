@@ -52,6 +52,18 @@ tt_spool_t *tt_spool_new(uint64_t bytes, tt_error_t *err);
 /* One that another process has made: `fd` becomes its own, also when this fails. It must hold
  * `bytes`, and be sealed so that it keeps them. */
 tt_spool_t *tt_spool_of(int fd, uint64_t bytes, tt_error_t *err);
+/* Where another process of this machine may open it: /proc/PID/fd/FD. The inode tells whether
+ * that is still the file that was meant, also where processes have other numbers. */
+typedef struct {
+    int pid; /* 0: nowhere */
+    int fd;
+    uint64_t inode;
+} tt_spool_place_t;
+/* Its place, while it is held here; it can be changed no more from then on. */
+tt_spool_place_t tt_spool_place(tt_spool_t *self);
+/* The same file, opened there. NULL with the reason: it is another machine, may not be opened
+ * (another user's process), or is not what was meant. */
+tt_spool_t *tt_spool_open(tt_spool_place_t place, uint64_t bytes, tt_error_t *err);
 tt_spool_t *tt_spool_hold(tt_spool_t *self);
 /* Lets go of it; with the last hold its memory is given back, but for what is mapped. */
 void tt_spool_release(tt_spool_t **self_p);
@@ -71,5 +83,9 @@ int tt_spool_read(const tt_spool_t *self, uint64_t offset, uint8_t *into, size_t
 /* Its bytes as memory of our own, which may be written to without changing the spool. They hold
  * as long as the spool. NULL with the reason, or when it has none. */
 uint8_t *tt_spool_map(tt_spool_t *self, tt_error_t *err);
+/* Whether these bytes are some of its mapped ones. */
+bool tt_spool_has(const tt_spool_t *self, const uint8_t *bytes);
+/* Its mapping is all that is needed from now on: the descriptor is given back. */
+void tt_spool_close(tt_spool_t *self);
 
 #endif

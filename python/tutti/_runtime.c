@@ -170,14 +170,69 @@ static void reply_exception(tt_reply_t *reply)
     Py_XDECREF(trace);
 }
 
-/* Frames as bytearrays: one copy, which arrays and unpickled objects then keep and may write
- * to. */
-static PyObject *frames_list(const tt_span_t *frames, size_t count)
+/* ---- frames that lie in mapped memory */
+
+typedef struct {
+    PyObject_HEAD tt_spool_t *spool;
+    tt_span_t bytes;
+} mapped_t;
+
+static PyTypeObject *mapped_type;
+
+static void mapped_dealloc(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    freefunc give_back = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    tt_spool_release(&((mapped_t *)object)->spool);
+    give_back(object);
+    Py_DECREF((PyObject *)type);
+}
+
+static int mapped_buffer(PyObject *object, Py_buffer *view, int flags)
+{
+    tt_span_t bytes = ((mapped_t *)object)->bytes;
+    return PyBuffer_FillInfo(view, object, (void *)(uintptr_t)bytes.data, (Py_ssize_t)bytes.len,
+                             0, flags);
+}
+
+static PyType_Slot mapped_slots[] = {
+    {Py_tp_dealloc, mapped_dealloc},
+    {Py_bf_getbuffer, mapped_buffer},
+    {Py_tp_doc, "Bytes of a big value, which all engines of a machine share until they write."},
+    {0, NULL},
+};
+
+static PyType_Spec mapped_spec = {
+    .name = "tutti._runtime.Mapped",
+    .basicsize = sizeof(mapped_t),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = mapped_slots,
+};
+
+static PyObject *mapped_view(tt_spool_t *spool, tt_span_t bytes)
+{
+    allocfunc allocate = (allocfunc)PyType_GetSlot(mapped_type, Py_tp_alloc);
+    mapped_t *mapped = (mapped_t *)allocate(mapped_type, 0);
+    if (mapped == NULL)
+        return NULL;
+    mapped->spool = tt_spool_hold(spool);
+    mapped->bytes = bytes;
+    PyObject *view = PyMemoryView_FromObject((PyObject *)mapped);
+    Py_DECREF((PyObject *)mapped);
+    return view;
+}
+
+/* Frames as buffers that arrays and unpickled objects keep and may write to: mapped memory as
+ * it is, a copy of what came in a message. */
+static PyObject *frames_list(const tt_span_t *frames, size_t count, tt_spool_t *spool)
 {
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (size_t i = 0; list && i < count; i++) {
-        PyObject *frame = PyByteArray_FromStringAndSize((const char *)frames[i].data,
-                                                        (Py_ssize_t)frames[i].len);
+        tt_span_t bytes = frames[i];
+        PyObject *frame = spool && tt_spool_has(spool, bytes.data)
+                              ? mapped_view(spool, bytes)
+                              : PyByteArray_FromStringAndSize((const char *)bytes.data,
+                                                              (Py_ssize_t)bytes.len);
         if (frame == NULL)
             Py_CLEAR(list);
         else
@@ -190,7 +245,8 @@ static void on_handle(void *self, const tt_request_t *request, tt_reply_t *reply
 {
     (void)self;
     runtime.handling++;
-    PyObject *frames = frames_list(request->buffers, request->buffer_count), *answer = NULL;
+    PyObject *frames = frames_list(request->buffers, request->buffer_count, request->spool),
+             *answer = NULL;
     if (frames)
         answer = PyObject_CallMethod(runtime.session, "handle", "IIy#O", request->op,
                                      request->seq, (const char *)request->args.data,
@@ -288,15 +344,13 @@ static PyObject *runtime_ask(PyObject *module, PyObject *args)
         return NULL;
     if (runtime.handling == 0 || PyThread_get_thread_ident() != runtime.thread)
         return PyErr_Format(PyExc_RuntimeError, "only the main thread, within a task, can ask");
-    const tt_span_t *frames;
-    size_t count;
-    bool interrupted;
-    int status = tt_serve_ask(runtime.serve, what, text, &frames, &count, &interrupted);
-    if (interrupted)
+    tt_answer_t answer;
+    int status = tt_serve_ask(runtime.serve, what, text, &answer);
+    if (answer.interrupted)
         return PyErr_SetString(PyExc_KeyboardInterrupt, "interrupted"), NULL;
     if (status < 0)
         return PyErr_Format(PyExc_EOFError, "the prompt is gone");
-    PyObject *list = frames_list(frames, count);
+    PyObject *list = frames_list(answer.frames, answer.count, answer.spool);
     return list ? Py_BuildValue("iN", status, list) : NULL;
 }
 
@@ -352,6 +406,9 @@ PyMODINIT_FUNC PyInit__runtime(void);
 PyMODINIT_FUNC PyInit__runtime(void)
 {
     PyObject *module = PyModule_Create(&module_def);
+    mapped_type = (PyTypeObject *)PyType_FromSpec(&mapped_spec);
+    if (mapped_type == NULL)
+        Py_CLEAR(module);
     if (module && PyModule_AddStringConstant(module, "VERSION", TT_VERSION) != 0)
         Py_CLEAR(module);
     return module;

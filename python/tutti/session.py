@@ -125,8 +125,8 @@ class Session:
     # ---- tasks
 
     def handle(self, op: int, seq: int, args: Any, frames: Frames) -> Reply:
-        """Does one task. `args` is frame 0, `frames` the further ones, as bytearrays that become
-        the values'. Raises only what arises behind the user's code: an interrupt."""
+        """Does one task. `args` is frame 0, `frames` the further ones, bytearrays or views that
+        become the values'. Raises only what arises behind the user's code: an interrupt."""
         depth = self.depth
         outer = displays.take()  # of a task that asks, within which this one is done
         try:

@@ -84,6 +84,31 @@ def test_nobody_on_the_way_holds_them(cluster):
     assert [each() >> 20 for each in watched if each() >= 32 << 20] == []
 
 
+def test_engines_of_a_machine_share_an_array(cluster):
+    """An array of 300 MB for four engines: none of them has a copy, until it writes."""
+    pytest.importorskip("numpy")
+    cluster.start(4)
+    pids = [engine["pid"] for engine in cluster.status()["engines"]]
+    cluster.ok("px", "import numpy")
+    watched = [grown(pid) for pid in pids]
+    got = cluster.lines("import numpy as np", "a = np.zeros(300 << 20, np.uint8)", "%push a",
+                        "%px len(a), a.flags.writeable", timeout=120).stdout
+    assert got == f"Out[0-3:4]: ({300 << 20}, True)\n"
+    assert [each() >> 20 for each in watched if each() >= 32 << 20] == []
+
+
+def test_no_descriptor_is_kept_for_a_value(cluster):
+    pytest.importorskip("numpy")
+    cluster.start(2)
+    count = "len(__import__('os').listdir('/proc/self/fd'))"
+    before = cluster.ok("px", count)
+    cluster.lines("import numpy as np", "parts = [np.zeros(2 << 20, np.uint8) + i for i in range(20)]",
+                  *[f"p{i} = parts[{i}]" for i in range(20)],
+                  *[f"%push p{i}" for i in range(20)], timeout=120)
+    assert cluster.ok("px", "p19[-1], p0[0]").startswith("Out[0-1:1]: (")
+    assert cluster.ok("px", count) == before
+
+
 def test_a_push_that_waits_for_a_busy_engine_is_given_up(cluster):
     cluster.start(1)
     with Prompt(cluster) as prompt:
@@ -192,13 +217,12 @@ def test_a_kept_value_waits_for_the_next_client(cluster):
         (_, _, tasks), = [unpack(frame) for frame in peer.expect("ADOPTED").frames]
         (_, id, engines), = tasks
         assert engines == [0]
-        got = b""
-        while len(got) < 5 << 20:  # it comes unasked, and from the beginning
-            message = peer.data(id)
-            assert message.fields["offset"] == len(got)
-            got += message.frames[0]
-            peer.send("WANT", id, engine=0, taken=len(got))
-        check(peer.expect("RESULT", id=id), got)
+        offered = peer.data(id).fields  # it comes unasked, and as a file
+        assert offered["pid"] == cluster.host_pid() and offered["offset"] == 0
+        with open("/proc/{pid}/fd/{fd}".format(**offered), "rb") as file:
+            assert os.fstat(file.fileno()).st_ino == offered["inode"]
+            got = file.read()
+        check(peer.take(id) and peer.expect("RESULT", id=id), got)  # or in chunks, who wants that
 
 
 def test_a_value_that_nobody_waits_for_is_dropped(cluster):
@@ -216,7 +240,7 @@ def test_a_value_whose_client_dies_refuses_its_task(cluster):
     with Taker(cluster, mortal=True) as peer:
         peer.send("KEEP", keep=1, meta=b"meta")
         peer.send("SUBMIT", 1, args, op=EXECUTE, engines=[0], keep=1, layout=layout)
-        assert peer.expect("WANT", id=1).fields == {"engine": 0, "taken": 0}
+        assert peer.expect("WANT", id=1).fields == {"engine": 0, "taken": 0, "near": 1}
         peer.die()
         wait_until(lambda: cluster.status()["kept"]["results"] == 1)
     with Taker(cluster) as peer:

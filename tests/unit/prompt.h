@@ -95,17 +95,15 @@ static inline void toy_note(const tt_request_t *request)
 /* "ask WHAT TEXT": its value is "STATUS ANSWER". */
 static inline void toy_ask(tt_serve_t *serve, char *what, tt_reply_t *reply)
 {
-    const tt_span_t *frames;
-    size_t count;
-    bool interrupted;
+    tt_answer_t answer;
     char *text = strchr(what, ' ');
     tt_buf_t told;
     tt_buf_init(&told);
     *text++ = 0;
-    int status = tt_serve_ask(serve, what, text, &frames, &count, &interrupted);
+    int status = tt_serve_ask(serve, what, text, &answer);
     tt_buf_printf(&told, "%d ", status);
-    if (status >= 0 && count > 0)
-        tt_value_json(frames[0], &told);
+    if (status >= 0 && answer.count > 0)
+        tt_value_json(answer.frames[0], &told);
     tt_reply_value(reply, tt_buf_text(&told), (tt_span_t){NULL, 0});
     tt_buf_release(&told);
 }

@@ -446,13 +446,66 @@ TEST(a_cut_is_added_behind_the_frames_that_are_there)
 TEST(a_spool_that_cannot_be_is_told_and_nothing_is_left_of_it)
 {
     tt_place_t place = {0, 4};
-    const tt_layout_t short_ = {&place, 1, 4}, vast = {&place, 1, (uint64_t)1 << 50};
-    add_frame(&bulk, 5, 0); /* longer than its place */
-    assert_null(tt_bulk_spool(&bulk, &short_, &err));
-    assert_says(&err, "more than the 4 bytes");
+    const tt_layout_t vast = {&place, 1, (uint64_t)1 << 50};
+    add_frame(&bulk, 4, 0);
     assert_null(tt_bulk_spool(&bulk, &vast, &err));
     assert_says(&err, "memory");
     assert_int_equal(open_fds(), fds_before);
+}
+
+TEST(a_spool_that_is_written_in_steps_is_the_same)
+{
+    static const size_t lens[] = {TT_WHOLE_MAX, 5000, 70000, 4096};
+    for (size_t i = 0; i < 4; i++)
+        add_frame(&from, lens[i], i);
+    tt_bulk_split(&from, &layout, &bulk);
+    tt_spool_t *at_once = tt_bulk_spool(&bulk, &layout, &err);
+    tt_spool_t *steps = tt_spool_new(layout.bytes, &err);
+    for (uint64_t at = 0; at < layout.bytes; at += 10007)
+        assert_int_equal(tt_bulk_write(&bulk, &layout, at, 10007, steps, &err), 0);
+    assert_memory_equal(tt_spool_map(steps, &err), tt_spool_map(at_once, &err), layout.bytes);
+    tt_spool_release(&at_once);
+    tt_spool_release(&steps);
+}
+
+TEST(a_write_that_does_not_fit_its_spool_is_refused)
+{
+    add_frame(&from, TT_WHOLE_MAX + 1, 0);
+    tt_bulk_split(&from, &layout, &bulk);
+    tt_spool_t *small = tt_spool_new(TT_WHOLE_MAX, &err);
+    assert_int_equal(tt_bulk_write(&bulk, &layout, 0, layout.bytes, small, &err), -1);
+    assert_says(&err, "more than the 1048576 bytes");
+    tt_spool_release(&small);
+}
+
+TEST(what_is_offered_as_a_file_may_be_said_to_be_taken_at_once)
+{
+    giving.bytes = 3 * TT_WHOLE_MAX;
+    assert_int_equal(tt_giving_wanted(&giving, 0), 0);
+    tt_giving_offered(&giving);
+    uint64_t offset;
+    assert_int_equal(tt_giving_next(&giving, &offset), 0);
+    assert_int_equal(tt_giving_wanted(&giving, 3 * TT_WHOLE_MAX), 1);
+    assert_int_equal(tt_giving_wanted(&giving, 0), 0); /* it could not be opened */
+    assert_true(tt_giving_next(&giving, &offset) > 0);
+    assert_int_equal(offset, 0);
+}
+
+TEST(a_file_is_taken_whole_and_one_that_is_none_not_at_all)
+{
+    spool = tt_spool_new(9, &err);
+    assert_int_equal(tt_spool_write(spool, 0, tt_span("some text"), &err), 0);
+    tt_spool_place_t place = tt_spool_place(spool), other = place;
+    assert_int_equal(tt_taking_open(&taking, place, 9), 0);
+    assert_true(tt_taking_whole(&taking));
+    tt_spool_release(&spool);
+    assert_memory_equal(tt_spool_map(taking.spool, &err), "some text", 9);
+    tt_taking_release(&taking);
+    other.inode++;
+    assert_int_equal(tt_taking_open(&taking, place, 9), -1); /* it is closed */
+    assert_int_equal(tt_taking_open(&taking, other, 9), -1);
+    assert_false(tt_taking_whole(&taking));
+    assert_int_equal(taking.taken, 0);
 }
 
 /* ---- frames put together */
@@ -633,6 +686,10 @@ int main(void)
         EACH(chunks_read_one_after_the_other_make_the_spool_at_the_other_end),
         EACH(a_cut_is_added_behind_the_frames_that_are_there),
         EACH(a_spool_that_cannot_be_is_told_and_nothing_is_left_of_it),
+        EACH(a_spool_that_is_written_in_steps_is_the_same),
+        EACH(a_write_that_does_not_fit_its_spool_is_refused),
+        EACH(what_is_offered_as_a_file_may_be_said_to_be_taken_at_once),
+        EACH(a_file_is_taken_whole_and_one_that_is_none_not_at_all),
         EACH(without_its_spool_or_with_one_that_is_too_small_no_value_is_joined),
         EACH(with_a_spool_of_no_bytes_no_value_is_joined_and_the_reason_is_told),
         EACH(what_was_split_and_spooled_is_joined_as_it_was),

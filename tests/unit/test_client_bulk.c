@@ -260,6 +260,65 @@ TEST(a_job_that_has_ended_gives_nothing)
     assert_null(fake_take(&fake, TT_MSG_DATA));
 }
 
+/* ---- to a host on this machine */
+
+static void ask_near(uint64_t id, int engine)
+{
+    tt_message_t message = tt_message(TT_MSG_WANT, id);
+    message.as.want.engine = engine;
+    message.as.want.near = true;
+    fake_send(&fake, &message, NULL);
+}
+
+/* The file that is offered to an engine's host, opened. */
+static tt_spool_t *offered(uint64_t id, int engine, uint64_t total)
+{
+    letter_t *letter = fake_await(&fake, TT_MSG_DATA);
+    const tt_msg_data_t *data = &letter->message.as.data;
+    assert_int_equal(letter->message.id, id);
+    assert_int_equal(data->engine, engine);
+    assert_int_equal(data->total, total);
+    assert_int_equal(data->pid, getpid());
+    tt_spool_place_t place = {(int)data->pid, (int)data->fd, data->inode};
+    letter_free(letter);
+    tt_spool_t *spool = tt_spool_open(place, total, &err);
+    assert_non_null(spool);
+    return spool;
+}
+
+TEST(hosts_on_this_machine_are_offered_one_file)
+{
+    enum { LEN = 20 * MIB + 3 }; /* several steps */
+    uint64_t id = submit_big(LEN);
+    ask_near(id, 1);
+    ask_near(id, 2); /* while it is written */
+    tt_spool_t *first = offered(id, 1, LEN), *second = offered(id, 2, LEN);
+    ask_near(id, 3); /* when it is there */
+    tt_spool_t *third = offered(id, 3, LEN);
+    assert_frame((tt_span_t){tt_spool_map(first, &err), LEN}, 0, LEN);
+    assert_int_equal(tt_spool_place(first).inode, tt_spool_place(second).inode);
+    assert_int_equal(tt_spool_place(first).inode, tt_spool_place(third).inode);
+    ask(id, 1, LEN);
+    host_t host = host_of(id, 2, LEN); /* it could not open it */
+    take_rest(&host);
+    assert_one_frame(&host);
+    tt_spool_release(&first);
+    tt_spool_release(&second);
+    tt_spool_release(&third);
+}
+
+TEST(a_job_that_ends_while_its_file_is_written_leaves_nothing)
+{
+    uint64_t id = submit_big(64 * MIB);
+    ask_near(id, 1);
+    for (int engine = 0; engine < ENGINES; engine++)
+        fake_result(&fake, id, engine, TT_STATUS_OK, "", "");
+    assert_comes(loop, done == 1);
+    settle();
+    for (letter_t *letter; (letter = fake_take(&fake, TT_MSG_DATA));)
+        letter_free(letter);
+}
+
 TEST(too_many_frames_are_refused_and_not_sent)
 {
     const int engine = 2;
@@ -292,6 +351,8 @@ int main(void)
         EACH(what_is_wanted_without_sense_is_not_sent),
         EACH(a_job_tells_how_much_of_its_value_has_moved_to_the_hosts_that_want_it),
         EACH(a_job_that_has_ended_gives_nothing),
+        EACH(hosts_on_this_machine_are_offered_one_file),
+        EACH(a_job_that_ends_while_its_file_is_written_leaves_nothing),
         EACH(too_many_frames_are_refused_and_not_sent),
     };
     alarm(60);

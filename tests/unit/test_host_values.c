@@ -187,6 +187,89 @@ TEST(a_task_begins_when_its_value_is_whole_and_its_result_comes_when_that_was_ta
     assert_null(take_letter(TT_MSG_DATA));
 }
 
+/* DATA that offers a file with the value's bytes. */
+static void offer(uint64_t id, tt_spool_place_t place, uint64_t total)
+{
+    tt_message_t message = tt_message(TT_MSG_DATA, id);
+    tt_frames_t none;
+    tt_frames_init(&none);
+    message.as.data.engine = 3;
+    message.as.data.total = total;
+    message.as.data.pid = place.pid;
+    message.as.data.fd = place.fd;
+    message.as.data.inode = place.inode;
+    values_data(host.values, &message, &none);
+}
+
+static void want_of_near(uint64_t id, bool near)
+{
+    letter_t *letter = await_letter(TT_MSG_WANT);
+    assert_int_equal(letter->message.id, id);
+    assert_int_equal(letter->message.as.want.taken, 0);
+    assert_int_equal(letter->message.as.want.near, near);
+}
+
+static tt_spool_t *spool_of_bytes(void)
+{
+    tt_error_t err;
+    uint8_t *bytes = tt_alloc(LEN);
+    tt_spool_t *spool = tt_spool_new(layout.bytes, &err);
+    for (size_t i = 0; i < LEN; i++)
+        bytes[i] = (uint8_t)(i * 7);
+    assert_int_equal(tt_spool_write(spool, 0, (tt_span_t){bytes, LEN}, &err), 0);
+    free(bytes);
+    return spool;
+}
+
+TEST(a_client_on_this_machine_gives_a_file_and_takes_one)
+{
+    tt_error_t err;
+    tt_spool_t *spool = spool_of_bytes();
+    ready_mock();
+    submit_big(1);
+    want_of_near(1, true);
+    offer(1, tt_spool_place(spool), layout.bytes);
+    want_of(1, layout.bytes);
+    tt_spool_release(&spool);
+    announced(1);
+    tt_message_t message = tt_message(TT_MSG_WANT, 1);
+    message.as.want.engine = 3;
+    message.as.want.near = true;
+    values_want(host.values, &message);
+    letter_t *letter = take_letter(TT_MSG_DATA);
+    assert_non_null(letter);
+    const tt_msg_data_t *data = &letter->message.as.data;
+    spool = tt_spool_open((tt_spool_place_t){(int)data->pid, (int)data->fd, data->inode}, LEN,
+                          &err);
+    assert_non_null(spool);
+    assert_false(has_result(1));
+    want(1, LEN);
+    await_result(1, TT_STATUS_OK);
+    for (size_t i = 0; i < LEN; i++)
+        if (tt_spool_map(spool, &err)[i] != (uint8_t)(i * 7))
+            fail_msg("byte %zu is another", i);
+    tt_spool_release(&spool);
+}
+
+TEST(a_file_that_cannot_be_opened_is_asked_for_in_chunks)
+{
+    tt_spool_place_t nowhere = {.pid = getpid(), .fd = 0, .inode = 1};
+    ready_mock();
+    submit_big(1);
+    want_of_near(1, true);
+    offer(1, nowhere, layout.bytes);
+    want_of_near(1, false);
+    give(1, 0, LEN, layout.bytes);
+    want_of(1, layout.bytes);
+    announced(1);
+    tt_message_t message = tt_message(TT_MSG_WANT, 1);
+    message.as.want.engine = 3;
+    message.as.want.near = true;
+    values_want(host.values, &message);
+    assert_int_equal(take_letter(TT_MSG_DATA)->message.as.data.pid, getpid());
+    take_all(1); /* its client could not open it either */
+}
+
 TEST(a_value_comes_once_for_all_engines_of_a_task)
 {
     tt_buf_t packed = {0};
@@ -443,6 +526,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         EACH(a_task_begins_when_its_value_is_whole_and_its_result_comes_when_that_was_taken),
+        EACH(a_client_on_this_machine_gives_a_file_and_takes_one),
+        EACH(a_file_that_cannot_be_opened_is_asked_for_in_chunks),
         EACH(a_value_comes_once_for_all_engines_of_a_task),
         EACH(another_engine_asks_when_the_one_that_has_asked_ends),
         EACH(the_value_of_the_next_task_comes_while_one_runs_and_no_more_than_that),

@@ -44,15 +44,14 @@ static void on_start(void *self, int engine, const char *cluster)
 
 static void do_ask(tt_reply_t *reply)
 {
-    const tt_span_t *frames;
-    size_t count;
-    bool interrupted;
-    int status = tt_serve_ask(toy.serve, "wait", "5", &frames, &count, &interrupted);
+    tt_answer_t answer;
+    int status = tt_serve_ask(toy.serve, "wait", "5", &answer);
     if (status < 0)
-        tt_reply_error(reply, interrupted ? TT_STATUS_INTERRUPTED : TT_STATUS_ERROR, "Asked",
-                       interrupted ? "interrupted" : "ended", NULL);
+        tt_reply_error(reply, answer.interrupted ? TT_STATUS_INTERRUPTED : TT_STATUS_ERROR,
+                       "Asked", answer.interrupted ? "interrupted" : "ended", NULL);
     else
-        tt_reply_value(reply, "answered", count ? frames[0] : (tt_span_t){NULL, 0});
+        tt_reply_value(reply, "answered",
+                       answer.count ? answer.frames[0] : (tt_span_t){NULL, 0});
 }
 
 static void do_wait(tt_reply_t *reply)

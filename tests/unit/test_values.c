@@ -143,6 +143,45 @@ TEST(a_far_host_that_sends_more_than_its_client_takes_is_not_passed_on)
     assert_int_equal(tt_outbox_bytes(client.peer->outbox), before);
 }
 
+/* A host asks for a file, and the client offers one: how that reached them. */
+static void ask_and_offer(bool *asked, int64_t *offered)
+{
+    heard_t heard;
+    tt_frames_t none;
+    tt_frames_init(&none);
+    tt_message_t message = tt_message(TT_MSG_WANT, 1);
+    message.as.want.near = true;
+    values_want(hand, host.peer, &message, &none);
+    assert_true(hear(&client, &heard));
+    *asked = heard.message.as.want.near;
+    forget(&heard);
+    message = tt_message(TT_MSG_DATA, 5);
+    message.as.data.total = TOTAL;
+    message.as.data.pid = 4711;
+    values_data(hand, client.peer, &message, &none);
+    assert_true(hear(&host, &heard));
+    *offered = heard.message.as.data.pid;
+    forget(&heard);
+}
+
+TEST(files_are_for_those_who_are_on_this_machine_both)
+{
+    two_hosts();
+    submit(&client, BIG(5, 0));
+    assert_heard(host, "TASK [0] {4,0+2097152}; ");
+    for (int local = 0; local < 2; local++)
+        for (int far = 0; far < 2; far++) {
+            bool asked;
+            int64_t offered;
+            client.peer->watch_pid = local ? getpid() : 0;
+            host.peer->far = far;
+            ask_and_offer(&asked, &offered);
+            assert_int_equal(asked, local && !far);
+            assert_int_equal(offered, local && !far ? 4711 : 0);
+        }
+    client.peer->watch_pid = 0;
+}
+
 static void say_all(uint64_t id, uint64_t client_id, int engine)
 {
     want(&host, id, engine, 0);
@@ -536,6 +575,7 @@ int main(void)
         EACH(a_submit_brings_arguments_or_says_where_they_are),
         EACH(what_belongs_to_no_task_or_engine_of_its_sender_is_dropped),
         EACH(a_far_host_that_sends_more_than_its_client_takes_is_not_passed_on),
+        EACH(files_are_for_those_who_are_on_this_machine_both),
         EACH(a_part_that_was_not_sent_or_has_ended_has_no_value_on_its_way),
         EACH(a_balanced_task_that_waits_has_no_engine_to_ask_for),
         EACH(a_task_has_the_layout_that_it_was_submitted_with),
