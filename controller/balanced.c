@@ -28,6 +28,7 @@ struct balanced {
     const policy_t *policy;
     lane_t *lane; /* whose turn it is */
     size_t count;
+    bool full;     /* no engine has room, as of the last look */
     size_t cursor; /* where the last engine was found */
     unsigned seed;
 };
@@ -39,11 +40,16 @@ size_t balanced_window(const engine_t *engine)
     return ahead + 1 < WINDOW_MAX ? ahead + 1 : WINDOW_MAX;
 }
 
-static bool can_take(const engine_t *engine, const task_t *task)
+static bool has_room(const engine_t *engine)
 {
     return engine->state == TT_ENGINE_READY && engine->host &&
            engine->sent.count < balanced_window(engine) && engine->queue.count == 0 &&
-           !tt_outbox_full(engine->host->outbox) && task_allows(task, engine->id, engine->born);
+           !tt_outbox_full(engine->host->outbox);
+}
+
+static bool can_take(const engine_t *engine, const task_t *task)
+{
+    return has_room(engine) && task_allows(task, engine->id, engine->born);
 }
 
 /* The fewest parts; among equals the one that has waited longest, since the search goes round.
@@ -127,6 +133,11 @@ const char *balanced_policy(const balanced_t *self)
     return self->policy->name;
 }
 
+bool balanced_full(const balanced_t *self)
+{
+    return self->full;
+}
+
 size_t balanced_count(const balanced_t *self)
 {
     return self->count;
@@ -188,6 +199,7 @@ static void take_out(balanced_t *self, lane_t *lane, part_t *part)
 {
     part_list_remove(&lane->parts, part);
     self->count--;
+    self->full = self->full && self->count > 0; /* nobody looks while nothing waits */
     if (lane->parts.count == 0)
         remove_lane(self, lane);
 }
@@ -211,9 +223,18 @@ void balanced_moved(balanced_t *self, const peer_t *from)
     }
 }
 
+static bool any_room(const registry_t *registry)
+{
+    for (size_t i = 0; i < registry->count; i++)
+        if (has_room(registry->engines[i]))
+            return true;
+    return false;
+}
+
 part_t *balanced_next(balanced_t *self, const registry_t *registry, engine_t **engine)
 {
     lane_t *first = self->lane;
+    self->full = false;
     for (lane_t *lane = first; lane; lane = lane->next == first ? NULL : lane->next) {
         bool takes = lane->client == NULL || !tt_outbox_full(lane->client->outbox);
         part_t *part = takes ? lane->parts.first : NULL;
@@ -224,8 +245,13 @@ part_t *balanced_next(balanced_t *self, const registry_t *registry, engine_t **e
                 take_out(self, lane, part);
                 return part;
             }
+            if (looked == 0 && !any_room(registry)) {
+                self->full = true;
+                return NULL;
+            }
             if (part->task->allowed == NULL)
-                break; /* no engine at all is free */
+                break; /* all that are free are too young for it, and for others it may be, too
+                        */
         }
     }
     return NULL;

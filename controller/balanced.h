@@ -23,6 +23,10 @@ void balanced_moved(balanced_t *self, const peer_t *from);
 /* Takes the next part that can be sent now, and the engine for it. NULL when there is none. */
 part_t *balanced_next(balanced_t *self, const registry_t *registry, engine_t **engine);
 
+/* Whether no engine at all could take a part when that was asked last, so that one more that
+ * comes need not be looked at: it has its turn when an engine is free. */
+bool balanced_full(const balanced_t *self);
+
 /* Parts that wait. */
 size_t balanced_count(const balanced_t *self);
 

@@ -302,7 +302,10 @@ static void queue_balanced(controller_t *self, task_t *task)
         return;
     }
     balanced_push(self->balanced, task->parts);
-    send_balanced(self);
+    if (balanced_full(self->balanced))
+        try_later(self);
+    else
+        send_balanced(self);
 }
 
 /* One message for each host, for the engines that can take the task now; the others' parts

@@ -14,7 +14,13 @@
 
 #define MESSAGE_LIMIT (TT_VALUE_LIMIT + ((size_t)8 << 20))
 
-enum { READ_SIZE = 65536, READS_PER_TURN = 4, IOV_MAX_AT_ONCE = 64 };
+enum {
+    READ_SIZE = 65536,
+    READS_PER_TURN = 4,
+    IOV_MAX_AT_ONCE = 64,
+    PACKED_EACH = 4096, /* bytes of a message that is packed together with others */
+    PACKED_MAX = 65536  /* of all of them */
+};
 
 typedef struct letter {
     struct letter *next;
@@ -34,6 +40,8 @@ struct tt_link {
     tt_rights_t rights;
     tt_rt_message_t message;
     letter_t *first, **end;
+    tt_buf_t packed; /* small messages of this turn, which go together behind those */
+    bool opened;     /* one has gone in this turn: the others wait for its end */
     size_t pending;
     bool dead;   /* the socket ended */
     int busy;    /* handlers under way: they may destroy the link */
@@ -72,6 +80,7 @@ static void free_link(tt_link_t *self)
 {
     tt_buf_release(&self->in);
     tt_buf_release(&self->scratch);
+    tt_buf_release(&self->packed);
     tt_rt_message_release(&self->message);
     tt_rights_release(&self->rights);
     free(self);
@@ -84,6 +93,7 @@ void tt_link_destroy(tt_link_t **self_p)
     if (self == NULL)
         return;
     tt_loop_remove_fd(self->loop, self->fd);
+    tt_loop_forget_rest(self->loop, self);
     close(self->fd);
     while (self->first)
         drop_first(self);
@@ -166,21 +176,72 @@ static void flush(tt_link_t *self)
                        on_ready, self);
 }
 
-/* The head of a message stands in `scratch`; `frames` (may be NULL) are taken, `spool` held. */
-static void post(tt_link_t *self, tt_frames_t *frames, tt_spool_t *spool)
+/* An empty letter, the last. */
+static letter_t *new_letter(tt_link_t *self)
 {
     letter_t *letter = tt_alloc(sizeof *letter);
     tt_frames_init(&letter->frames);
+    *self->end = letter;
+    self->end = &letter->next;
+    return letter;
+}
+
+/* What is packed becomes a letter, and whatever the socket takes is written. */
+static void send_packed(tt_link_t *self)
+{
+    bool idle = self->first == NULL;
+    if (self->packed.len == 0)
+        return;
+    tt_frames_take_buf(&new_letter(self)->frames, &self->packed);
+    if (idle)
+        flush(self);
+}
+
+static bool on_rest(void *arg)
+{
+    tt_link_t *self = arg;
+    self->opened = false;
+    send_packed(self);
+    return false;
+}
+
+/* The message in `scratch` and `frames` goes with others of this turn; the first at once, so
+ * that it is not late. */
+static void pack(tt_link_t *self, const tt_frames_t *frames)
+{
+    tt_buf_append(&self->packed, self->scratch.data, self->scratch.len);
+    for (size_t i = 0; frames && i < frames->count; i++) {
+        tt_span_t bytes = tt_frames_span(frames, i);
+        tt_buf_append(&self->packed, bytes.data, bytes.len);
+    }
+    if (self->opened && self->packed.len < PACKED_MAX)
+        return;
+    if (!self->opened)
+        tt_loop_at_rest(self->loop, on_rest, self);
+    self->opened = true;
+    send_packed(self);
+}
+
+/* The head of a message stands in `scratch`; `frames` (may be NULL) are taken, `spool` held. */
+static void post(tt_link_t *self, tt_frames_t *frames, tt_spool_t *spool)
+{
+    size_t bytes = self->scratch.len + (frames ? tt_frames_bytes(frames) : 0);
+    self->pending += bytes;
+    if (spool == NULL && bytes <= PACKED_EACH && tt_loop_turning(self->loop)) {
+        pack(self, frames);
+        if (frames)
+            tt_frames_release(frames);
+        return;
+    }
+    send_packed(self);
+    bool idle = self->first == NULL;
+    letter_t *letter = new_letter(self);
     tt_frames_copy(&letter->frames, self->scratch.data, self->scratch.len);
     for (size_t i = 0; frames && i < frames->count; i++)
         tt_frames_take(&letter->frames, &frames->items[i]);
     if (frames)
         tt_frames_release(frames);
     letter->spool = tt_spool_hold(spool);
-    self->pending += tt_frames_bytes(&letter->frames);
-    bool idle = self->first == NULL;
-    *self->end = letter;
-    self->end = &letter->next;
     if (idle)
         flush(self);
 }

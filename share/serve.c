@@ -32,11 +32,14 @@ struct tt_serve {
     const tt_language_t *language;
     void *self;
     int socket_fd;
-    tt_page_t *page;    /* NULL: no page, window of one */
-    int output_fd[2];   /* private duplicates of 1 and 2, for FIONREAD */
-    tt_buf_t in;        /* read, not yet parsed */
-    size_t taken;       /* bytes of `in` that the present message used */
-    tt_rights_t rights; /* descriptors that came with it */
+    tt_page_t *page;      /* NULL: no page, window of one */
+    int output_fd[2];     /* private duplicates of 1 and 2, for FIONREAD */
+    uint64_t end[2];      /* where output ended with the last result */
+    bool at_end;          /* it still does: nothing of the language has run since */
+    tt_buf_t out, fields; /* of the result that is written */
+    tt_buf_t in;          /* read, not yet parsed */
+    size_t taken;         /* bytes of `in` that the present message used */
+    tt_rights_t rights;   /* descriptors that came with it */
     tt_rt_message_t message, answer_message;
     kept_t *aside; /* bytes of tasks that asked */
     int asking;    /* depth of ASKs that wait */
@@ -180,6 +183,7 @@ static int fill(tt_serve_t *self, size_t need, bool drain)
         if (room < 65536)
             room = 65536;
         tt_buf_reserve(&self->in, room);
+        self->at_end = false;
         self->language->idle(self->self, true);
         ssize_t got = await(self->socket_fd);
         if (got > 0)
@@ -236,13 +240,24 @@ static int next_message(tt_serve_t *self, tt_rt_message_t *message, bool drain)
 
 /* ---- tasks */
 
-static void pack_offsets(tt_serve_t *self, tt_buf_t *fields, const uint64_t start[2])
+static void find_end(tt_serve_t *self)
 {
-    tt_pack_array(fields, 4);
+    for (int i = 0; self->page && i < 2; i++)
+        self->end[i] = tt_page_offset(self->page, i, self->output_fd[i]);
+    self->at_end = true;
+}
+
+static void pack_fields(tt_serve_t *self, tt_status_t status, int64_t run_ns,
+                        const uint64_t start[2])
+{
+    find_end(self);
+    self->fields.len = 0;
+    tt_pack_uint(&self->fields, status);
+    tt_pack_int(&self->fields, run_ns);
+    tt_pack_array(&self->fields, 4);
     for (int i = 0; i < 2; i++) {
-        tt_pack_uint(fields, start[i]);
-        tt_pack_uint(fields,
-                     self->page ? tt_page_offset(self->page, i, self->output_fd[i]) : 0);
+        tt_pack_uint(&self->fields, start[i]);
+        tt_pack_uint(&self->fields, self->end[i]);
     }
 }
 
@@ -289,23 +304,32 @@ static void let_buffers_go(tt_serve_t *self, tt_reply_t *reply)
     reply->buffer_count = 0;
 }
 
-static int write_parcel(tt_serve_t *self, uint32_t seq, const parcel_t *parcel,
-                        tt_span_t fields)
+static int write_parcel(tt_serve_t *self, uint32_t seq, const parcel_t *parcel)
 {
     struct iovec *out = tt_alloc((parcel->count + 1) * sizeof *out);
     size_t count = 1;
-    tt_buf_t head;
-    tt_buf_init(&head);
-    tt_rt_pack_spooled(&head, TT_RT_RESULT, seq, &parcel->layout, fields, 3);
-    out[0] = (struct iovec){head.data, head.len};
+    self->out.len = 0;
+    tt_rt_pack_spooled(&self->out, TT_RT_RESULT, seq, &parcel->layout,
+                       (tt_span_t){self->fields.data, self->fields.len}, 3);
+    out[0] = (struct iovec){self->out.data, self->out.len};
     for (size_t i = 0; i < parcel->count; i++)
         if (parcel->layout.places[i].offset == TT_IN_MESSAGE)
             out[count++] = (struct iovec){(void *)(uintptr_t)parcel->frames[i].data,
                                           parcel->frames[i].len};
     int rc = write_all(self, out, count, parcel->spool ? tt_spool_fd(parcel->spool) : -1);
-    tt_buf_release(&head);
     free(out);
     return rc;
+}
+
+/* A result without buffers. */
+static int write_body(tt_serve_t *self, uint32_t seq, const tt_buf_t *body)
+{
+    struct iovec out[2] = {{0}, {body->data, body->len}};
+    self->out.len = 0;
+    tt_rt_pack(&self->out, TT_RT_RESULT, seq, &body->len, 1,
+               (tt_span_t){self->fields.data, self->fields.len}, 3);
+    out[0] = (struct iovec){self->out.data, self->out.len};
+    return write_all(self, out, 2, -1);
 }
 
 static int write_result(tt_serve_t *self, uint32_t seq, tt_reply_t *reply, int64_t run_ns,
@@ -313,20 +337,19 @@ static int write_result(tt_serve_t *self, uint32_t seq, tt_reply_t *reply, int64
 {
     parcel_t parcel;
     tt_error_t err;
-    tt_buf_t fields;
+    if (reply->buffer_count == 0 && reply->body.len <= TT_WHOLE_MAX) {
+        pack_fields(self, reply->status, run_ns, start);
+        return write_body(self, seq, &reply->body);
+    }
     if (pack_parcel(&parcel, reply, &err) != 0) {
         free_parcel(&parcel);
         let_buffers_go(self, reply);
         tt_reply_error(reply, TT_STATUS_ERROR, "ValueTooLarge", err.text, NULL);
         pack_parcel(&parcel, reply, &err);
     }
-    tt_buf_init(&fields);
-    tt_pack_uint(&fields, reply->status);
-    tt_pack_int(&fields, run_ns);
-    pack_offsets(self, &fields, start);
-    int rc = write_parcel(self, seq, &parcel, (tt_span_t){fields.data, fields.len});
+    pack_fields(self, reply->status, run_ns, start);
+    int rc = write_parcel(self, seq, &parcel);
     let_buffers_go(self, reply);
-    tt_buf_release(&fields);
     free_parcel(&parcel);
     return rc;
 }
@@ -339,8 +362,11 @@ static bool start_task(tt_serve_t *self, uint32_t seq, uint64_t start[2])
     self->language->drain(self->self);
     if (self->page == NULL)
         return true;
+    if (!self->at_end)
+        find_end(self);
+    self->at_end = false;
     for (int i = 0; i < 2; i++) {
-        start[i] = tt_page_offset(self->page, i, self->output_fd[i]);
+        start[i] = self->end[i];
         atomic_store(&self->page->stream[i].start, start[i]);
     }
     return tt_page_start(self->page, seq);
@@ -654,6 +680,8 @@ void tt_serve_destroy(tt_serve_t **self_p)
     free_list(&self->aside);
     tt_rights_release(&self->rights);
     tt_buf_release(&self->in);
+    tt_buf_release(&self->out);
+    tt_buf_release(&self->fields);
     tt_rt_message_release(&self->message);
     tt_rt_message_release(&self->answer_message);
     free(self);

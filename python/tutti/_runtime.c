@@ -22,6 +22,7 @@
 static struct {
     tt_serve_t *serve;
     PyObject *session;
+    PyObject *handle; /* its method */
     PyThreadState *idle;
     unsigned long thread; /* the one that serves */
     int handling;         /* tasks under way: one, and those that came while it asks */
@@ -248,9 +249,9 @@ static void on_handle(void *self, const tt_request_t *request, tt_reply_t *reply
     PyObject *frames = frames_list(request->buffers, request->buffer_count, request->spool),
              *answer = NULL;
     if (frames)
-        answer = PyObject_CallMethod(runtime.session, "handle", "IIy#O", request->op,
-                                     request->seq, (const char *)request->args.data,
-                                     (Py_ssize_t)request->args.len, frames);
+        answer = PyObject_CallFunction(runtime.handle, "IIy#O", request->op, request->seq,
+                                       (const char *)request->args.data,
+                                       (Py_ssize_t)request->args.len, frames);
     if (answer == NULL || fill_reply(answer, reply) != 0)
         reply_exception(reply);
     Py_XDECREF(answer);
@@ -319,12 +320,16 @@ static PyObject *runtime_serve(PyObject *module, PyObject *args)
     if (runtime.serve == NULL)
         return PyErr_Format(PyExc_OSError, "%s", err.text);
     Py_INCREF(runtime.session);
+    runtime.handle = PyObject_GetAttrString(runtime.session, "handle");
     setvbuf(stdout, NULL, _IOLBF,
             0); /* its first line may be written to a pipe, a later one to a terminal */
     runtime.thread = PyThread_get_thread_ident();
     int status = tt_serve_run(runtime.serve);
     tt_serve_destroy(&runtime.serve);
+    Py_CLEAR(runtime.handle);
     Py_CLEAR(runtime.session);
+    if (PyErr_Occurred())
+        return NULL; /* a session without the method */
     return PyLong_FromLong(status);
 }
 

@@ -31,6 +31,8 @@ _dropped = 0
 def take() -> List[Bundle]:
     """The displays published since the last call."""
     global _dropped
+    if not pending and not _dropped:
+        return []
     taken = pending[:]
     if _dropped:
         taken.append({"text/plain": "%d more displays are not kept: %d of a task are"

@@ -16,9 +16,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import asyncio
     import types
-    from typing import Any, Callable, Coroutine, Deque, Dict, Optional, Tuple, Union
+    from typing import Any, Callable, Coroutine, Deque, Dict, NamedTuple, Optional, Tuple, Union
+
+    Transform = Callable[[str], str]
+    Source = Tuple[int, None, list[str], str]  # of linecache
+
+    class Cell(NamedTuple):
+        body: Optional[types.CodeType]
+        tail: Optional[types.CodeType]  # the last expression
+        shown: bool
+        flags: int                      # of __future__, as they are behind it
+        source: Source
+else:
+    from collections import namedtuple
+
+    Cell = namedtuple("Cell", "body tail shown flags source")
 
 SOURCES_LIMIT = 1000  # cells whose lines are kept for tracebacks
+CELLS_LIMIT = 256    # compiled cells that are kept, since the same line is often run again
+CELL_LIMIT = 4096    # characters of one that is
 NO_FILES = ("<", "In [")  # what the names of cells begin with
 
 _AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -32,20 +48,25 @@ class Runner:
         self.namespace = namespace
         self.flags = 0
         self.files: Deque[str] = collections.deque()
+        self.cells: Dict[Any, Cell] = {}
         self.loop: Optional[asyncio.AbstractEventLoop] = None
 
     def reset(self) -> None:
         self.flags = 0
+        self.cells.clear()
         while self.files:
             linecache.cache.pop(self.files.popleft(), None)
 
     def remember(self, code: str, file: str) -> None:
         """Lets tracebacks show the lines of `code`; a real file speaks for itself."""
-        if not file.startswith(NO_FILES) and os.path.isfile(file):
-            return
+        if file.startswith(NO_FILES) or not os.path.isfile(file):
+            self.show((len(code), None, code.splitlines(True), file))
+
+    def show(self, source: Source) -> None:
+        file = source[3]
         if file not in linecache.cache:
             self.files.append(file)
-        linecache.cache[file] = (len(code), None, code.splitlines(True), file)
+        linecache.cache[file] = source
         while len(self.files) > SOURCES_LIMIT:
             linecache.cache.pop(self.files.popleft(), None)
 
@@ -55,23 +76,40 @@ class Runner:
         self.flags |= code.co_flags & _FUTURES
         return code
 
-    def run(self, code: str, file: str, transform: Optional[Callable[[str], str]] = None,
+    def cell(self, code: str, file: str, transform: Optional[Transform]) -> Cell:
+        """Compiled; as it was the last time, where that can be kept."""
+        key = code, file, transform, self.flags
+        found = self.cells.get(key)
+        if found is not None:
+            self.show(found.source)
+            self.flags = found.flags
+            return found
+        self.remember(code, file)
+        source: Source = (len(code), None, code.splitlines(True), file)
+        changed = transform(code) if transform else code
+        tree = compile(changed, file, "exec", ast.PyCF_ONLY_AST | _AWAIT | self.flags,
+                       dont_inherit=True)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        body = self.compile(tree, file, "exec") if tree.body else None
+        tail = self.compile(ast.Expression(last.value), file, "eval") if last else None
+        shown = tail is not None and not _ends_with_semicolon(changed)
+        found = Cell(body, tail, shown, self.flags, source)
+        if len(code) <= CELL_LIMIT and file.startswith(NO_FILES):
+            if len(self.cells) >= CELLS_LIMIT:
+                self.cells.clear()
+            self.cells[key] = found
+        return found
+
+    def run(self, code: str, file: str, transform: Optional[Transform] = None,
             scope: Optional[Dict[str, Any]] = None) -> Tuple[bool, Any]:
         """run(code, file) -> (whether the code ends with an expression to show, its value).
         Tracebacks show the code as it was before `transform(code)`, which keeps its lines.
         `scope`: local names in front of the namespace's, a dict. Raises what the code raises, and
         SyntaxError."""
-        self.remember(code, file)
-        code = transform(code) if transform else code
-        tree = compile(code, file, "exec", ast.PyCF_ONLY_AST | _AWAIT | self.flags,
-                       dont_inherit=True)
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        body = tree.body and self.compile(tree, file, "exec")
-        tail = last and self.compile(ast.Expression(last.value), file, "eval")
-        shown = tail is not None and not _ends_with_semicolon(code)
-        if body:
-            self.evaluate(body, scope)
-        return shown, self.evaluate(tail, scope) if tail else None
+        cell = self.cell(code, file, transform)
+        if cell.body:
+            self.evaluate(cell.body, scope)
+        return cell.shown, self.evaluate(cell.tail, scope) if cell.tail else None
 
     def evaluate(self, code: types.CodeType, scope: Optional[Dict[str, Any]] = None) -> Any:
         value = eval(code, self.namespace, scope)

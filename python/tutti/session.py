@@ -591,9 +591,9 @@ def _check(args: Any, *kinds: Any) -> List[Any]:
     """The arguments of a task, as many and of such types as it takes; further ones are ignored."""
     if type(args) is not list or len(args) < len(kinds):
         raise Refused("arguments %.80r, %d expected" % (args, len(kinds)))
-    for value, kind in zip(args, kinds):
-        if not isinstance(value, kind):
-            raise Refused("argument %.80r of type %s" % (value, type(value).__name__))
+    if not all(map(isinstance, args, kinds)):
+        value = next(value for value, kind in zip(args, kinds) if not isinstance(value, kind))
+        raise Refused("argument %.80r of type %s" % (value, type(value).__name__))
     return args[:len(kinds)]
 
 
