@@ -7,7 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTSTANDING_MAX = 4096 };
+enum {
+    OUTSTANDING_MAX = 4096,
+    CHUNK_MAX = 1000000, /* items of a submission, as a person may wish */
+    BATCH_MAX = 50000,   /* and as we do */
+    BATCH_BYTES = 1 << 19,
+    BATCH_NS = 5000000, /* that it is to take */
+    BATCH_GROWTH = 8,   /* times the one before, at most */
+    BATCHES_EACH = 2    /* under way for each engine */
+};
 
 /* The client's numbers of submissions. */
 typedef struct {
@@ -30,6 +38,11 @@ struct feeder {
     unsigned retries;
     uint64_t timeout_ms;
     size_t outstanding_max;
+    size_t chunk;        /* items of a submission, as the person wishes; 0: as below */
+    bool batches;        /* short items go together */
+    int64_t each_ns;     /* that an item takes; -1: unknown */
+    size_t batch;        /* items of the last submission */
+    size_t under_way;    /* submissions */
     ids_t after, follow; /* what must have ended well before an item starts */
 };
 
@@ -65,12 +78,15 @@ static int read_number(feeder_t *self, const magic_call_t *call, const char *opt
 
 static int read_numbers(feeder_t *self, const magic_call_t *call)
 {
-    long retries = 0, outstanding = OUTSTANDING_MAX;
+    long retries = 0, outstanding = OUTSTANDING_MAX, chunk = 0;
     int status = read_number(self, call, "retries", 0, 10, &retries);
     if (status == 0)
         status = read_number(self, call, "max-outstanding", 1, 1000000, &outstanding);
+    if (status == 0)
+        status = read_number(self, call, "chunk", 1, CHUNK_MAX, &chunk);
     self->retries = (unsigned)retries;
     self->outstanding_max = (size_t)outstanding;
+    self->chunk = (size_t)chunk;
     return status;
 }
 
@@ -108,8 +124,11 @@ static int add_job(feeder_t *self, const job_t *job, ids_t *ids)
             return session_complain(session, self->magic, 1,
                                     "job %d has failed: what comes after it does not start",
                                     job->number);
+    feeder_hand_over((job_t *)(uintptr_t)job);
     ids->items = tt_realloc(ids->items, (ids->count + count + 1) * sizeof *ids->items);
     for (size_t i = 0; i < count && !job->done; i++) {
+        if (job_goes_together(job, i))
+            continue;
         if (job->client_jobs[i])
             ids->items[ids->count++] = tt_job_id(job->client_jobs[i]);
         else if (job->each && !job->parts[i].done)
@@ -203,14 +222,30 @@ static const int *dealt_to(const feeder_t *self, size_t index, size_t count)
     return &self->engines[longer + (index - in_longer) / least];
 }
 
-static void submit_item(job_t *job, feeder_t *self, size_t index)
+/* [hash, [item ...], nil, true] */
+static void pack_batch(feeder_t *self, size_t index, size_t count, tt_buf_t *args)
+{
+    tt_pack_array(args, 4);
+    tt_pack_bin(args, self->hash, GIVEN_HASH);
+    tt_pack_array(args, count);
+    for (size_t i = 0; i < count; i++)
+        tt_pack_raw(args, self->work.item(self->work.state, index + i));
+    tt_pack_nil(args);
+    tt_pack_bool(args, true);
+}
+
+/* One item, or several in a row. */
+static void submit_items(job_t *job, feeder_t *self, size_t index, size_t count)
 {
     tt_buf_t args;
     tt_frames_t frames, buffers;
     tt_buf_init(&args);
     tt_frames_init(&frames);
     tt_frames_init(&buffers);
-    self->work.pack(self->work.state, index, self->hash, &args, &buffers);
+    if (count > 1)
+        pack_batch(self, index, count, &args);
+    else
+        self->work.pack(self->work.state, index, self->hash, &args, &buffers);
     tt_frames_take_buf(&frames, &args);
     tt_frames_share_all(&frames, &buffers);
     tt_frames_release(&buffers);
@@ -231,14 +266,17 @@ static void submit_item(job_t *job, feeder_t *self, size_t index)
                           .follow_count = self->follow.count,
                           .born = self->born,
                           .handlers = &job_item_handlers,
-                          .arg = job_item_new(job, index)};
+                          .arg = job_item_new(job, index, count)};
     if (self->direct) {
         submit.balanced = false;
         submit.engines = dealt_to(self, index, job->part_count);
         submit.engine_count = 1;
     }
-    job->parts[index].sent_ns = tt_now_ns();
-    job->client_jobs[index] = tt_client_submit(self->session->client, &submit, &frames);
+    for (size_t i = 0; i < count; i++)
+        job->parts[index + i].sent_ns = tt_now_ns();
+    self->batch = count;
+    self->under_way++;
+    job_item_is(job, index, count, tt_client_submit(self->session->client, &submit, &frames));
 }
 
 /* Which of the targets do it now. */
@@ -251,16 +289,85 @@ static void choose_complete(feeder_t *self)
         self->any ? 0 : magic_keep_complete(self->session, self->engines, &self->engine_count);
 }
 
+/* How many items the next submission is to have by what is known of them. */
+static size_t wanted(const feeder_t *self, const job_t *job)
+{
+    if (self->chunk > 0)
+        return self->chunk;
+    if (!self->batches || self->each_ns < 0)
+        return 1;
+    size_t by_time = (size_t)(BATCH_NS / (self->each_ns + 1)) + 1,
+           share = (job->part_count - job->submitted) / (2 * self->engine_count) + 1,
+           grown = self->batch * BATCH_GROWTH, count = BATCH_MAX;
+    count = by_time < count ? by_time : count;
+    count = share < count ? share : count;
+    return grown < count ? grown : count;
+}
+
+/* As many of them as go together: in a row, small, and not done when others are tried again. */
+static size_t in_a_row(feeder_t *self, const job_t *job, size_t index, size_t most)
+{
+    size_t count = 0, bytes = 0;
+    while (self->work.item && count < most && index + count < job->part_count &&
+           !job->parts[index + count].done) {
+        tt_span_t item = self->work.item(self->work.state, index + count);
+        bytes += item.len;
+        if (item.len == 0 || bytes > BATCH_BYTES)
+            break;
+        count++;
+    }
+    return count > 0 ? count : 1;
+}
+
+/* What is dealt out goes at once: else the last engines would wait for the first ones. Before
+ * it is known how long items take, and of those that go together, there are only so many as
+ * keep the engines busy. */
+static bool may_submit(const feeder_t *self, const job_t *job)
+{
+    if (self->direct)
+        return true;
+    if (self->batches && self->chunk == 0 && (self->each_ns < 0 || wanted(self, job) > 1))
+        return self->under_way < BATCHES_EACH * self->engine_count;
+    return job->outstanding < self->outstanding_max;
+}
+
 static void feed(job_t *job)
 {
     feeder_t *self = job->feeder;
-    /* What is dealt out goes at once: else the last engines would wait for the first ones. */
-    while (job->submitted < job->part_count &&
-           (self->direct || job->outstanding < self->outstanding_max)) {
-        size_t index = job->submitted++;
-        if (!job->parts[index].done) /* it was, when others are tried again */
-            submit_item(job, self, index);
+    while (job_has_more(job) && may_submit(self, job)) {
+        if (job->again_count > 0) {
+            submit_items(job, self, job->again[--job->again_count], 1);
+        } else if (job->parts[job->submitted].done) {
+            job->submitted++; /* it was, when others are tried again */
+        } else {
+            size_t count = in_a_row(self, job, job->submitted, wanted(self, job));
+            job->submitted += count;
+            submit_items(job, self, job->submitted - count, count);
+        }
     }
+}
+
+/* What they write is told for each item, so they go alone then. */
+static void learn(job_t *job, size_t parts, int64_t run_ns, bool wrote)
+{
+    feeder_t *self = job->feeder;
+    if (self == NULL)
+        return;
+    self->under_way--;
+    self->batches &= !wrote;
+    if (parts == 0 || run_ns < 0)
+        return;
+    int64_t each_ns = run_ns / (int64_t)parts;
+    self->each_ns = self->each_ns < 0 ? each_ns : (self->each_ns + each_ns) / 2;
+}
+
+void feeder_hand_over(job_t *job)
+{
+    feeder_t *self = job->feeder;
+    if (job->feed != feed || self == NULL || job->done)
+        return;
+    self->batches = false;
+    feed(job);
 }
 
 static void forget(job_t *job)
@@ -289,6 +396,10 @@ job_t *feeder_start(feeder_t *self, const feeder_work_t *work, const char *sourc
         return NULL;
     }
     choose_complete(self);
+    self->batches = work->item && self->retries == 0 && self->timeout_ms == 0 &&
+                    self->outstanding_max == OUTSTANDING_MAX && !self->direct;
+    self->chunk = work->item && !self->direct ? self->chunk : 0;
+    self->each_ns = -1;
     job_t *job = job_new(self->session->number, source, self->work.count);
     job->each = true;
     job->map = !work->single;
@@ -296,6 +407,7 @@ job_t *feeder_start(feeder_t *self, const feeder_work_t *work, const char *sourc
     job->valued = work->op == TT_RT_CALL;
     job->feeder = self;
     job->feed = feed;
+    job->learn = learn;
     job->forget = forget;
     job->finished = on_finished;
     keep_begin(self->session, job);
@@ -326,6 +438,7 @@ int feeder_retry(session_t *session, job_t *job)
         return status;
     choose_complete(self);
     self->after.count = self->follow.count = 0; /* they have ended */
+    self->under_way = 0;
     job_reopen(job);
     keep_begin(session, job);
     feed(job);
@@ -351,6 +464,15 @@ void feeder_pack_call(void *state, size_t index, const uint8_t hash[GIVEN_HASH],
     tt_pack_bin(args, hash, GIVEN_HASH);
     tt_pack_raw(args, given_item(state, index, buffers));
     tt_pack_nil(args);
+}
+
+tt_span_t feeder_item(void *state, size_t index)
+{
+    const given_items_t *items = state;
+    tt_span_t none = {NULL, 0};
+    return items->frames[index] > 1
+               ? none
+               : tt_frames_span(&items->result.frames, items->first[index]);
 }
 
 void feeder_release_items(void *state)

@@ -17,6 +17,9 @@ typedef struct {
      * function's. */
     void (*pack)(void *state, size_t index, const uint8_t hash[GIVEN_HASH], tt_buf_t *args,
                  tt_frames_t *buffers);
+    /* The arguments of an item as one packed array, when they are small and several items may
+     * go together; empty: it goes alone. NULL: all do. */
+    tt_span_t (*item)(void *state, size_t index);
     void (*release)(void *state); /* NULL: nothing is owned */
     void *state;
     size_t count; /* of items */
@@ -37,6 +40,10 @@ job_t *feeder_start(feeder_t *self, const feeder_work_t *work, const char *sourc
  * expression is now. Returns 0, or an exit status after a message. */
 int feeder_retry(session_t *session, job_t *job);
 
+/* As much as may be under way is handed over now, item by item: others are to come after them.
+ */
+void feeder_hand_over(job_t *job);
+
 /* What its items wait for. Borrowed from the feeder, until it is run again. */
 typedef struct {
     const int *engines; /* that may do it */
@@ -51,6 +58,8 @@ void feeder_look(const feeder_t *self, feeder_view_t *view);
  * given_items_t. */
 void feeder_pack_call(void *state, size_t index, const uint8_t hash[GIVEN_HASH], tt_buf_t *args,
                       tt_frames_t *buffers);
+/* The `item` function of these; Python's engines alone know of several at a time. */
+tt_span_t feeder_item(void *state, size_t index);
 void feeder_release_items(void *state);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GONE "its answer went to the session that is gone"
+
 job_t *job_new(int number, const char *source, size_t parts)
 {
     job_t *self = tt_alloc(sizeof *self);
@@ -43,6 +45,7 @@ void job_destroy(job_t **self_p)
         free(self->names[i]);
     free(self->names);
     free(self->parts);
+    free(self->again);
     free(self->client_jobs);
     free(self->engines);
     free(self->name);
@@ -140,12 +143,169 @@ static void on_px_done(void *arg, tt_job_t *client_job)
 
 const tt_job_handlers_t job_px_handlers = {on_px_result, on_px_output, on_px_done};
 
+/* ---- parts that went together */
+
+#define NO_ITEMS SIZE_MAX
+
+/* The replies of the parts in the body of a result, of which there is an array: how many.
+ * NO_ITEMS: it is the reply of one part. */
+static size_t read_items(tt_span_t body, tt_reader_t *reader)
+{
+    enum { FIELDS_BEFORE = 6 };
+    size_t fields = 0, count = 0;
+    *reader = tt_reader(body);
+    if (tt_validate(body, &tt_limits_value, &(tt_error_t){0}) != 0 ||
+        tt_read_array(reader, &fields) != 0 || fields <= FIELDS_BEFORE)
+        return NO_ITEMS;
+    for (int i = 0; i < FIELDS_BEFORE; i++)
+        tt_skip(reader);
+    return tt_read_array(reader, &count) == 0 ? count : NO_ITEMS;
+}
+
+/* Reads one of them, with its buffers from `*buffer` on, as the result of that part. What was
+ * written is told with the first one. */
+static int read_item(tt_reader_t *reader, const tt_result_t *whole, size_t *buffer, bool first,
+                     tt_result_t *result)
+{
+    size_t fields;
+    uint64_t status, count;
+    tt_span_t body;
+    if (tt_read_array(reader, &fields) != 0 || fields != 4 ||
+        tt_read_uint(reader, &status) != 0 || tt_read_int(reader, &result->run_ns) != 0 ||
+        tt_read_bin(reader, &body) != 0 || tt_read_uint(reader, &count) != 0 ||
+        count > TT_FRAMES_MAX || (count > 0 && *buffer + count > whole->frames->count))
+        return -1;
+    result->status = (unsigned)status;
+    tt_frames_copy(result->frames, body.data, body.len);
+    for (size_t i = 1; i < 3; i++)
+        if (first && i < whole->frames->count)
+            tt_frames_share(result->frames, &whole->frames->items[i]);
+        else
+            tt_frames_copy(result->frames, NULL, 0);
+    for (size_t i = 0; i < count; i++)
+        tt_frames_share(result->frames, &whole->frames->items[(*buffer)++]);
+    return 0;
+}
+
+static void end_same(job_t *self, size_t index, size_t count, const tt_result_t *whole)
+{
+    for (size_t i = 0; i < count; i++) {
+        tt_frames_t frames;
+        tt_frames_init(&frames);
+        tt_result_t result = *whole;
+        result.frames = &frames;
+        end_part(self, &self->parts[index + i], &result);
+    }
+}
+
+static void end_broken(job_t *self, size_t index, size_t count, const tt_result_t *whole)
+{
+    tt_result_t result = *whole;
+    result.status = TT_STATUS_REFUSED;
+    strcpy(result.cause, "its answer makes no sense");
+    end_same(self, index, count, &result);
+}
+
+/* Ends `count` parts from `index` on with the replies in a result: as many as were begun.
+ * Returns how many. */
+static size_t end_begun(job_t *self, size_t index, size_t count, tt_reader_t reader,
+                        size_t replies, const tt_result_t *whole)
+{
+    size_t begun = 0, buffer = 3;
+    int64_t now_ns = tt_now_ns(), ran_ns = 0;
+    while (begun < count && begun < replies) {
+        tt_frames_t frames;
+        tt_frames_init(&frames);
+        tt_result_t result = *whole;
+        result.frames = &frames;
+        bool read = read_item(&reader, whole, &buffer, begun == 0, &result) == 0;
+        if (read)
+            end_part(self, &self->parts[index + begun], &result);
+        tt_frames_release(&frames);
+        if (!read) {
+            end_broken(self, index + begun, count - begun, whole);
+            return count;
+        }
+        ran_ns += self->parts[index + begun].run_ns;
+        begun++;
+    }
+    /* They ended one after the other. */
+    for (size_t i = 0; i < begun; i++) {
+        ran_ns -= self->parts[index + i].run_ns;
+        self->parts[index + i].done_ns = now_ns - ran_ns;
+    }
+    return begun;
+}
+
+/* A result of `count` parts: of those that were begun, or of all of them. Of an adopted job it
+ * is not known how many parts its submission was of: the reply of one tells. Returns how many
+ * have ended by it. */
+static size_t end_parts(job_t *self, size_t index, size_t count, tt_result_t *result)
+{
+    tt_reader_t reader;
+    size_t replies = read_items(tt_frames_span(result->frames, 0), &reader);
+    if (replies != NO_ITEMS)
+        return end_begun(self, index, count, reader, replies, result);
+    if (self->feed == NULL && tt_frames_span(result->frames, 0).len > 0)
+        count = 1;
+    end_part(self, &self->parts[index], result);
+    end_same(self, index + 1, count - 1, result);
+    return count;
+}
+
+bool job_goes_together(const job_t *self, size_t index)
+{
+    return index > 0 && self->client_jobs[index] &&
+           self->client_jobs[index] == self->client_jobs[index - 1];
+}
+
+bool job_has_more(const job_t *self)
+{
+    return self->submitted < self->part_count || self->again_count > 0;
+}
+
+/* Parts that nobody has begun are handed over once more, if somebody does that. */
+static void not_begun(job_t *self, size_t index, size_t count)
+{
+    if (self->feed && !self->cancelled) {
+        self->again =
+            tt_realloc(self->again, (self->again_count + count) * sizeof *self->again);
+        for (size_t i = 0; i < count; i++)
+            self->again[self->again_count++] = index + i;
+        return;
+    }
+    tt_frames_t frames;
+    tt_frames_init(&frames);
+    tt_result_t result = {
+        .engine = -1, .status = TT_STATUS_CANCELLED, .cause = "not started", .frames = &frames};
+    if (!self->cancelled) {
+        result.status = TT_STATUS_UNKNOWN;
+        strcpy(result.cause, GONE);
+    }
+    end_same(self, index, count, &result);
+}
+
+static bool wrote(const job_t *self, size_t index)
+{
+    const job_part_t *part = &self->parts[index];
+    return part->early[0].len > 0 || part->early[1].len > 0 ||
+           tt_frames_span(&part->frames, 1).len > 0 || tt_frames_span(&part->frames, 2).len > 0;
+}
+
 static void on_item_result(void *arg, tt_job_t *client_job, tt_result_t *result)
 {
     job_item_t *item = arg;
-    (void)client_job;
-    end_part(item->job, &item->job->parts[item->index], result);
-    item->job->client_jobs[item->index] = NULL;
+    job_t *job = item->job;
+    int64_t run_ns = result->run_ns;
+    do
+        job->client_jobs[item->index + item->count++] = NULL;
+    while (client_job && item->index + item->count < job->part_count &&
+           job->client_jobs[item->index + item->count] == client_job);
+    size_t ended = end_parts(job, item->index, item->count, result);
+    if (ended < item->count)
+        not_begun(job, item->index + ended, item->count - ended);
+    if (job->learn)
+        job->learn(job, ended, run_ns, wrote(job, item->index));
 }
 
 static void on_item_output(void *arg, tt_job_t *client_job, int engine, int stream,
@@ -162,27 +322,54 @@ static void on_item_done(void *arg, tt_job_t *client_job)
     job_item_t *item = arg;
     job_t *job = item->job;
     (void)client_job;
+    job->outstanding -= item->count;
     free(item);
-    job->outstanding--;
-    if (job->feed && job->submitted < job->part_count)
+    if (job->feed && job_has_more(job))
         job->feed(job);
     end_if_done(job);
 }
 
-job_item_t *job_item_new(job_t *job, size_t index)
+job_item_t *job_item_new(job_t *job, size_t index, size_t count)
 {
     job_item_t *self = tt_alloc(sizeof *self);
-    *self = (job_item_t){job, index};
-    job->outstanding++;
+    *self = (job_item_t){job, index, 0};
+    job->outstanding += count;
     return self;
+}
+
+void job_item_is(job_t *self, size_t index, size_t count, tt_job_t *client_job)
+{
+    for (size_t i = 0; i < count; i++)
+        self->client_jobs[index + i] = client_job;
+}
+
+void job_extend_items(job_t *self)
+{
+    for (size_t i = 1; self->map && i < self->part_count; i++) {
+        if (self->parts[i].done || self->client_jobs[i] || self->client_jobs[i - 1] == NULL)
+            continue;
+        self->client_jobs[i] = self->client_jobs[i - 1];
+        self->outstanding++;
+    }
 }
 
 const tt_job_handlers_t job_item_handlers = {on_item_result, on_item_output, on_item_done};
 
+/* How many parts it is of is known by the replies in it. */
+static void take_items(job_t *self, size_t index, tt_result_t *result)
+{
+    tt_reader_t reader;
+    size_t replies = read_items(tt_frames_span(result->frames, 0), &reader),
+           left = self->part_count - index;
+    if (replies == NO_ITEMS)
+        replies = 1;
+    end_parts(self, index, replies < left ? replies : left, result);
+}
+
 void job_take_result(job_t *self, uint32_t index, tt_result_t *result)
 {
     if (self->map && index < self->part_count)
-        end_part(self, &self->parts[index], result);
+        take_items(self, index, result);
     else if (!self->map)
         end_part(self, part_of(self, result->engine), result);
     end_if_done(self);
@@ -204,7 +391,7 @@ void job_end_orphans(job_t *self)
         tt_frames_init(&frames);
         tt_result_t result = {.engine = self->parts[i].engine,
                               .status = TT_STATUS_UNKNOWN,
-                              .cause = "its answer went to the session that is gone",
+                              .cause = GONE,
                               .frames = &frames};
         end_part(self, &self->parts[i], &result);
     }
@@ -226,20 +413,19 @@ void job_reopen(job_t *self)
         *part = (job_part_t){.engine = -1};
         self->left++;
     }
-    self->submitted = self->outstanding = 0;
+    self->submitted = self->outstanding = self->again_count = 0;
     self->done = self->shown = self->cancelled = self->failed = false;
     self->started_ns = tt_now_ns();
 }
 
 void job_stop_feeding(job_t *self, const char *cause)
 {
-    while (self->submitted < self->part_count) {
-        tt_frames_t frames;
-        tt_frames_init(&frames);
-        tt_result_t result = {.engine = -1, .status = TT_STATUS_CANCELLED, .frames = &frames};
-        strncpy(result.cause, cause, sizeof result.cause - 1);
-        end_part(self, &self->parts[self->submitted++], &result);
-    }
+    tt_result_t result = {.engine = -1, .status = TT_STATUS_CANCELLED};
+    strncpy(result.cause, cause, sizeof result.cause - 1);
+    while (self->again_count > 0)
+        end_same(self, self->again[--self->again_count], 1, &result);
+    end_same(self, self->submitted, self->part_count - self->submitted, &result);
+    self->submitted = self->part_count;
     end_if_done(self);
 }
 

@@ -65,14 +65,20 @@ typedef struct job {
     bool valued;        /* its values come without a repr: they are shown here */
     bool unordered;     /* its values are bound in the order in which they came */
     bool lenient;       /* items that failed are values: the job is not a failure */
-    size_t outstanding; /* of `each`: under way */
+    size_t outstanding; /* of `each`: parts under way */
     size_t submitted;   /* of `each`: handed to the client so far */
+    size_t *again;      /* parts among them that no engine began: to be handed over once more */
+    size_t again_count;
     int64_t started_ns, ended_ns;
     size_t kept; /* parts that were well before it was tried again, and their run time */
     int64_t kept_ns;
     bool done;
-    tt_job_t **client_jobs;       /* under way, by part when they are `each`; else [0] */
-    void (*feed)(struct job *);   /* map: submits more items as results come; else NULL */
+    tt_job_t **client_jobs; /* under way, by part when they are `each` (several parts in a row
+                               may be one submission); else [0] */
+    void (*feed)(struct job *); /* map: submits more items as results come; else NULL */
+    /* Tells the feeder that a submission has ended: of so many parts, which ran so long, and
+     * whether they wrote or displayed something. */
+    void (*learn)(struct job *, size_t parts, int64_t run_ns, bool wrote);
     void *feeder;                 /* its state */
     void (*forget)(struct job *); /* releases it; NULL: there is none */
     /* Shows its values in a way of its own (without `show` it does only what else it is to do);
@@ -98,12 +104,21 @@ extern const tt_job_handlers_t job_item_handlers;
 
 typedef struct {
     job_t *job;
-    size_t index;
+    size_t index; /* the first part */
+    size_t count; /* set with its result */
 } job_item_t;
 
-/* The `arg` of one part's submission, which is under way from now on; it is freed with its end.
- */
-job_item_t *job_item_new(job_t *job, size_t index);
+/* The `arg` of the submission of one part, or of so many in a row; they are under way from now
+ * on. It is freed with its end. */
+job_item_t *job_item_new(job_t *job, size_t index, size_t count);
+/* `client_job` is the submission of these parts. */
+void job_item_is(job_t *self, size_t index, size_t count, tt_job_t *client_job);
+/* An adopted job: it may be that a submission is of the parts behind its first one, too. */
+void job_extend_items(job_t *self);
+/* Whether the submission of this part is the one of the part before it, too. */
+bool job_goes_together(const job_t *self, size_t index);
+/* Whether there are parts that are not handed over. */
+bool job_has_more(const job_t *self);
 
 /* A result that came otherwise: of the part `index` of a map, else of result->engine. Its
  * frames are taken. */

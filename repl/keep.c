@@ -211,7 +211,7 @@ static void on_task(void *arg, const tt_adopted_t *task, tt_job_t *client_job,
         return;
     }
     *handlers = &job_item_handlers;
-    *job_arg = job_item_new(job, task->index);
+    *job_arg = job_item_new(job, task->index, 1);
 }
 
 static void on_result(void *arg, uint64_t keep, uint32_t index, tt_result_t *result)
@@ -242,8 +242,10 @@ void keep_adopt(session_t *session, tt_buf_t *line)
     static const tt_adopt_handlers_t handlers = {on_job, on_task, on_result};
     tt_error_t err;
     bool whole = tt_client_adopt(session->client, &handlers, session, ADOPT_MS, &err) == 0;
-    for (job_t *job = session->jobs; job && whole; job = job->next)
+    for (job_t *job = session->jobs; job && whole; job = job->next) {
+        job_extend_items(job);
         job_end_orphans(job);
+    }
     tell(session, line);
     for (job_t *job = session->jobs; job; job = job->next)
         job->adopted &= job->done; /* what runs is told like any other of the background */

@@ -96,6 +96,7 @@ static const words_option_t map_options[] = {
     {0, "lb", false, "whichever engine is free does it (so it is)"},
     {0, "unordered", false, "the values in the order in which they came"},
     {0, "return-exceptions", false, "items that failed are values: no failure"},
+    {0, "chunk", true, "so many items together (as many as take 5 ms)"},
     {0, "max-outstanding", true, "so many items are under way at most (4096)"},
 };
 

@@ -39,6 +39,8 @@ static int map(session_t *session, const magic_call_t *call, const words_list_t 
                           .release = feeder_release_items,
                           .state = items,
                           .count = items->count};
+    if (strcmp(session->language, "python") == 0)
+        work.item = feeder_item;
     return start(session, call, feeder, &work);
 }
 

@@ -258,7 +258,7 @@ static void submit_part(session_t *session, job_t *job, size_t index, const char
                           .engine_count = 1,
                           .label = job->source,
                           .handlers = &job_item_handlers,
-                          .arg = job_item_new(job, index)};
+                          .arg = job_item_new(job, index, 1)};
     job->parts[index].sent_ns = tt_now_ns();
     job->client_jobs[index] = tt_client_submit(session->client, &submit, &frames);
 }

@@ -236,7 +236,7 @@ void session_cancel_job(session_t *self, job_t *job)
     job->cancelled = true;
     /* The latest first: else engines would begin items that are cancelled next. */
     for (size_t i = job->each ? job->submitted : 1; i-- > 0;)
-        if (job->client_jobs[i])
+        if (job->client_jobs[i] && !job_goes_together(job, i))
             tt_client_cancel(self->client, job->client_jobs[i]);
     if (job->map)
         job_stop_feeding(job, "not started");

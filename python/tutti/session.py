@@ -15,6 +15,7 @@ import keyword
 import os
 import re
 import sys
+import time
 import types
 import weakref
 
@@ -293,11 +294,46 @@ class Session:
         hash_, arguments, kwargs = _check(args, bytes, list, (dict, type(None)))
         function, travelled = self.function(hash_)
         self.lay_over(hash_, travelled, dict(self.arrived))
+        if len(args) > 3 and args[3]:
+            return self.call_each(function, arguments)
         kwargs = {str(k): v for k, v in (kwargs or {}).items()}
         if values.names_arrived():
             arguments, kwargs = self.resolved(arguments), self.resolved(kwargs)
         value = function(*arguments, **kwargs)
         return self.reply(value=value, pictures=self.take_pictures())
+
+    def call_each(self, function: Any, items: List[List[Any]]) -> Reply:
+        """Items of a map, one after the other, each with a reply of its own: [status, ns that it
+        ran, body, number of its buffers]. What is not in the answer was not begun: items behind
+        one that was interrupted, or that ended the engine."""
+        named = values.names_arrived()
+        replies: List[Any] = []
+        frames: List[Any] = []
+        begun, leave, began = 0, None, 0
+
+        def add(reply: Reply) -> None:
+            replies.append([reply[0], time.perf_counter_ns() - began, reply[1], len(reply[2])])
+            frames.extend(reply[2])
+
+        try:
+            for item in items:
+                begun, began = begun + 1, time.perf_counter_ns()
+                try:
+                    value = function(*(self.resolved(item) if named else item))
+                    reply = self.reply(value=value, pictures=self.take_pictures())
+                except BaseException as error:
+                    if self.forked:
+                        raise
+                    reply = self.failure(error)
+                add(reply)
+                status, _, _, leave = reply
+                if self.forked or status == INTERRUPTED or leave is not None:
+                    break
+        except KeyboardInterrupt as error:  # between two statements of ours
+            if len(replies) < begun:
+                add(self.failure(error))
+        answer = [None, False, None, [], None, None, replies]
+        return OK, values.encode_flat(answer, sys.maxsize)[0], frames, leave
 
     def resolved(self, value: Any) -> Any:
         """The value with its References looked up, in containers too."""

@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 static job_t *job;
-static int finished;
+static int finished, fed;
 
 static int begin(void **unused)
 {
     (void)unused;
-    finished = 0;
+    finished = fed = 0;
     return 0;
 }
 
@@ -80,7 +80,7 @@ static void give_px(int engine, unsigned status, const char *repr, const char *o
 static void give_item(size_t index, unsigned status)
 {
     job_item_t *item = tt_alloc(sizeof *item);
-    *item = (job_item_t){job, index};
+    *item = (job_item_t){job, index, 0};
     give(&job_item_handlers, item, 1, status, "49", "");
     job_item_handlers.done(item, NULL);
 }
@@ -306,6 +306,18 @@ static void feed(job_t *self)
     self->submitted++;
 }
 
+static void feed_again(job_t *self)
+{
+    (void)self;
+    fed++;
+}
+
+static struct {
+    size_t parts;
+    int64_t run_ns;
+    bool wrote;
+} learned;
+
 TEST(the_windows_of_a_map_name_its_items)
 {
     int64_t now = tt_now_ms();
@@ -314,7 +326,7 @@ TEST(the_windows_of_a_map_name_its_items)
     new_job(3, true);
     job->submitted = 3;
     job_stream_start(job, now);
-    job_item_t item = {job, 2};
+    job_item_t item = {job, 2, 0};
     job_item_handlers.output(&item, NULL, 0, 1, SPAN("x\n"));
     tt_buf_init(&out);
     job_stream_take(job, now + 1000, &look, &out, &out);
@@ -334,6 +346,225 @@ TEST(a_map_is_fed_while_items_are_left_to_submit)
     give_item(2, TT_STATUS_OK);
     assert_int_equal(job->submitted, 3);
     assert_true(job->done);
+}
+
+/* ---- parts that go together */
+
+static void learn(job_t *self, size_t parts, int64_t run_ns, bool wrote)
+{
+    (void)self;
+    learned.parts = parts;
+    learned.run_ns = run_ns;
+    learned.wrote = wrote;
+}
+
+static char submission;
+static tt_job_t *const together = (tt_job_t *)(void *)&submission;
+
+/* Ends a submission of several parts with this reply for each of the first `begun`: "N", after
+ * N seconds, with N % 2 buffers; the last one has this status. */
+static void end_batch(job_item_t *item, size_t begun, unsigned status, const char *out)
+{
+    size_t first = item->index;
+    tt_frames_t frames;
+    tt_buf_t body, inner;
+    tt_frames_init(&frames);
+    tt_buf_init(&body);
+    tt_buf_init(&inner);
+    tt_pack_array(&body, 7);
+    for (int i = 0; i < 6; i++)
+        tt_pack_nil(&body);
+    tt_pack_array(&body, begun);
+    for (size_t i = 0; i < begun; i++) {
+        char repr[24];
+        snprintf(repr, sizeof repr, "%zu", first + i);
+        inner.len = 0;
+        tt_pack_array(&inner, 1);
+        tt_pack_text(&inner, repr);
+        tt_pack_array(&body, 4);
+        tt_pack_uint(&body, i + 1 < begun ? TT_STATUS_OK : status);
+        tt_pack_uint(&body, (first + i) * 1000000000);
+        tt_pack_bin(&body, inner.data, inner.len);
+        tt_pack_uint(&body, (first + i) % 2);
+    }
+    tt_frames_take_buf(&frames, &body);
+    tt_frames_copy(&frames, out, strlen(out));
+    tt_frames_copy(&frames, "", 0);
+    for (size_t i = 0; i < begun; i++)
+        if ((first + i) % 2)
+            tt_frames_copy(&frames, "buffer", first + i);
+    tt_result_t result = {.engine = 4, .run_ns = 9000000000, .frames = &frames};
+    job_item_handlers.result(item, together, &result);
+    job_item_handlers.done(item, together);
+    tt_frames_release(&frames);
+    tt_buf_release(&inner);
+}
+
+static job_item_t *begin_batch(size_t first, size_t count)
+{
+    job_item_t *item = job_item_new(job, first, count);
+    job_item_is(job, first, count, together);
+    for (size_t i = first; i < first + count; i++)
+        assert_int_equal(job_goes_together(job, i), i > first);
+    return item;
+}
+
+static void give_batch(size_t first, size_t count, size_t begun, unsigned status,
+                       const char *out)
+{
+    end_batch(begin_batch(first, count), begun, status, out);
+}
+
+TEST(a_result_of_several_parts_has_a_reply_for_each)
+{
+    size_t count;
+    new_job(5, true);
+    job->learn = learn;
+    job->submitted = 5;
+    give_batch(1, 3, 3, TT_STATUS_ERROR, "out");
+    assert_int_equal(job->left, 2);
+    assert_int_equal(job->outstanding, 0);
+    assert_int_equal(learned.parts, 3);
+    assert_true(learned.run_ns == 9000000000 && learned.wrote);
+    job_answer_t *answers = job_answers(job, JOB_WHOLE, &count);
+    for (size_t i = 1; i <= 3; i++) {
+        char repr[8];
+        snprintf(repr, sizeof repr, "%zu", i);
+        assert_span(answers[i].answer.repr, repr);
+        assert_span(answers[i].answer.out, i == 1 ? "out" : "");
+        assert_int_equal(answers[i].answer.status, i == 3 ? TT_STATUS_ERROR : TT_STATUS_OK);
+        assert_int_equal(job->parts[i].frames.count, 3 + i % 2);
+        assert_int_equal(tt_frames_span(&job->parts[i].frames, 3).len, i % 2 ? i : 0);
+        assert_true(job->parts[i].run_ns == (int64_t)i * 1000000000);
+    }
+    assert_true(job->parts[3].done_ns - job->parts[2].done_ns == 3000000000);
+    job_answers_release(&answers, count);
+}
+
+TEST(parts_that_were_not_begun_are_handed_over_once_more)
+{
+    new_job(4, true);
+    job->feed = feed_again;
+    job->learn = learn;
+    job->submitted = 4;
+    give_batch(0, 4, 2, TT_STATUS_INTERRUPTED, "");
+    assert_int_equal(job->left, 2);
+    assert_int_equal(learned.parts, 2);
+    assert_false(learned.wrote);
+    assert_int_equal(fed, 1);
+    assert_int_equal(job->again_count, 2);
+    assert_int_equal(job->again[0] + job->again[1], 2 + 3);
+    assert_true(job_has_more(job));
+    job_stop_feeding(job, "no more");
+    assert_false(job_has_more(job));
+    assert_true(job->done);
+    assert_int_equal(job->parts[1].status, TT_STATUS_INTERRUPTED);
+    assert_int_equal(job->parts[2].status, TT_STATUS_CANCELLED);
+    assert_string_equal(job->parts[3].cause, "no more");
+}
+
+TEST(what_was_not_begun_of_a_job_that_is_cancelled_is_cancelled)
+{
+    new_job(3, true);
+    job->feed = feed_again;
+    job->submitted = 3;
+    job->cancelled = true;
+    give_batch(0, 3, 1, TT_STATUS_INTERRUPTED, "");
+    assert_int_equal(fed, 0);
+    assert_true(job->done);
+    assert_int_equal(job->parts[2].status, TT_STATUS_CANCELLED);
+}
+
+static void end_without_replies(job_item_t *item, unsigned status, const char *body)
+{
+    tt_frames_t frames;
+    tt_frames_init(&frames);
+    tt_frames_copy(&frames, body, strlen(body));
+    tt_result_t result = {.engine = 4, .status = status, .run_ns = -1, .frames = &frames};
+    job_item_handlers.result(item, together, &result);
+    job_item_handlers.done(item, together);
+    tt_frames_release(&frames);
+}
+
+TEST(a_result_without_replies_is_that_of_all_its_parts)
+{
+    for (int body = 0; body < 2; body++) {
+        new_job(3, true);
+        job->submitted = 3;
+        job->feed = feed_again;
+        end_without_replies(begin_batch(0, 3), TT_STATUS_LOST, body ? "\x90" : "");
+        assert_true(job->done);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(job->parts[i].status, TT_STATUS_LOST);
+        job_destroy(&job);
+    }
+}
+
+TEST(an_adopted_submission_may_be_of_several_parts_or_of_one)
+{
+    for (int several = 0; several < 2; several++) {
+        new_job(5, true);
+        job->each = true;
+        job->submitted = 5;
+        job->parts[3].done = true;
+        job->left = 4;
+        job_item_t *item = job_item_new(job, 0, 1);
+        job_item_is(job, 0, 1, together);
+        job_extend_items(job);
+        job_end_orphans(job);
+        assert_int_equal(job->left, 3); /* the last is an orphan */
+        if (several)
+            end_batch(item, 3, TT_STATUS_OK, "");
+        else
+            end_without_replies(item, TT_STATUS_OK, "\x90");
+        assert_true(job->done);
+        assert_int_equal(job->outstanding, 0);
+        assert_int_equal(job->parts[0].status, TT_STATUS_OK);
+        assert_int_equal(job->parts[2].status, several ? TT_STATUS_OK : TT_STATUS_UNKNOWN);
+        assert_int_equal(job->parts[4].status, TT_STATUS_UNKNOWN);
+        job_destroy(&job);
+    }
+}
+
+TEST(stored_replies_are_those_of_all_their_parts)
+{
+    new_job(3, true);
+    tt_frames_t frames;
+    tt_buf_t body;
+    tt_frames_init(&frames);
+    tt_buf_init(&body);
+    tt_buf_append(&body,
+                  "\x97\xc0\xc0\xc0\xc0\xc0\xc0\x92\x94\x00\x05\xc4\x01\x90\x00"
+                  "\x94\x01\x06\xc4\x01\x90\x00",
+                  22);
+    tt_frames_take_buf(&frames, &body);
+    tt_result_t result = {.engine = 4, .frames = &frames};
+    job_take_result(job, 1, &result);
+    tt_frames_release(&frames);
+    assert_int_equal(job->left, 1);
+    assert_int_equal(job->parts[1].run_ns, 5);
+    assert_int_equal(job->parts[2].status, TT_STATUS_ERROR);
+    assert_int_equal(job->parts[2].run_ns, 6);
+}
+
+TEST(replies_that_are_none_are_not_taken_for_some)
+{
+    static const char *const bodies[] = {
+        "\x97\xc0\xc0\xc0\xc0\xc0\xc0\xc0", "\x97\xc0\xc0\xc0\xc0\xc0\xc0\x90",
+        "\x97\xc0\xc0\xc0\xc0\xc0\xc0\x91\x05", "\x97\xc0", "\xff"};
+    static const size_t lens[] = {8, 8, 9, 2, 1};
+    for (size_t i = 0; i < 5; i++) {
+        new_job(3, true);
+        tt_frames_t frames;
+        tt_frames_init(&frames);
+        tt_frames_copy(&frames, bodies[i], lens[i]);
+        tt_result_t result = {.engine = 4, .frames = &frames};
+        job_take_result(job, 1, &result);
+        tt_frames_release(&frames);
+        assert_int_equal(job->left, i == 1 ? 3 : 2);
+        assert_int_equal(job->parts[1].status, i == 2 ? TT_STATUS_REFUSED : TT_STATUS_OK);
+        job_destroy(&job);
+    }
 }
 
 TEST(a_map_that_is_fed_no_more_cancels_what_was_not_submitted_and_waits_for_the_rest)
@@ -438,6 +669,13 @@ int main(void)
         ON(output_behind_a_result_is_nobodys),
         ON(items_end_in_any_order_and_fail_alone),
         ON(the_windows_of_a_map_name_its_items),
+        ON(a_result_of_several_parts_has_a_reply_for_each),
+        ON(parts_that_were_not_begun_are_handed_over_once_more),
+        ON(what_was_not_begun_of_a_job_that_is_cancelled_is_cancelled),
+        ON(a_result_without_replies_is_that_of_all_its_parts),
+        ON(an_adopted_submission_may_be_of_several_parts_or_of_one),
+        ON(stored_replies_are_those_of_all_their_parts),
+        ON(replies_that_are_none_are_not_taken_for_some),
         ON(a_map_is_fed_while_items_are_left_to_submit),
         ON(a_map_that_is_fed_no_more_cancels_what_was_not_submitted_and_waits_for_the_rest),
         ON(a_map_of_nothing_is_done_when_it_is_fed_no_more),
