@@ -45,9 +45,9 @@ static inline void die(const char *what)
     exit(1);
 }
 
-static inline void begin_count(int argc, char **argv, int names)
+static inline void begin_count(int argc, char **argv)
 {
-    if (argc != names + 2 || (wanted = strtoul(argv[names + 1], NULL, 10)) == 0)
+    if (argc != 3 || (wanted = strtoul(argv[2], NULL, 10)) == 0)
         die("wrong arguments: see the file's head");
     context = zmq_ctx_new();
 }

@@ -81,7 +81,7 @@ int main(int argc, char **argv)
 {
     tt_rundir_t dir = {.name = "count", .client_sock = "client"};
     tt_error_t err;
-    begin_count(argc, argv, 1);
+    begin_count(argc, argv);
     busy = strcmp(argv[1], "busy") == 0;
     open_mouth(&controller, ZMQ_ROUTER, "ipc://client");
     tt_loop_t *loop = tt_loop_new();

@@ -62,7 +62,7 @@ static void one_map(tt_buf_t *out)
 int main(int argc, char **argv)
 {
     tt_buf_t out;
-    begin_count(argc, argv, 1);
+    begin_count(argc, argv);
     bool header = strcmp(argv[1], "header") == 0;
     tt_buf_init(&out);
     for (;;) {

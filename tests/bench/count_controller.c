@@ -129,7 +129,7 @@ static void play(void)
 
 int main(int argc, char **argv)
 {
-    begin_count(argc, argv, 1);
+    begin_count(argc, argv);
     direct = strcmp(argv[1], "direct") == 0;
     busy = strcmp(argv[1], "busy") == 0;
     strcpy(dir.name, "count");

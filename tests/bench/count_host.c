@@ -181,7 +181,7 @@ static void play(void)
 
 int main(int argc, char **argv)
 {
-    begin_count(argc, argv, 1);
+    begin_count(argc, argv);
     busy = strcmp(argv[1], "busy") == 0;
     open_mouth(&controller, ZMQ_ROUTER, "ipc://engine");
     host_options_t options = {
