@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { AT_ONCE_MAX = 1 << 16 }; /* bytes of a header that has no more values than allowed */
+
 typedef enum { UINT, INT, TEXT, BYTES, ANY } kind_t;
 
 typedef struct {
@@ -41,19 +43,16 @@ typedef struct {
     size_t count;
 } row_t;
 
-static const row_t rows[] = {
+static const row_t rows[] = {/* by number */
 #define EACH(NAME, name, number, way, fields, frames)                                          \
-    {{number, #NAME, way}, name##_fields, name##_count},
-    TT_MESSAGES(EACH)
+    [number] = {{number, #NAME, way}, name##_fields, name##_count},
+                             TT_MESSAGES(EACH)
 #undef EACH
 };
 
 static const row_t *find(unsigned type)
 {
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].info.number == type)
-            return &rows[i];
-    return NULL;
+    return type < sizeof rows / sizeof *rows && rows[type].fields ? &rows[type] : NULL;
 }
 
 const tt_message_info_t *tt_message_info(unsigned type)
@@ -142,7 +141,42 @@ static int malformed(tt_error_t *err, const char *what)
     return tt_error_set(err, "malformed message: %s", what);
 }
 
-int tt_message_read(tt_message_t *self, tt_span_t header, tt_error_t *err)
+/* A value of which only its head was looked at, within the array of a header. */
+static bool valid_inside(tt_span_t value)
+{
+    const tt_limits_t limits = {tt_limits_header.depth - 1, tt_limits_header.values};
+    tt_error_t err;
+    return value.len <= 1 || tt_validate(value, &limits, &err) == 0;
+}
+
+/* The usual header, in one pass: what it takes read_slowly takes as well. */
+static bool read_at_once(tt_message_t *self, tt_span_t header)
+{
+    tt_reader_t reader = tt_reader(header);
+    size_t count;
+    uint64_t type;
+    tt_span_t rest;
+    if (header.len > AT_ONCE_MAX || tt_read_array(&reader, &count) != 0 || count < 2 ||
+        tt_read_uint(&reader, &type) != 0 || tt_read_uint(&reader, &self->id) != 0 ||
+        type > UINT16_MAX)
+        return false;
+    self->type = (unsigned)type;
+    const row_t *row = find(self->type);
+    const field_t *fields = row ? row->fields() : NULL;
+    for (size_t i = 0; row && i < row->count && i + 2 < count; i++) {
+        const char *at = (const char *)&self->as + fields[i].offset;
+        if (read_field(&reader, &fields[i], &self->as) != 0 ||
+            (fields[i].kind == ANY && !valid_inside(*(const tt_span_t *)(const void *)at)))
+            return false;
+    }
+    for (size_t i = row ? row->count + 2 : count; i < count; i++)
+        if (tt_read_raw(&reader, &rest) != 0 || !valid_inside(rest))
+            return false;
+    return row && tt_reader_done(&reader);
+}
+
+/* Whatever it is, and what is wrong with it. */
+static int read_slowly(tt_message_t *self, tt_span_t header, tt_error_t *err)
 {
     *self = tt_message(0, 0);
     if (tt_validate(header, &tt_limits_header, err) != 0)
@@ -163,6 +197,12 @@ int tt_message_read(tt_message_t *self, tt_span_t header, tt_error_t *err)
             return tt_error_set(err, "malformed message: %s: field '%s' is of a wrong kind",
                                 row->info.name, fields[i].name);
     return 0;
+}
+
+int tt_message_read(tt_message_t *self, tt_span_t header, tt_error_t *err)
+{
+    *self = tt_message(0, 0);
+    return read_at_once(self, header) ? 0 : read_slowly(self, header, err);
 }
 
 void tt_ids_pack(tt_buf_t *out, const int *ids, size_t count)

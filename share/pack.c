@@ -6,9 +6,15 @@
 #include <msgpack/pack.h>
 #include <string.h>
 
-static int append(void *data, const char *bytes, size_t len)
+/* Inlined into each of the packers: heads have few bytes, and there is mostly room. */
+static inline int append(void *data, const char *bytes, size_t len)
 {
-    tt_buf_append(data, bytes, len);
+    tt_buf_t *out = data;
+    if (out->cap - out->len < len)
+        tt_buf_reserve(out, len);
+    if (len > 0)
+        memcpy(out->data + out->len, bytes, len);
+    out->len += len;
     return 0;
 }
 

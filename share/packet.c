@@ -116,13 +116,6 @@ size_t tt_frames_bytes(const tt_frames_t *self)
 
 /* ---- reading */
 
-static bool more(void *socket)
-{
-    int value = 0;
-    size_t size = sizeof value;
-    return zmq_getsockopt(socket, ZMQ_RCVMORE, &value, &size) == 0 && value;
-}
-
 static bool receive(zmq_msg_t *message, void *socket)
 {
     zmq_msg_close(message);
@@ -137,10 +130,12 @@ int tt_packet_read(tt_packet_t *self, void *socket, bool routed)
     tt_frames_init(&self->payload);
     if (!receive(routed ? &self->route : &self->header, socket))
         return 0;
-    bool whole = !routed || (more(socket) && receive(&self->header, socket));
+    bool whole = !routed || (zmq_msg_more(&self->route) && receive(&self->header, socket));
+    bool more = zmq_msg_more(whole ? &self->header : &self->route);
     zmq_msg_t frame;
     zmq_msg_init(&frame);
-    while (more(socket) && receive(&frame, socket)) {
+    while (more && receive(&frame, socket)) {
+        more = zmq_msg_more(&frame);
         if (self->payload.count < TT_FRAMES_MAX)
             tt_frames_take(&self->payload, &frame);
         else

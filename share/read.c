@@ -182,6 +182,13 @@ typedef struct {
     size_t values;
 } walk_t;
 
+/* The array is not cleared: it is large, and written before it is read. */
+static void walk_begin(walk_t *walk)
+{
+    walk->depth = 0;
+    walk->values = 0;
+}
+
 static size_t members(const tt_item_t *item)
 {
     if (item->type == TT_ARRAY)
@@ -208,7 +215,8 @@ static int walk_step(walk_t *walk, size_t count, unsigned limit)
 int tt_skip(tt_reader_t *self)
 {
     tt_reader_t was = *self;
-    walk_t walk = {.depth = 0};
+    walk_t walk;
+    walk_begin(&walk);
     tt_item_t item;
     int step;
     do {
@@ -274,7 +282,8 @@ static int check_one(check_t *check, tt_span_t bytes, unsigned depth)
     unsigned limit = check->limits->depth < DEPTH_MAX ? check->limits->depth : DEPTH_MAX;
     if (depth > limit)
         return bad(check, bytes.data, "nested too deeply");
-    walk_t walk = {.depth = 0};
+    walk_t walk;
+    walk_begin(&walk);
     int step = 0;
     while (step == 0) {
         const uint8_t *at = reader.at;
