@@ -141,8 +141,11 @@ def test_results_keep_their_order_whichever_thread_dispatches_them(rc):
         assert [part.text for part in result._parts] == ["5"] * len(view)
 
 
-def test_interrupts_while_results_come_lose_none(rc):
+def test_interrupts_while_results_come_lose_none(rc, tmp_path):
     """As many as may be, while thousands of results are dispatched."""
+    go = tmp_path / "go"
+    rc[:].execute(f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.001)",
+                  block=False)
     view = rc.load_balanced_view()
     over, caught, armed = threading.Event(), 0, False
 
@@ -161,6 +164,7 @@ def test_interrupts_while_results_come_lose_none(rc):
     try:
         results = [view.apply_async(int) for _ in range(5000)]
         thread.start()
+        go.touch()
         deadline = time.monotonic() + 30
         while rc.outstanding and time.monotonic() < deadline:
             try:

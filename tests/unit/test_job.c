@@ -397,6 +397,7 @@ static void end_batch(job_item_t *item, size_t begun, unsigned status, const cha
     job_item_handlers.result(item, together, &result);
     job_item_handlers.done(item, together);
     tt_frames_release(&frames);
+    tt_buf_release(&body);
     tt_buf_release(&inner);
 }
 
@@ -540,6 +541,7 @@ TEST(stored_replies_are_those_of_all_their_parts)
     tt_frames_take_buf(&frames, &body);
     tt_result_t result = {.engine = 4, .frames = &frames};
     job_take_result(job, 1, &result);
+    tt_buf_release(&body);
     tt_frames_release(&frames);
     assert_int_equal(job->left, 1);
     assert_int_equal(job->parts[1].run_ns, 5);
