@@ -395,7 +395,8 @@ static bool rest(tt_loop_t *self)
     return any;
 }
 
-static void turn(tt_loop_t *self, int64_t deadline_ms, const bool *done)
+/* Returns how many descriptors had something. */
+static int turn(tt_loop_t *self, int64_t deadline_ms, const bool *done)
 {
     struct epoll_event events[EVENTS];
     bool busy = !run_sockets(self);
@@ -403,7 +404,7 @@ static void turn(tt_loop_t *self, int64_t deadline_ms, const bool *done)
      * again before anything is waited for. */
     busy |= rest(self);
     if (self->stopped || (done && *done))
-        return;
+        return 0;
     int count = epoll_wait(self->epoll_fd, events, EVENTS, wait_ms(self, busy, deadline_ms));
     if (count < 0 && errno != EINTR) {
         perror("tutti: epoll_wait");
@@ -413,6 +414,7 @@ static void turn(tt_loop_t *self, int64_t deadline_ms, const bool *done)
         dispatch_fd(self, &events[i]);
     if (!self->stopped)
         run_timers(self);
+    return count > 0 ? count : busy;
 }
 
 void tt_loop_run(tt_loop_t *self)
@@ -435,6 +437,26 @@ bool tt_loop_run_until(tt_loop_t *self, const bool *done, int64_t timeout_ms)
     self->turning--;
     rest(self);
     return *done;
+}
+
+int tt_loop_fd(const tt_loop_t *self)
+{
+    return self->epoll_fd;
+}
+
+int tt_loop_due_ms(const tt_loop_t *self)
+{
+    return wait_ms(self, false, -1);
+}
+
+void tt_loop_run_ready(tt_loop_t *self)
+{
+    self->stopped = false;
+    self->turning++;
+    for (bool more = true; more && !self->stopped;)
+        more = turn(self, 0, NULL) > 0;
+    self->turning--;
+    rest(self);
 }
 
 void tt_loop_stop(tt_loop_t *self)

@@ -21,6 +21,14 @@ void tt_loop_run(tt_loop_t *self);
 bool tt_loop_run_until(tt_loop_t *self, const bool *done, int64_t timeout_ms);
 void tt_loop_stop(tt_loop_t *self);
 
+/* For a thread that is to run a loop only when something has come: a descriptor that becomes
+ * readable then (to be watched, nothing else), the milliseconds until a timer is due (-1: none
+ * is set), and running what there is without waiting. Every thread may run a loop, one at a
+ * time. */
+int tt_loop_fd(const tt_loop_t *self);
+int tt_loop_due_ms(const tt_loop_t *self);
+void tt_loop_run_ready(tt_loop_t *self);
+
 /* Milliseconds and nanoseconds of CLOCK_MONOTONIC. */
 int64_t tt_now_ms(void);
 int64_t tt_now_ns(void);

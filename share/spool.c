@@ -7,12 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/stat.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -152,24 +152,32 @@ tt_spool_t *tt_spool_of(int fd, uint64_t bytes, tt_error_t *err)
     return tt_error_null(err, "what came with a message is no sealed file of its size");
 }
 
+/* The inode of a file in memory, or of a file at all; 0: it is none. */
+static uint64_t inode_of(int fd)
+{
+    struct statx is;
+    if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_INO | STATX_TYPE, &is) != 0)
+        return 0;
+    return (is.stx_mode & S_IFMT) == S_IFREG ? is.stx_ino : 0;
+}
+
 tt_spool_place_t tt_spool_place(tt_spool_t *self)
 {
-    struct stat is;
-    if (fstat(tt_spool_fd(self), &is) != 0)
+    uint64_t inode = inode_of(tt_spool_fd(self));
+    if (inode == 0)
         return (tt_spool_place_t){0};
-    return (tt_spool_place_t){.pid = getpid(), .fd = self->fd, .inode = is.st_ino};
+    return (tt_spool_place_t){.pid = getpid(), .fd = self->fd, .inode = inode};
 }
 
 /* O_NONBLOCK: whatever stands there, opening it does not wait. */
 tt_spool_t *tt_spool_open(tt_spool_place_t place, uint64_t bytes, tt_error_t *err)
 {
     char path[64];
-    struct stat is;
     snprintf(path, sizeof path, "/proc/%d/fd/%d", place.pid, place.fd);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return tt_error_null(err, "cannot open %s: %s", path, strerror(errno));
-    if (fstat(fd, &is) == 0 && S_ISREG(is.st_mode) && is.st_ino == place.inode)
+    if (place.inode > 0 && inode_of(fd) == place.inode)
         return tt_spool_of(fd, bytes, err);
     close(fd);
     return tt_error_null(err, "%s is another file", path);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,9 @@
 #include <unistd.h>
 
 enum {
-    ENDED_KEPT = 8192,    /* tasks of which others may still say that they come after them */
-    QUEUED_MAX = 64 << 20 /* bytes of output that nobody has taken; what is beyond is cut */
+    ENDED_KEPT = 8192,     /* tasks of which others may still say that they come after them */
+    QUEUED_MAX = 64 << 20, /* bytes of output that nobody has taken; what is beyond is cut */
+    SELDOM_NS = 200000     /* an order that comes so long after the last one goes at once */
 };
 
 /* A task under way. */
@@ -33,15 +35,25 @@ struct courier {
     bool running; /* it has a thread: the closer's */
     pthread_mutex_t mutex;
     pthread_cond_t cond;
-    int wake_fd;
+    int wake_fd;           /* there are orders, or a waiter is to look again */
+    pthread_mutex_t drive; /* whoever runs the loop holds it; not taken within the mutex but by
+                              trying */
+    int outer_fd; /* epoll: what the thread waits for: the loop, unless a waiter runs it */
+    int nudge_fd; /* and that it is to look itself */
     /* under the mutex */
     order_t *orders, **orders_end;
     event_t *events, **events_end;
     size_t output_bytes;
     uint64_t generation; /* counts events and pokes */
     unsigned eager;      /* callers that wait for something of their own */
+    bool driving;        /* one of them runs the loop */
+    int64_t sent_ns;     /* when the last order came */
     bool opened, over, closed;
-    /* the thread's */
+    atomic_bool stopped; /* the thread is to end */
+    /* of whoever drives */
+    bool told;        /* something has happened */
+    int64_t awake_ms; /* when the thread looks again by itself; -1: it does not */
+    /* the thread's, and of whoever drives */
     tt_error_t error;
     tt_rundir_t dir;
     char program[128];
@@ -105,8 +117,10 @@ static event_t *new_event(event_kind_t kind, uint64_t ticket)
 
 static void tell(courier_t *self, event_t *event)
 {
+    self->told = true;
     pthread_mutex_lock(&self->mutex);
-    bool first = self->events == NULL; /* else those who wait know already */
+    /* Else those who wait know already; and who drives takes them, and tells the others. */
+    bool first = self->events == NULL && !self->driving;
     *self->events_end = event;
     self->events_end = &event->next;
     self->generation++;
@@ -291,6 +305,13 @@ static void do_ask(courier_t *self, const order_t *order)
     tt_buf_release(&numbers);
 }
 
+static void nudge(courier_t *self)
+{
+    uint64_t one = 1;
+    if (write(self->nudge_fd, &one, sizeof one) < 0)
+        abort(); /* an eventfd takes 2^64 of them */
+}
+
 static void do_order(courier_t *self, order_t *order)
 {
     task_t *task;
@@ -317,7 +338,8 @@ static void do_order(courier_t *self, order_t *order)
         do_ask(self, order);
         break;
     case DO_CLOSE:
-        tt_loop_stop(self->loop);
+        self->stopped = true;
+        nudge(self);
         break;
     }
 }
@@ -329,6 +351,7 @@ static void on_wake(void *arg, int fd, uint32_t events)
     (void)events;
     if (read(fd, &count, sizeof count) < 0)
         return;
+    self->told = true;
     pthread_mutex_lock(&self->mutex);
     order_t *order = self->orders;
     self->orders = NULL;
@@ -362,6 +385,50 @@ static void free_tasks(courier_t *self)
     tt_map_release(&self->ids);
 }
 
+/* ---- driving: the thread runs the loop, unless somebody who waits does. That saves two
+ * switches of threads, which take longer than all else that a call costs here. */
+
+static void watch_loop(courier_t *self, bool on)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = tt_loop_fd(self->loop)};
+    epoll_ctl(self->outer_fd, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, tt_loop_fd(self->loop),
+              &event);
+}
+
+/* The thread may have to look earlier now than it had planned. */
+static void leave_loop(courier_t *self)
+{
+    int due_ms = tt_loop_due_ms(self->loop);
+    if (due_ms >= 0 && (self->awake_ms < 0 || tt_now_ms() + due_ms < self->awake_ms))
+        nudge(self);
+}
+
+/* Runs the loop until something has happened. It is `driving`, so whoever pokes wakes it. */
+static void drive(courier_t *self, int64_t until_ms)
+{
+    int64_t left_ms = until_ms - tt_now_ms();
+    watch_loop(self, false);
+    tt_loop_run_until(self->loop, &self->told, left_ms > 0 ? left_ms : 0);
+    watch_loop(self, true);
+    leave_loop(self);
+}
+
+static void run_thread(courier_t *self)
+{
+    while (!self->stopped) {
+        struct epoll_event event;
+        uint64_t count;
+        pthread_mutex_lock(&self->drive);
+        tt_loop_run_ready(self->loop);
+        int due_ms = tt_loop_due_ms(self->loop);
+        self->awake_ms = due_ms < 0 ? -1 : tt_now_ms() + due_ms;
+        pthread_mutex_unlock(&self->drive);
+        if (!self->stopped && epoll_wait(self->outer_fd, &event, 1, due_ms) > 0 &&
+            event.data.fd == self->nudge_fd && read(self->nudge_fd, &count, sizeof count) < 0)
+            abort();
+    }
+}
+
 static void *run(void *arg)
 {
     courier_t *self = arg;
@@ -375,14 +442,18 @@ static void *run(void *arg)
         for (size_t i = 0; i < count; i++)
             tell_engine(self, &engines[i]);
         tt_loop_add_fd(self->loop, self->wake_fd, EPOLLIN, on_wake, self);
+        watch_loop(self, true);
         set_opened(self, false);
-        tt_loop_run(self->loop);
+        run_thread(self);
+        pthread_mutex_lock(&self->drive); /* nobody else has it any more */
         tt_loop_remove_fd(self->loop, self->wake_fd);
         tt_client_close(&self->client);
     }
     tt_loop_destroy(&self->loop);
     free_tasks(self);
     set_opened(self, true);
+    if (self->stopped)
+        pthread_mutex_unlock(&self->drive);
     return NULL;
 }
 
@@ -402,13 +473,28 @@ static void set_deadline(struct timespec *until, double seconds)
 void courier_wait(courier_t *self, double seconds, bool eager, uint64_t seen)
 {
     struct timespec until;
-    set_deadline(&until, seconds < 1e6 ? seconds : 1e6);
+    seconds = seconds < 1e6 ? seconds : 1e6;
+    int64_t until_ms = tt_now_ms() + (int64_t)(seconds * 1000 + 0.5);
+    set_deadline(&until, seconds);
     pthread_mutex_lock(&self->mutex);
     self->eager += eager;
     int rc = 0;
     while (rc == 0 && !self->over && !(self->events && (eager || self->eager == 0)) &&
-           !(eager && self->generation != seen))
-        rc = pthread_cond_timedwait(&self->cond, &self->mutex, &until);
+           !(eager && self->generation != seen)) {
+        if (!eager || self->closed || pthread_mutex_trylock(&self->drive) != 0) {
+            rc = pthread_cond_timedwait(&self->cond, &self->mutex, &until);
+            continue;
+        }
+        self->driving = true;
+        self->told = false;
+        pthread_mutex_unlock(&self->mutex);
+        if (!self->stopped)
+            drive(self, until_ms);
+        pthread_mutex_lock(&self->mutex);
+        self->driving = false;
+        pthread_mutex_unlock(&self->drive);
+        rc = tt_now_ms() >= until_ms ? ETIMEDOUT : 0;
+    }
     self->eager -= eager;
     pthread_mutex_unlock(&self->mutex);
 }
@@ -432,26 +518,54 @@ uint64_t courier_generation(courier_t *self)
     return generation;
 }
 
+static void wake(courier_t *self)
+{
+    uint64_t one = 1;
+    if (write(self->wake_fd, &one, sizeof one) < 0)
+        abort(); /* an eventfd takes 2^64 of them */
+}
+
 void courier_poke(courier_t *self)
 {
     pthread_mutex_lock(&self->mutex);
     self->generation++;
+    if (self->driving)
+        wake(self);
     pthread_cond_broadcast(&self->cond);
     pthread_mutex_unlock(&self->mutex);
 }
 
 /* ---- orders */
 
+/* The caller does it itself, and handles what has come meanwhile. */
+static void do_at_once(courier_t *self, order_t *order)
+{
+    if (!self->stopped) {
+        do_order(self, order);
+        tt_loop_run_ready(self->loop);
+        leave_loop(self);
+    }
+    pthread_mutex_unlock(&self->drive);
+    order_destroy(order);
+}
+
 void courier_send(courier_t *self, order_t *order)
 {
-    uint64_t one = 1;
+    int64_t now_ns = tt_now_ns();
     pthread_mutex_lock(&self->mutex);
-    bool first = self->orders == NULL;
+    bool first = self->orders == NULL,
+         seldom = first && !self->over && now_ns - self->sent_ns > SELDOM_NS;
+    self->sent_ns = now_ns;
+    if (seldom && pthread_mutex_trylock(&self->drive) == 0) {
+        pthread_mutex_unlock(&self->mutex);
+        do_at_once(self, order);
+        return;
+    }
     *self->orders_end = order;
     self->orders_end = &order->next;
     pthread_mutex_unlock(&self->mutex);
-    if (first && write(self->wake_fd, &one, sizeof one) < 0)
-        abort(); /* an eventfd takes 2^64 of them */
+    if (first)
+        wake(self);
 }
 
 /* ---- beginning and end */
@@ -482,12 +596,18 @@ courier_t *courier_new(const char *name, const char *program, int timeout_ms, tt
     self->timeout_ms = timeout_ms;
     snprintf(self->program, sizeof self->program, "%s", program);
     pthread_mutex_init(&self->mutex, NULL);
+    pthread_mutex_init(&self->drive, NULL);
+    self->awake_ms = -1;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&self->cond, &attributes);
     pthread_condattr_destroy(&attributes);
     self->wake_fd = eventfd(0, EFD_CLOEXEC);
-    if (self->wake_fd < 0)
+    self->nudge_fd = eventfd(0, EFD_CLOEXEC);
+    self->outer_fd = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event nudged = {.events = EPOLLIN, .data.fd = self->nudge_fd};
+    if (self->wake_fd < 0 || self->nudge_fd < 0 || self->outer_fd < 0 ||
+        epoll_ctl(self->outer_fd, EPOLL_CTL_ADD, self->nudge_fd, &nudged) != 0)
         tt_error_set(&self->error, "no descriptor: %s", strerror(errno));
     else if (tt_rundir_open(name, &self->dir, &self->error) == 0 && start(self) == 0)
         return self;
@@ -549,9 +669,13 @@ void courier_destroy(courier_t **self_p)
         event_destroy(self->events);
         self->events = next;
     }
-    if (self->wake_fd >= 0)
-        close(self->wake_fd);
+    for (int i = 0; i < 3; i++) {
+        int fd = (int[]){self->wake_fd, self->nudge_fd, self->outer_fd}[i];
+        if (fd >= 0)
+            close(fd);
+    }
     pthread_cond_destroy(&self->cond);
+    pthread_mutex_destroy(&self->drive);
     pthread_mutex_destroy(&self->mutex);
     free(self);
     *self_p = NULL;

@@ -82,6 +82,59 @@ def test_many_threads(rc):
     assert sorted(found) == [(n, i) for n in range(8) for i in range(50)]
 
 
+def test_calls_of_others_pass_a_thread_that_waits(rc):
+    """Whoever waits runs the network meanwhile: for all others, too."""
+    long = rc[0].apply_async(time.sleep, 600)
+    waiter = threading.Thread(target=lambda: long.exception(60))
+    waiter.start()
+    for n in range(200):
+        assert rc[1 + n % 3].apply_sync(lambda x: x, n) == n
+        if n % 20 == 0:
+            time.sleep(0.002)
+    assert waiter.is_alive()
+    long.cancel()
+    waiter.join(20)
+    assert not waiter.is_alive()
+
+
+def test_what_comes_while_nobody_waits_is_heard_of(own):
+    done = []
+    for n in range(50):
+        result = own[0].apply_async(time.sleep, 0.002)
+        result.add_done_callback(done.append)
+        own[1].apply_sync(int)  # the thread of the network has it again then
+        wait_until(lambda: len(done) == n + 1)
+    pid = own[2].apply_sync(os.getpid)
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: 2 not in own.ids)
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: 2 in own.ids)
+
+
+def test_a_client_that_is_closed_ends_the_waiting_of_its_threads(four):
+    for _ in range(10):
+        client = ipp.Client()
+        found = []
+
+        def wait(result):
+            try:
+                result.get(60)
+            except Exception as problem:
+                found.append(problem)
+
+        results = [client[n].apply_async(time.sleep, 600) for n in range(3)]
+        threads = [threading.Thread(target=wait, args=(one,)) for one in results]
+        for thread in threads:
+            thread.start()
+        client[3].apply_sync(int)
+        for one in results:
+            one.cancel()
+        client.close()
+        for thread in threads:
+            thread.join(20)
+        assert len(found) == 3
+
+
 def test_results_that_are_dropped_free_their_memory(rc):
     view = rc.load_balanced_view()
 
