@@ -6,6 +6,7 @@
  * terminal, which are tried again, and whatever leaves `handle` is the answer of that task.
  * Nothing here lets an exception reach the loop. */
 #include "codec.h"
+#include "fork.h"
 
 #include "../../share/identity.h"
 #include "../../share/language.h"
@@ -15,14 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <unistd.h>
 
 /* One loop serves a process. */
 static struct {
     tt_serve_t *serve;
     PyObject *session;
     PyObject *handle; /* its method */
+    PyObject *begin;  /* to be called ahead of the first task; NULL: nothing */
     PyThreadState *idle;
     unsigned long thread; /* the one that serves */
     int handling;         /* tasks under way: one, and those that came while it asks */
@@ -242,13 +242,25 @@ static PyObject *frames_list(const tt_span_t *frames, size_t count, tt_spool_t *
     return list;
 }
 
+/* What a forked engine has to do for itself, no sooner than it has anything to do: while it
+ * idles it shares its memory with all others. One that was interrupted is made again. */
+static bool begin_tasks(void)
+{
+    PyObject *done = runtime.begin ? PyObject_CallNoArgs(runtime.begin) : Py_NewRef(Py_None);
+    if (done == NULL)
+        return false;
+    Py_DECREF(done);
+    Py_CLEAR(runtime.begin);
+    return true;
+}
+
 static void on_handle(void *self, const tt_request_t *request, tt_reply_t *reply)
 {
     (void)self;
     runtime.handling++;
     PyObject *frames = frames_list(request->buffers, request->buffer_count, request->spool),
              *answer = NULL;
-    if (frames)
+    if (frames && begin_tasks())
         answer = PyObject_CallFunction(runtime.handle, "IIy#O", request->op, request->seq,
                                        (const char *)request->args.data,
                                        (Py_ssize_t)request->args.len, frames);
@@ -306,16 +318,10 @@ static tt_language_t language = {
     .idle = on_idle,
 };
 
-static PyObject *runtime_serve(PyObject *module, PyObject *args)
+/* The session, version and program are there: the exit status. */
+static PyObject *serve(int socket_fd, int page_fd)
 {
-    (void)module;
-    int socket_fd, page_fd;
     tt_error_t err;
-    if (!PyArg_ParseTuple(args, "Oiiss", &runtime.session, &socket_fd, &page_fd,
-                          &language.version, &language.program))
-        return NULL;
-    if (runtime.serve)
-        return PyErr_Format(PyExc_RuntimeError, "this process serves already");
     runtime.serve = tt_serve_new_on(&language, NULL, socket_fd, page_fd, &err);
     if (runtime.serve == NULL)
         return PyErr_Format(PyExc_OSError, "%s", err.text);
@@ -333,11 +339,43 @@ static PyObject *runtime_serve(PyObject *module, PyObject *args)
     return PyLong_FromLong(status);
 }
 
+static PyObject *runtime_serve(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int socket_fd, page_fd;
+    if (runtime.serve)
+        return PyErr_Format(PyExc_RuntimeError, "this process serves already");
+    if (!PyArg_ParseTuple(args, "Oiiss", &runtime.session, &socket_fd, &page_fd,
+                          &language.version, &language.program))
+        return NULL;
+    return serve(socket_fd, page_fd);
+}
+
+static PyObject *runtime_fork_engines(PyObject *module, PyObject *args)
+{
+    (void)module;
+    int link;
+    PyObject *begin;
+    if (!PyArg_ParseTuple(args, "iOOss", &link, &begin, &runtime.session, &language.version,
+                          &language.program))
+        return NULL;
+    int rc = fork_engines(link);
+    if (rc < 0)
+        return NULL;
+    if (rc > 0)
+        Py_RETURN_NONE;
+    runtime.begin = begin == Py_None ? NULL : Py_NewRef(begin);
+    return serve(TT_RT_SOCKET_FD, TT_RT_PAGE_FD);
+}
+
 static PyObject *runtime_forget(PyObject *module, PyObject *none)
 {
     (void)module, (void)none;
-    if (runtime.serve)
+    if (runtime.serve) {
         tt_serve_forget(runtime.serve);
+        if (PyObject_SetAttrString(runtime.session, "forked", Py_True) != 0)
+            return NULL;
+    }
     Py_RETURN_NONE;
 }
 
@@ -359,17 +397,6 @@ static PyObject *runtime_ask(PyObject *module, PyObject *args)
     return list ? Py_BuildValue("iN", status, list) : NULL;
 }
 
-static PyObject *runtime_settle(PyObject *module, PyObject *args)
-{
-    (void)module;
-    long parent;
-    if (!PyArg_ParseTuple(args, "l", &parent))
-        return NULL;
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    return PyBool_FromLong(getppid() == parent);
-}
-
 static PyMethodDef methods[] = {
     {"encode", codec_encode, METH_VARARGS,
      "encode(object, fallback, inline_limit=4096) -> (body, [buffer, ...])\n\n"
@@ -386,12 +413,17 @@ static PyMethodDef methods[] = {
      "Asks the prompt and waits. Raises KeyboardInterrupt, EOFError when the prompt is gone, "
      "and\n"
      "RuntimeError outside of a task or its thread."},
-    {"settle", runtime_settle, METH_VARARGS,
-     "settle(parent_pid) -> bool\n\n"
-     "Makes a process group of its own that dies with its parent; False when the parent is\n"
-     "another one than told."},
+    {"fork_engines", runtime_fork_engines, METH_VARARGS,
+     "fork_engines(link_fd, begin, session, version, program) -> exit status or None\n\n"
+     "The zygote's loop, which ends the process with its host. A forked engine serves the\n"
+     "session, and calls begin, unless that is None, ahead of the first task. None in the "
+     "zygote when threads that run by\n"
+     "now keep it from forking."},
     {"forget", runtime_forget, METH_NOARGS,
-     "forget()\n\nIn a forked child: lets go of the socket and the page."},
+     "forget()\n\n"
+     "In a forked child: lets go of the socket and the page, and tells the session, which is "
+     "to\n"
+     "have ended with its task then. Nothing when no session is served, as in the zygote."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -7,7 +7,6 @@ import codeop
 import inspect
 import itertools
 import keyword
-import pkgutil
 import re
 import sys
 import warnings
@@ -198,11 +197,14 @@ def _attributes(expr: str, namespace: Dict[str, Any]) -> List[str]:
 
 
 def _modules() -> List[str]:
+    import pkgutil
+
     return [*sys.builtin_module_names, *(m.name for m in pkgutil.iter_modules())]
 
 
 def _submodules(package: str) -> List[str]:
     """Modules of a package, which is not imported for that."""
+    import pkgutil
     from importlib.util import find_spec
 
     module = sys.modules.get(package)

@@ -14,7 +14,7 @@ from . import codec, figures, values
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import types
-    from typing import Any, Optional
+    from typing import Any, NoReturn, Optional
 
     from .session import Session
     from .terminal import Terminal
@@ -45,8 +45,8 @@ def compiled() -> Optional[types.ModuleType]:
     return module
 
 
-def serve(runtime: Any, mode: str = "engine", kind: str = "python") -> None:
-    """Runs a session on descriptors 3 and 4 and ends the process with its status.
+def prepare(runtime: Any, mode: str = "engine", kind: str = "python") -> Session:
+    """All that can be done before there is anybody to serve.
 
     `mode`: "engine"; "local", the prompt's own engine on the descriptors 0-2 that it has; or
     "terminal", the same at a prompt that lends it the terminal (terminal.py). `kind`: "python", or
@@ -54,17 +54,28 @@ def serve(runtime: Any, mode: str = "engine", kind: str = "python") -> None:
     local = mode != "engine"
     # A script's `tutti ... &` has it ignored, and so would all that it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    values.use(runtime if runtime is not None else codec)
     if runtime is None:
         from . import pure
 
         runtime = pure.Runtime()
-        values.use(codec)
-    else:
-        values.use(runtime)
     settle_streams(local)
-    session = session_class(kind)(runtime, local, terminal() if mode == "terminal" else None)
-    program = sys.executable or "python"
-    status = runtime.serve(session, SOCKET_FD, page_fd(), session.version, program)
+    return session_class(kind)(runtime, local, terminal() if mode == "terminal" else None)
+
+
+def serve(session: Any) -> int:
+    """Runs a session on descriptors 3 and 4; its exit status."""
+    status: int = session.runtime.serve(session, SOCKET_FD, page_fd(), session.version, program())
+    return status
+
+
+def program() -> str:
+    """The interpreter, as HELLO tells it."""
+    return sys.executable or "python"
+
+
+def end(status: int) -> NoReturn:
+    """Ends the process when nobody is served any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # nothing is left to interrupt
     sys.exit(status)
 
@@ -141,6 +152,5 @@ def main() -> None:
     if mode == "zygote":
         from . import zygote
 
-        zygote.run(runtime, preload)
-        mode = "engine"
-    serve(runtime, mode, kind)
+        end(zygote.run(runtime, preload, kind))
+    end(serve(prepare(runtime, mode, kind)))

@@ -16,7 +16,6 @@ import resource
 import shlex
 import sys
 import time
-import timeit
 import types
 
 from . import cells, errors, shell
@@ -168,6 +167,8 @@ def _inner(call: Call, setup: str, code: str, file: str) -> Callable[..., float]
 
 
 def _timeit(call: Call, setup: str, code: str, file: str, given: Dict[str, int]) -> None:
+    import timeit
+
     timer: Any = timeit.Timer()
     timer.inner = _inner(call, setup, code, file)
     loops, runs = given.get("n", 0), max(1, given.get("r", RUNS))

@@ -130,7 +130,9 @@ class Runtime:
             raise KeyboardInterrupt
 
     def forget(self) -> None:
-        if self.socket is not None:
+        """In a forked child: it never answers as the engine."""
+        if self.session is not None:
+            self.session.forked = True
             self.socket.close()
 
     # ---- the socket

@@ -64,9 +64,9 @@ class Refused(Exception):
 class Session:
     """One engine, or the prompt's local engine: a `__main__` of its own and what works on it.
 
-    `runtime` gives `ask(what, text) -> (status, frames)` and `forget()`; `local` is true for the
-    engine of the prompt, which knows its magics; `terminal` (terminal.py) is lent to it for lines
-    that own the terminal, None without one."""
+    `runtime` gives `ask(what, text) -> (status, frames)`, and `forget()` for a forked child;
+    `local` is true for the engine of the prompt, which knows its magics; `terminal` (terminal.py)
+    is lent to it for lines that own the terminal, None without one."""
 
     version = sys.version.split()[0]  # that HELLO tells
 
@@ -85,7 +85,7 @@ class Session:
         self.bound: Dict[str, Any] = {}    # globals that came with pushed values, by name
         self.handles: weakref.WeakValueDictionary[Any, Handle] = weakref.WeakValueDictionary()
         self.out: OrderedDict[int, Any] = collections.OrderedDict()
-        self.forked = False
+        self.forked = False  # until `forget`: a child of user code never answers as the engine
         self.depth = 0  # tasks under way: one, and those that came while it asks
         self.module = types.ModuleType("__main__")
         self.namespace = vars(self.module)
@@ -101,7 +101,7 @@ class Session:
         sys.modules["__main__"] = self.module
         self.clear()
         ship.on_arrival(self.arrived.update)
-        os.register_at_fork(after_in_child=self.after_fork)
+        os.register_at_fork(after_in_child=self.runtime.forget)
         shared: Any = builtins
         shared.__tutti_magic__ = self.magic
         shared.display = displays.display
@@ -117,11 +117,6 @@ class Session:
         self.namespace.clear()
         self.namespace.update(__name__="__main__", __doc__=None, __package__=None,
                               __loader__=None, __spec__=None, __builtins__=builtins)
-
-    def after_fork(self) -> None:
-        """A child of user code never answers as the engine."""
-        self.forked = True
-        self.runtime.forget()
 
     # ---- tasks
 

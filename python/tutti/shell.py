@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
-import shutil
 import signal
-import subprocess
 import sys
-import threading
 import time
 
+# subprocess, threading and what they bring are imported by whoever needs them first: an engine that
+# was just forked would pay for threading's part in forks.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import subprocess
     from typing import Any, Callable, IO, List, Optional, Tuple
 
     Popen = subprocess.Popen[bytes]
@@ -56,6 +55,8 @@ class Lines(list):  # type: ignore[type-arg]  # of str
 
 def program() -> str:
     """The shell: bash if there is one."""
+    import shutil
+
     return shutil.which("bash") or "/bin/sh"
 
 
@@ -66,6 +67,8 @@ def run(command: str, capture: bool = False, patient: bool = False) -> Tuple[int
     `patient`: an interrupt is the command's alone, as where it owns a terminal: one that goes on
     is waited for, and only one that ends by it raises KeyboardInterrupt. Else every interrupt
     raises it when the command has ended, after GRACE_S at the latest."""
+    import subprocess
+
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.flush()
@@ -93,6 +96,8 @@ class _Interrupts:
         self.handler: Any = None
 
     def __enter__(self) -> _Interrupts:
+        import threading
+
         found = signal.getsignal(signal.SIGINT)
         if callable(found) and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self.note)
@@ -126,6 +131,8 @@ class _Interrupts:
 
 def _read(pipe: IO[bytes], interrupts: _Interrupts, patient: bool) -> bytes:
     """All that is written to the pipe; what came so far when an interrupt gives it up."""
+    import select
+
     parts: List[bytes] = []
     poll = select.poll()
     poll.register(pipe, select.POLLIN)

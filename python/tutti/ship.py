@@ -12,7 +12,6 @@ import collections
 import dataclasses
 import dis
 import functools
-import hashlib
 import importlib
 import io
 import linecache
@@ -351,6 +350,8 @@ def pack(function: Any, encode: Callable[..., Any]) -> Packed:
 
 
 def _pack(function: Any, encode: Callable[..., Any]) -> Packed:
+    import hashlib  # which brings a library that is larger than all of this
+
     file = io.BytesIO()
     _pickler_class()(file).dump(function)
     blob = encode(["python", VERSION, file.getvalue()], sys.maxsize)[0]

@@ -14,7 +14,6 @@ import io
 import os
 import signal
 import sys
-import threading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,14 +136,16 @@ class Terminal:
         This reaches Python's threads that read from descriptor 0. A thread of C code, one that
         opened /dev/tty itself, or a child still gets the line it waits for; with its next read a
         thread fails (EIO), a child stops."""
+        threading = sys.modules.get("threading")  # without it nobody has started any
         waiting = [t for t in threading.enumerate()
-                   if t is not threading.main_thread() and _reads_zero(t.native_id)]
+                   if t is not threading.main_thread() and _reads_zero(t.native_id)
+                   ] if threading else []
         if not waiting or signal.getsignal(signal.SIGURG) not in (signal.SIG_DFL, _nothing):
             return
         signal.signal(signal.SIGURG, _nothing)
         for thread in waiting:
             with contextlib.suppress(OSError):
-                signal.pthread_kill(thread.ident, signal.SIGURG)  # type: ignore[arg-type]
+                signal.pthread_kill(thread.ident, signal.SIGURG)
 
 
 def _nothing(number: int, frame: Any) -> None:

@@ -65,7 +65,7 @@ def extension():
         if path.exists():
             return str(path)
     path = os.path.join(scratch(), "_runtime.abi3.so")
-    sources = [PACKAGE_DIR / "tutti" / n for n in ("_runtime.c", "codec.c")]
+    sources = [PACKAGE_DIR / "tutti" / n for n in ("_runtime.c", "codec.c", "fork.c")]
     compile_c(path, *sources, *(ROOT / "share" / (n + ".c") for n in SHARED))
     return path
 

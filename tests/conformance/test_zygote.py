@@ -130,6 +130,60 @@ def test_engines_draw_different_numbers(zygote):
         assert one.execute(code).text != two.execute(code).text
 
 
+def test_engines_draw_different_numbers_of_numpy(compiled):
+    if subprocess.call([compiled.command[0], "-c", "import numpy"], stderr=subprocess.DEVNULL):
+        pytest.skip("no numpy for %s" % compiled.command[0])
+    command = [*compiled.command_of("zygote"), "numpy"]
+    found = Zygote(command, {**compiled.env, "OPENBLAS_NUM_THREADS": "1"})
+    assert found.receive()[0] == "ready"
+    with Forked(found, 0) as one, Forked(found, 1) as two:
+        code = "import numpy; numpy.random.random()"
+        first = one.execute(code).text
+        assert first != two.execute(code).text
+        assert first != one.execute(code).text
+    found.close()
+
+
+SPY = """
+import os, sys
+zygote, seen = os.getpid(), []
+
+def note(frame, event, arg):
+    if event == "call" and os.getpid() != zygote:
+        seen.append("%s:%s" % (os.path.basename(frame.f_code.co_filename), frame.f_code.co_name))
+
+sys.setprofile(note)
+"""
+
+
+def test_a_forked_engine_runs_none_of_our_python_before_its_first_task(compiled, tmp_path):
+    (tmp_path / "spy.py").write_text(SPY)
+    found = Zygote([*compiled.command_of("zygote"), "spy"],
+                   {**compiled.env, "PYTHONPATH": str(tmp_path)})
+    assert found.receive()[0] == "ready"
+    with Forked(found, 0) as engine:
+        assert engine.execute("import sys; sys.setprofile(None)\n"
+                              "sys.modules['spy'].seen[0]").text == "'session.py:handle'"
+    found.close()
+
+
+def test_what_is_imported_for_engines_does_not_register_for_forks(compiled):
+    """A hook of Python's in each fork dirties a tenth of what an engine shares else."""
+    found = Zygote(compiled.command_of("zygote"), compiled.env)
+    assert found.receive()[0] == "ready"
+    with Forked(found, 0) as engine:
+        assert engine.execute("import sys\n[name for name in ('threading', 'subprocess', "
+                              "'hashlib', 'random') if name in sys.modules]").text == "[]"
+    found.close()
+
+
+def test_a_child_that_a_forked_engines_code_forks_never_answers(zygote):
+    with Forked(zygote, 0) as engine:
+        code = "import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\npid > 0"
+        assert engine.execute(code).text == "True"
+        assert engine.execute("6*7").text == "42"
+
+
 def test_many_starts_lose_none(zygote):
     for i in range(100):
         with Forked(zygote, i) as engine:
