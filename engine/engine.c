@@ -365,7 +365,7 @@ static void on_hello(engine_t *self, tt_rt_message_t *message)
     tt_link_send(self->link, TT_RT_START, 0, (tt_span_t){start.data, start.len}, 2, NULL);
     tt_buf_release(&start);
     engine_report(self, NULL);
-    self->names_old = true;
+    engine_first_names(self);
     engine_pump(self);
     engine_refresh_names(self);
 }

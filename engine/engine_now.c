@@ -3,6 +3,7 @@
 #include "engine_private.h"
 
 #include "runtime.h"
+#include "zygote.h"
 
 enum {
     NAMES_IDLE_MS = 200, /* of idling, after which the names of the top level are asked for */
@@ -84,20 +85,38 @@ void engine_ask(engine_t *self, part_t *part)
 
 /* ---- names */
 
-/* The names of the top level: of the host's own question, so nobody hears of the answer. */
+/* The arguments of a COMPLETE that asks for the names of the top level. */
+static tt_buf_t top_level(void)
+{
+    tt_buf_t args = {0};
+    tt_pack_array(&args, 2);
+    tt_pack_text(&args, "");
+    tt_pack_uint(&args, 0);
+    return args;
+}
+
+/* What the zygote has told need not be asked: an answer costs a fresh Python memory that it
+ * shares with all others until then. */
+void engine_first_names(engine_t *self)
+{
+    tt_buf_t args = top_level();
+    names_learn(&self->names, (tt_span_t){args.data, args.len},
+                zygote_names(self->spec->zygote));
+    tt_buf_release(&args);
+    self->names_old = self->names.entry_count == 0;
+}
+
+/* The host's own question, so nobody hears of the answer. */
 static void on_names_timer(void *arg)
 {
     engine_t *self = arg;
     tt_msg_task_t message = {
         .op = TT_RT_COMPLETE, .timeout_ms = NAMES_LIMIT_MS, .flags = TT_SUBMIT_NOW};
     tt_frames_t frames;
-    tt_buf_t args = {0};
     self->names_timer = 0;
     if (!idles(self))
         return;
-    tt_pack_array(&args, 2);
-    tt_pack_text(&args, "");
-    tt_pack_uint(&args, 0);
+    tt_buf_t args = top_level();
     tt_frames_init(&frames);
     tt_frames_take_buf(&frames, &args);
     tt_buf_release(&args);

@@ -100,6 +100,8 @@ void engine_answer_busy(engine_t *self, part_t *part);
 void engine_make_way(engine_t *self);
 /* What a part's result tells of names. */
 void engine_note_names(engine_t *self, const part_t *part, unsigned status, tt_span_t body);
+/* Its interpreter is new. */
+void engine_first_names(engine_t *self);
 /* The engine may idle: sees to it that its names are asked for. */
 void engine_refresh_names(engine_t *self);
 

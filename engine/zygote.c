@@ -21,7 +21,7 @@
 
 enum {
     FDS = 4,
-    DATAGRAM = 2048,
+    DATAGRAM = 32768,
     REQUESTS_MAX = 32, /* descriptors in flight are bounded */
     LAST_READS = 64    /* more than a pipe holds */
 };
@@ -42,6 +42,7 @@ struct zygote {
     int *waiting; /* engines that wait for their turn */
     size_t waiting_count;
     tt_buf_t last_words;
+    tt_buf_t names; /* of the top level, as the body of a RESULT; empty: not told */
 };
 
 static void on_readable(void *arg, int fd, uint32_t events);
@@ -116,6 +117,7 @@ void zygote_destroy(zygote_t **self_p)
     free(self->asked);
     free(self->waiting);
     tt_buf_release(&self->last_words);
+    tt_buf_release(&self->names);
     free(self);
     *self_p = NULL;
 }
@@ -123,6 +125,11 @@ void zygote_destroy(zygote_t **self_p)
 pid_t zygote_pid(const zygote_t *self)
 {
     return self->pid;
+}
+
+tt_span_t zygote_names(const zygote_t *self)
+{
+    return self ? (tt_span_t){self->names.data, self->names.len} : (tt_span_t){NULL, 0};
 }
 
 static int send_request(zygote_t *self, int id, const int fds[FDS])
@@ -207,6 +214,17 @@ static void on_exec(zygote_t *self, const char *reason)
     start_waiting(self);
 }
 
+/* Behind the word: version and program, which engines tell as well, and the names. */
+static void on_ready(zygote_t *self, tt_reader_t *reader)
+{
+    tt_span_t names;
+    self->mode = FORKS;
+    if (tt_skip(reader) == 0 && tt_skip(reader) == 0 && tt_read_bin(reader, &names) == 0) {
+        self->names.len = 0;
+        tt_buf_append(&self->names, names.data, names.len);
+    }
+}
+
 static void on_datagram(zygote_t *self, tt_span_t bytes)
 {
     tt_error_t err;
@@ -229,11 +247,12 @@ static void on_datagram(zygote_t *self, tt_span_t bytes)
             engine_start_by_exec(engine);
         start_waiting(self);
     } else if (tt_read_text(&reader, word, sizeof word) == 0) {
+        if (strcmp(word, "exec") != 0) {
+            on_ready(self, &reader);
+            return;
+        }
         tt_read_text(&reader, text, sizeof text);
-        if (strcmp(word, "exec") == 0)
-            on_exec(self, text);
-        else
-            self->mode = FORKS;
+        on_exec(self, text);
     }
 }
 

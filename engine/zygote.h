@@ -16,6 +16,11 @@ void zygote_destroy(zygote_t **self_p);
 
 pid_t zygote_pid(const zygote_t *self);
 
+/* The names of an engine's top level before it has done anything: what a runtime would answer
+ * to a COMPLETE of nothing, body of a RESULT; the zygote's own, may be malformed, empty when it
+ * did not tell them. Takes NULL. */
+tt_span_t zygote_names(const zygote_t *self);
+
 /* Whether it has as many requests as it should have at a time: then zygote_wait for a turn. */
 bool zygote_busy(const zygote_t *self);
 /* Calls engine_start for engine `id` when there is room. */

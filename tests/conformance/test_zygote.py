@@ -10,7 +10,7 @@ import time
 import pytest
 
 import harness
-from harness import DEADLINE, OK, codec, pack
+from harness import COMPLETE, DEADLINE, OK, codec, pack
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -141,6 +141,15 @@ def test_engines_draw_different_numbers_of_numpy(compiled):
         first = one.execute(code).text
         assert first != two.execute(code).text
         assert first != one.execute(code).text
+    found.close()
+
+
+def test_the_zygote_tells_the_names_that_a_fresh_engine_has(compiled):
+    found = Zygote(compiled.command_of("zygote"), compiled.env)
+    ready = found.receive()
+    with Forked(found, 0) as engine:
+        answer = engine.result(engine.task(COMPLETE, ["", 0]))
+        assert answer.frames[0] == ready[3] and b"print" in ready[3]
     found.close()
 
 

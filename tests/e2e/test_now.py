@@ -66,6 +66,15 @@ def test_an_idle_engine_answers_with_what_it_has(cluster):
         assert peer.sync()["controller"]["tasks_done"] == 1  # questions are not counted
 
 
+def test_for_a_fresh_engine_the_names_of_its_zygote_are_told(cluster):
+    cluster.start(1)
+    with Peer(cluster) as peer:
+        held = hold(cluster, peer, 0)
+        assert busy_names(peer, [0], "y = pri") == [4, ["print"]]
+        (cluster.work_dir / "go").touch()
+        peer.results([held])
+
+
 @pytest.mark.sanitize
 def test_a_busy_engine_is_answered_for_at_once_however_much_waits(cluster):
     cluster.start(1)
@@ -76,7 +85,7 @@ def test_a_busy_engine_is_answered_for_at_once_however_much_waits(cluster):
         held = None
         for turn in range(200):
             held = hold(cluster, peer, 0, f"go{turn}")
-            if busy_names(peer, [0], "y = pri")[1]:
+            if "prime" in busy_names(peer, [0], "y = pri")[1]:
                 break
             (cluster.work_dir / f"go{turn}").touch()
             peer.results([held])

@@ -212,6 +212,21 @@ static void writes_much(void)
     exit(1);
 }
 
+static void tells_names(void)
+{
+    tt_buf_t body = {0};
+    tt_pack_array(&body, 5); /* one more than we know */
+    tt_pack_text(&body, "ready");
+    tt_pack_text(&body, "1.2");
+    tt_pack_text(&body, "/bin/python3");
+    tt_pack_bin(&body, "abc", 3);
+    tt_pack_nil(&body);
+    say(&body);
+    tt_buf_release(&body);
+    answer(skip_request(), 1000);
+    skip_request();
+}
+
 static void forks_and_dies(void)
 {
     say_words("ready", "1.2");
@@ -233,6 +248,7 @@ static const struct {
     {"answers and dies", answers_and_dies},
     {"writes much", writes_much},
     {"forks and dies", forks_and_dies},
+    {"tells names", tells_names},
 };
 
 static int live(const char *name)
@@ -361,6 +377,25 @@ TEST(a_request_brings_the_four_descriptors_in_their_order_and_is_answered_with_t
         close(ends[i]);
     }
     assert_int_equal(TOTAL(execs) + TOTAL(fails), 0);
+}
+
+TEST(names_that_it_tells_are_kept)
+{
+    assert_int_equal(zygote_names(NULL).len, 0);
+    start("tells names");
+    assert_int_equal(zygote_names(zygote).len, 0);
+    assert_true(request(0));
+    assert_comes(loop, engines[0].pid == 1000);
+    assert_int_equal(zygote_names(zygote).len, 3);
+    assert_memory_equal(zygote_names(zygote).data, "abc", 3);
+}
+
+TEST(one_that_tells_no_names_forks_all_the_same)
+{
+    start("forks");
+    assert_true(request(0));
+    assert_comes(loop, engines[0].pid == 1000);
+    assert_int_equal(zygote_names(zygote).len, 0);
 }
 
 TEST(answers_can_be_read_without_the_loop)
@@ -510,6 +545,8 @@ int main(int argc, char **argv)
         EACH(a_language_that_cannot_be_started_says_why),
         EACH(without_a_zygote_nothing_can_be_asked),
         EACH(a_request_brings_the_four_descriptors_in_their_order_and_is_answered_with_the_pid),
+        EACH(names_that_it_tells_are_kept),
+        EACH(one_that_tells_no_names_forks_all_the_same),
         EACH(answers_can_be_read_without_the_loop),
         EACH(an_engine_that_is_gone_by_then_is_no_matter),
         EACH(beyond_32_requests_it_is_busy_and_the_others_start_in_turn),
