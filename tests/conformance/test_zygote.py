@@ -218,6 +218,38 @@ def test_threads_after_the_preload_mean_exec(compiled, tmp_path):
     found.close()
 
 
+LATE = """
+import signal, threading
+
+def start(number, frame):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+
+signal.signal(signal.SIGUSR1, start)
+"""
+
+
+def test_a_thread_that_starts_later_means_exec_for_what_is_asked_then(compiled, tmp_path):
+    (tmp_path / "late.py").write_text(LATE)
+    found = Zygote([*compiled.command_of("zygote"), "late"],
+                   {**compiled.env, "PYTHONPATH": str(tmp_path)})
+    assert found.receive()[0] == "ready"
+    with Forked(found, 0) as engine:
+        assert engine.execute("6*7").text == "42"
+        found.process.send_signal(signal.SIGUSR1)
+        tasks = "/proc/%d/task" % found.process.pid
+        until = time.monotonic() + DEADLINE
+        while len(os.listdir(tasks)) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        null = os.open(os.devnull, os.O_RDWR)
+        socket.send_fds(found.link, [pack([1])], [null] * 4)
+        os.close(null)
+        kind, reason = found.receive()
+        assert kind == "exec" and "2 threads" in reason
+        assert engine.execute("6*7").text == "42"
+    found.close()
+
+
 def test_the_pure_runtime_means_exec():
     command = harness.python_command("/usr/bin/python3", "zygote")
     found = Zygote(command, harness.python_env(pure=True))
