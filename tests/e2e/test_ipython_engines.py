@@ -99,8 +99,9 @@ def test_the_place_of_an_error(ipython):
 
 
 def test_leaving_ends_the_engine(ipython):
+    before = ipython.engines()[0]["pid"]
     ipython.lines("%px -t 0 exit()", code=None)
-    wait_until(lambda: ipython.engines().get(0, {}).get("state") != "ready", 10, "engine 0 has left")
+    wait_until(lambda: ipython.engines().get(0, {}).get("pid") != before, 10, "engine 0 has left")
 
 
 @pytest.mark.parametrize("code", ["while True: pass", "!sleep 100", "x = !sleep 100",
