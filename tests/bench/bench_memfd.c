@@ -1,6 +1,6 @@
-/* The least that 100 MB for several processes of one machine cost: writing them once into a
+/* The least that big values for several processes of one machine cost: writing them once into a
  * memfd, which each of them maps; and reading them back, one more memfd. Usage: bench_memfd
- * push|pull MEGABYTES PROCESSES; prints milliseconds. */
+ * push|pull BYTES PROCESSES; prints milliseconds. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,10 +56,10 @@ static void map_it(int in, int out, size_t size)
 
 int main(int argc, char **argv)
 {
-    size_t size = argc == 4 ? strtoul(argv[2], NULL, 10) * 1000000 : 0;
+    size_t size = argc == 4 ? strtoul(argv[2], NULL, 10) : 0;
     int count = argc == 4 ? atoi(argv[3]) : 0, to[64][2], from[2];
     if (size == 0 || count < 1 || count > 64) {
-        fprintf(stderr, "usage: bench_memfd push|pull MEGABYTES PROCESSES\n");
+        fprintf(stderr, "usage: bench_memfd push|pull BYTES PROCESSES\n");
         return 2;
     }
     alarm(60);

@@ -1,11 +1,15 @@
 /* What a client sees of a running cluster: round trips of an empty px, and single tasks per
  * second. Started by tests/bench/run.
  *
- *     bench_px NAME CASE COUNT      CASE: one, all, tasks; prints one number
+ *     bench_px NAME CASE COUNT      prints one number
  *
  * one     p50 of COUNT round trips to one engine, one after the other, in microseconds
  * all     the same to all engines at once, until the last has answered
- * tasks   COUNT balanced tasks, at most 1000 of them under way: tasks per second */
+ * tasks   COUNT balanced tasks, at most 1000 of them under way: tasks per second
+ * chains  COUNT balanced tasks, all queued at once, each of which waits for the end of the
+ *         tenth before it: tasks per second
+ * steps   as tasks, and after the first 10,000 of them, and again at the end, a line is written
+ *         and one is waited for: somebody looks at what has grown */
 #include "client.h"
 #include "pack.h"
 
@@ -13,7 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WINDOW = 1000, WARM_UP = 200, CONNECT_MS = 10000, LIMIT_MS = 300000 };
+enum {
+    WINDOW = 1000,
+    CHAINS = 10,
+    FIRST = 10000,
+    WARM_UP = 200,
+    CONNECT_MS = 10000,
+    LIMIT_MS = 300000
+};
 
 typedef struct {
     tt_client_t *client;
@@ -131,6 +142,48 @@ static double tasks(bench_t *self, size_t count)
     return (double)count / ((double)(tt_now_ns() - began) / 1e9);
 }
 
+static double chains(bench_t *self, size_t count)
+{
+    static const tt_job_handlers_t handlers = {on_result, NULL, on_done};
+    uint64_t *ids = tt_alloc(count * sizeof *ids);
+    int64_t began = tt_now_ns();
+    self->ended = 0;
+    self->sent = self->wanted = count; /* on_done sends none */
+    self->done = false;
+    for (size_t i = 0; i < count; i++) {
+        tt_frames_t frames;
+        pack_nothing(&frames);
+        tt_submit_t work = {.op = TT_RT_EXECUTE,
+                            .balanced = true,
+                            .after = i >= CHAINS ? &ids[i - CHAINS] : NULL,
+                            .after_count = i >= CHAINS,
+                            .handlers = &handlers,
+                            .arg = self};
+        ids[i] = tt_job_id(tt_client_submit(self->client, &work, &frames));
+    }
+    wait_done(self);
+    free(ids);
+    return (double)count / ((double)(tt_now_ns() - began) / 1e9);
+}
+
+static void let_look(void)
+{
+    char line[16];
+    printf("look\n");
+    fflush(stdout);
+    if (fgets(line, sizeof line, stdin) == NULL)
+        die("nobody looks");
+}
+
+static double steps(bench_t *self, size_t count)
+{
+    run_window(self, FIRST);
+    let_look();
+    double rate = tasks(self, count - FIRST);
+    let_look();
+    return rate;
+}
+
 static void find_engines(bench_t *self)
 {
     size_t known;
@@ -143,15 +196,34 @@ static void find_engines(bench_t *self)
         die("no engine is ready");
 }
 
+static double one(bench_t *self, size_t count)
+{
+    return round_trips(self, 1, count);
+}
+
+static double all(bench_t *self, size_t count)
+{
+    return round_trips(self, self->engine_count, count);
+}
+
+static const struct {
+    const char *name;
+    double (*measure)(bench_t *self, size_t count);
+    size_t least; /* count */
+} cases[] = {
+    {"one", one, 1},
+    {"all", all, 1},
+    {"tasks", tasks, 1},
+    {"chains", chains, 1},
+    {"steps", steps, FIRST + 1},
+};
+
 static double measure(bench_t *self, const char *name, size_t count)
 {
-    if (strcmp(name, "one") == 0)
-        return round_trips(self, 1, count);
-    if (strcmp(name, "all") == 0)
-        return round_trips(self, self->engine_count, count);
-    if (strcmp(name, "tasks") == 0)
-        return tasks(self, count);
-    die("the cases are one, all, tasks");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (strcmp(cases[i].name, name) == 0 && count >= cases[i].least)
+            return cases[i].measure(self, count);
+    die("the cases are one, all, tasks, chains, and steps with over 10000 tasks");
     return 0;
 }
 
@@ -162,7 +234,7 @@ int main(int argc, char **argv)
     size_t count = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
     bench_t bench = {.loop = tt_loop_new()};
     if (count == 0)
-        die("usage: bench_px NAME one|all|tasks COUNT");
+        die("usage: bench_px NAME one|all|tasks|chains|steps COUNT");
     if (tt_rundir_open(argv[1], &dir, &err) != 0)
         die(err.text);
     bench.client = tt_client_open(bench.loop, &dir, "bench_px", NULL, NULL, CONNECT_MS, &err);

@@ -1,40 +1,184 @@
 #!/usr/bin/python3
-"""What the Python client does: bench_python.py CASE COUNT, in a cluster's environment.
+"""What the Python client does: bench_python.py CASE ARGUMENT..., in a cluster's environment. Prints
+a number, or a list of numbers. ipyparallel is measured by the same functions (bench_peer.py).
 
-one, all    microseconds of an empty execute on one engine, on all
-tasks       balanced calls a second, each its own task, a window of 1,000
-map         items of a map a second
-push, pull  milliseconds for an array of COUNT MB to all engines, from one
-pool        items a second of multiprocessing.Pool, chunksize 1, two processes: no cluster"""
+one, all COUNT         microseconds of an empty execute on one engine, on all
+tasks COUNT            balanced calls a second, each its own task, a window of 1,000
+map COUNT              items of a map a second
+push BYTES ENGINES     milliseconds for an array to so many engines
+pull BYTES             milliseconds for an array from one
+passes BYTES PID ...   pushes an array to one engine and pulls it back: the MiB that this process
+                       grew at most by the push, and those that the PIDs grew at most by both
+balance SEED           milliseconds for 100 sleeping tasks, and those of the best possible finish
+wordcount FOLDER       milliseconds for the words of its files, by the engines and here
+pool COUNT             items a second of multiprocessing.Pool, chunksize 1, two processes"""
 
 import collections
+import heapq
+import json
 import os
+import random
 import statistics
 import sys
 import time
+
+WINDOW = 1000
+ROUNDS = 3
+MIB, GIB = 1 << 20, 1 << 30
 
 
 def nothing(x=None):
     return x
 
 
-def timed(call, count):
+def count_words(path):
+    """How often each word occurs in a file, as examples/wordcount.py counts."""
+    import collections
+
+    letters = bytes(c if c > 127 or chr(c).isalpha() else ord(" ") for c in bytes(range(256)).lower())
+    with open(path, "rb") as file:
+        return collections.Counter(file.read().translate(letters).split())
+
+
+def timed_each(call, count, between=None):
+    """The median of the seconds that a call takes."""
     times = []
     for _ in range(count):
         began = time.perf_counter()
         call()
         times.append(time.perf_counter() - began)
+        if between:
+            between()
     return statistics.median(times)
 
 
-def tasks(view, count):
+def array(size):
+    import numpy
+
+    return numpy.ones(int(size), numpy.uint8)
+
+
+# ---- a client with ipyparallel's names
+
+def one(rc, count):
+    return round_trip(rc[rc.ids[0]], count)
+
+
+def all_engines(rc, count):
+    return round_trip(rc[:], count)
+
+
+def round_trip(view, count):
+    timed_each(lambda: view.execute("", block=True), min(100, count))
+    return timed_each(lambda: view.execute("", block=True), count) * 1e6
+
+
+def in_window(submit, finish, count):
+    """So many tasks, at most 1,000 of them under way."""
     under_way = collections.deque()
     for _ in range(count):
-        under_way.append(view.apply_async(nothing))
-        if len(under_way) == 1000:
-            under_way.popleft().get()
+        under_way.append(submit())
+        if len(under_way) == WINDOW:
+            finish(under_way.popleft())
     while under_way:
-        under_way.popleft().get()
+        finish(under_way.popleft())
+
+
+def rate(submit, finish, count):
+    in_window(submit, finish, min(WINDOW, count))
+    began = time.perf_counter()
+    in_window(submit, finish, count)
+    return count / (time.perf_counter() - began)
+
+
+def tasks(rc, count):
+    view = rc.load_balanced_view()
+    return rate(lambda: view.apply_async(nothing), lambda result: result.get(), count)
+
+
+def mapped(rc, count):
+    view = rc.load_balanced_view()
+    view.map_sync(nothing, range(min(WINDOW, count)))
+    began = time.perf_counter()
+    assert len(view.map_sync(nothing, range(count))) == count
+    return count / (time.perf_counter() - began)
+
+
+def repeats(size):
+    return 200 if size < MIB else 1 if size >= GIB else ROUNDS
+
+
+def push(rc, size, engines):
+    view, value = rc[rc.ids[:engines]], array(size)
+    return timed_each(lambda: view.push({"a": value}, block=True), repeats(size),
+                      lambda: view.execute("del a", block=True)) * 1e3
+
+
+def pull(rc, size):
+    view = rc[rc.ids[0]]
+    view.push({"a": array(size)}, block=True)
+    took = timed_each(lambda: view.pull("a", block=True), repeats(size)) * 1e3
+    view.execute("del a", block=True)
+    return took
+
+
+def passes(rc, size, *pids):
+    from memory import watch
+
+    view, value = rc[rc.ids[0]], array(size)
+    view.push({"a": array(MIB)}, block=True)
+    ours, theirs = watch(os.getpid()), [watch(pid) for pid in pids]
+    view.push({"a": value}, block=True)
+    grown = ours()
+    assert len(view.pull("a", block=True)) == size
+    return [grown, *(each() for each in theirs)]
+
+
+def best_finish(times, engines):
+    """When so many engines can have done it: the longest first, each to who is free first, unless
+    that is better than all working to the end."""
+    free = [0.0] * engines
+    for duration in sorted(times, reverse=True):
+        heapq.heapreplace(free, free[0] + duration)
+    return max(max(free), sum(times) / engines, max(times))
+
+
+def balance(rc, seed):
+    times = [0.010 + 0.190 * number / 99 for number in range(100)]
+    random.Random(seed).shuffle(times)
+    view = rc.load_balanced_view()
+    tasks(rc, len(rc.ids))
+    began = time.perf_counter()
+    for result in [view.apply_async(time.sleep, duration) for duration in times]:
+        result.get()
+    return [(time.perf_counter() - began) * 1e3, best_finish(times, len(rc.ids)) * 1e3]
+
+
+def count_here(paths):
+    return sum(map(count_words, paths), collections.Counter())
+
+
+def against_serial(folder, mapper):
+    """Milliseconds of counting the words of a folder by `mapper(function, paths)`, and alone."""
+    paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+    together, alone = [], []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        counted = sum(mapper(count_words, paths), collections.Counter())
+        together.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        expected = count_here(paths)
+        alone.append(time.perf_counter() - began)
+        assert counted == expected
+    return [statistics.median(together) * 1e3, statistics.median(alone) * 1e3]
+
+
+def wordcount(rc, folder):
+    return against_serial(folder, rc.load_balanced_view().map_sync)
+
+
+CASES = {"one": one, "all": all_engines, "tasks": tasks, "map": mapped, "push": push, "pull": pull,
+         "passes": passes, "balance": balance, "wordcount": wordcount}
 
 
 def pool(count):
@@ -47,38 +191,17 @@ def pool(count):
         return count / (time.perf_counter() - began)
 
 
-def of_cluster(case, count):
-    import tutti as ipp
-
-    with ipp.Client() as rc:
-        if case in ("one", "all"):
-            view = rc[0] if case == "one" else rc[:]
-            timed(lambda: view.execute("", block=True), 100)
-            return timed(lambda: view.execute("", block=True), count) * 1e6
-        if case in ("tasks", "map"):
-            view = rc.load_balanced_view()
-            tasks(view, 1000)
-            began = time.perf_counter()
-            if case == "tasks":
-                tasks(view, count)
-            else:
-                assert len(view.map_sync(nothing, range(count))) == count
-            return count / (time.perf_counter() - began)
-        import numpy
-
-        array = numpy.ones(count * 1000000, numpy.uint8)
-        if case == "push":
-            return timed(lambda: rc[:].push({"a": array}, block=True), 3) * 1e3
-        rc[0].push({"a": array}, block=True)
-        return timed(lambda: rc[0].pull("a", block=True), 3) * 1e3
-
-
 def main():
-    case, count = sys.argv[1], int(sys.argv[2])
-    print(pool(count) if case == "pool" else of_cluster(case, count))
+    case, *args = sys.argv[1:]
+    args = [int(word) if word.isdigit() else word for word in args]
+    if case == "pool":
+        return pool(*args)
+    import tutti
+
+    with tutti.Client() as rc:
+        return CASES[case](rc, *args)
 
 
 if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
+    print(json.dumps(main()), flush=True)
     os._exit(0)  # what is measured has ended

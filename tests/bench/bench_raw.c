@@ -1,12 +1,13 @@
-/* What the two ZeroMQ hops cost without tutti: client -> forwarder -> peer and back, over
- * ipc://, each a process of its own as client, controller and host are. Started by
- * tests/bench/run.
+/* What the way of a task costs without tutti: client -> forwarder -> peer over ipc://, and from
+ * there over a unix socket to one process more, and back; each a process of its own as client,
+ * controller, host and interpreter are. Started by tests/bench/run.
  *
  *     bench_raw DIRECTORY CASE COUNT [WIDTH]      prints one number
  *
  * one     p50 of COUNT round trips, one after the other, in microseconds
  * all     the same with WIDTH messages at once, until the last is back
- * tasks   COUNT messages, at most 1000 of them under way: messages per second
+ * tasks   COUNT messages, at most 1000 of them under way, without the hop over the unix socket:
+ *         messages per second
  * rss     resident set of the forwarder in MiB, after COUNT messages; pss: its proportional
  * part
  *
@@ -21,16 +22,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <zmq.h>
 
 enum { WINDOW = 1000, WARM_UP = 200, LIMIT_S = 300, HEADER = 48, PAYLOAD = 32 };
+enum { PACKET = 1024, AHEAD = 64 }; /* on the unix socket: the largest; how many at a time */
 
 static char front[128], back[128];
 static const char peer_name[] = "P";
 static pid_t forwarder_pid, peer_pid;
+static bool last_hop;                       /* the peer passes everything to one process more */
 static uint64_t sent_sum, back_sum, number; /* what came back is what went out */
 
 static void die(const char *what)
@@ -104,15 +108,6 @@ static void run_forwarder(void)
     }
 }
 
-static void run_peer(void)
-{
-    void *socket = open_socket(ZMQ_DEALER);
-    check(zmq_setsockopt(socket, ZMQ_ROUTING_ID, peer_name, 1), "name");
-    check(zmq_connect(socket, back), "connect");
-    for (;;)
-        move_rest(socket, socket);
-}
-
 static pid_t start(void (*run)(void))
 {
     pid_t pid = fork();
@@ -123,6 +118,83 @@ static pid_t start(void (*run)(void))
         _exit(0);
     }
     return pid;
+}
+
+/* ---- the last hop: a message is one packet, each frame behind its size */
+
+static int ends[2];
+
+static void run_interpreter(void)
+{
+    uint8_t packet[PACKET];
+    for (ssize_t size; (size = recv(ends[1], packet, sizeof packet, 0)) > 0;)
+        check((int)send(ends[1], packet, (size_t)size, 0), "send to the peer");
+}
+
+/* False when nothing is there. */
+static bool to_interpreter(void *socket)
+{
+    uint8_t packet[PACKET];
+    size_t at = 0;
+    zmq_msg_t frame;
+    zmq_msg_init(&frame);
+    if (zmq_msg_recv(&frame, socket, ZMQ_DONTWAIT) < 0)
+        return false;
+    for (bool more = true; more;) {
+        size_t size = zmq_msg_size(&frame);
+        if (size > UINT8_MAX || at + 1 + size > sizeof packet)
+            die("a message that is too big");
+        packet[at] = (uint8_t)size;
+        memcpy(packet + at + 1, zmq_msg_data(&frame), size);
+        at += 1 + size;
+        more = zmq_msg_more(&frame);
+        if (more)
+            check(zmq_msg_recv(&frame, socket, 0), "receive");
+    }
+    zmq_msg_close(&frame);
+    check((int)send(ends[0], packet, at, 0), "send to the interpreter");
+    return true;
+}
+
+/* False when nothing is there. */
+static bool from_interpreter(void *socket)
+{
+    uint8_t packet[PACKET];
+    ssize_t size = recv(ends[0], packet, sizeof packet, MSG_DONTWAIT);
+    if (size <= 0)
+        return false;
+    for (ssize_t at = 0; at < size; at += 1 + packet[at]) {
+        bool more = at + 1 + packet[at] < size;
+        check(zmq_send(socket, packet + at + 1, packet[at], more ? ZMQ_SNDMORE : 0), "send");
+    }
+    return true;
+}
+
+static void pass_on(void *socket)
+{
+    int under_way = 0;
+    check(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), "socketpair");
+    start(run_interpreter);
+    for (;;) {
+        zmq_pollitem_t items[2] = {{socket, 0, under_way < AHEAD ? ZMQ_POLLIN : 0, 0},
+                                   {NULL, ends[0], ZMQ_POLLIN, 0}};
+        check(zmq_poll(items, 2, -1), "poll");
+        while (from_interpreter(socket))
+            under_way--;
+        while (under_way < AHEAD && to_interpreter(socket))
+            under_way++;
+    }
+}
+
+static void run_peer(void)
+{
+    void *socket = open_socket(ZMQ_DEALER);
+    check(zmq_setsockopt(socket, ZMQ_ROUTING_ID, peer_name, 1), "name");
+    check(zmq_connect(socket, back), "connect");
+    if (last_hop)
+        pass_on(socket);
+    for (;;)
+        move_rest(socket, socket);
 }
 
 static void stop(void)
@@ -265,6 +337,7 @@ int main(int argc, char **argv)
     }
     snprintf(front, sizeof front, "ipc://%.80s/front", argv[1]);
     snprintf(back, sizeof back, "ipc://%.80s/back", argv[1]);
+    last_hop = strcmp(argv[2], "one") == 0 || strcmp(argv[2], "all") == 0;
     alarm(2 * LIMIT_S);
     atexit(stop);
     forwarder_pid = start(run_forwarder);

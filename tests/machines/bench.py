@@ -4,7 +4,6 @@
 
 TUTTI_PREFIX says which tutti (local/). Nothing else should run on the machine."""
 
-import importlib.machinery
 import importlib.util
 import pathlib
 import socket
@@ -21,17 +20,17 @@ from e2e.test_big_values import grown
 from .test_add import add
 from .test_big_values import on_the_way
 
-BENCH = pathlib.Path(__file__).resolve().parents[1] / "bench" / "run"
+BENCH = pathlib.Path(__file__).resolve().parents[1] / "bench"
 GIB, RATE = 1 << 30, 12_000_000
 
 
 @pytest.fixture
 def programs(cluster):
     """Where the programs of tests/bench are, compiled."""
-    loader = importlib.machinery.SourceFileLoader("bench_run", str(BENCH))
-    bench = importlib.util.module_from_spec(importlib.util.spec_from_loader("bench_run", loader))
-    loader.exec_module(bench)
-    bench.compile_programs(cluster.work_dir)
+    spec = importlib.util.spec_from_file_location("bench_programs", BENCH / "programs.py")
+    compiled = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(compiled)
+    compiled.compile_programs(cluster.work_dir)
     return cluster.work_dir
 
 
