@@ -1,4 +1,4 @@
-"""The bare things beside tutti: hops of ZeroMQ, processes that are started, memfds, Python alone."""
+"""The bare things beside tutti: hops of ZeroMQ, processes that start, memfds, Python alone."""
 
 import os
 import subprocess

@@ -35,7 +35,7 @@ def count_words(path):
     """How often each word occurs in a file, as examples/wordcount.py counts."""
     import collections
 
-    letters = bytes(c if c > 127 or chr(c).isalpha() else ord(" ") for c in bytes(range(256)).lower())
+    letters = bytes(c if c > 127 or chr(c).isalpha() else 32 for c in bytes(range(256)).lower())
     with open(path, "rb") as file:
         return collections.Counter(file.read().translate(letters).split())
 

@@ -47,7 +47,10 @@ class Cluster:
     def up(self, count, *options):
         """A cluster while the block runs; the value is the milliseconds until it was ready."""
         try:
-            yield self.run("start", "-n", count, *options)[1]
+            told, took = self.run("start", "-n", count, *options)
+            if " is up: " not in told:
+                raise Failed(f"tutti start: {told.strip()}")
+            yield took
         finally:
             self.stop()
 
@@ -62,7 +65,12 @@ class Cluster:
             yield took
 
     def stop(self):
-        self.run("stop", "--all")
+        """No cluster is left, also when it does not stop as it should, which fails."""
+        try:
+            self.run("stop", "--all")
+        except Failed:
+            end_leftovers(self.directory)
+            raise
 
     def status(self):
         text = self.run("status", "--json")[0]

@@ -34,7 +34,8 @@ class Bench:
         self.wanted -= keys
 
     def fail_peer(self, peer, keys, error):
-        print(f"bench: failed: {peer}: {', '.join(sorted(keys))}: {error}", file=sys.stderr, flush=True)
+        print(f"bench: failed: {peer}: {', '.join(sorted(keys))}: {error}", file=sys.stderr,
+              flush=True)
         self.failed |= {(peer, key) for key in keys}
 
     def wants(self, *keys):

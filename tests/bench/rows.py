@@ -13,6 +13,8 @@ HOSTS, EACH = 10, 100  # of the cluster of mock engines
 # when    "": in every round; "once": in the first one; "full": not with --quick
 Row = collections.namedtuple("Row", "key title unit part bare when", defaults=[""])
 
+ROLES = [("controller", "controller"), ("host", "engine host"), ("engine", "engine"),
+         ("client", "C client")]
 WAY, ALL_WAY = "two hops and a unix hop", f"two hops and a unix hop, {ENGINES} at once"
 WINDOW = "two hops, window 1000"
 
@@ -68,13 +70,12 @@ ROWS = [
     Row("host_pss", "engine host, idle, PSS", "MiB", "memory", "forwarder"),
     Row("engine_rss", "engine, idle, RSS", "MiB", "memory", "bare python3"),
     Row("engine_pss", "engine, idle, PSS", "MiB", "memory", "bare python3"),
-    *(Row(f"after_{who}_{kind}", f"{title} after {{tasks}} tasks, {kind.upper()}", "MiB", "growth", "",
+    *(Row(f"after_{who}_{kind}", f"{title} after {{tasks}} tasks, {kind.upper()}", "MiB", "growth",
+          "", "once")
+      for who, title in ROLES[:3] for kind in ("rss", "pss")),
+    *(Row(f"grown_{who}", f"{title}: grown from the 10,000th to the last", "MiB", "growth", "",
           "once")
-      for who, title in (("controller", "controller"), ("host", "engine host"), ("engine", "engine"))
-      for kind in ("rss", "pss")),
-    *(Row(f"grown_{who}", f"{title}: grown from the 10,000th to the last", "MiB", "growth", "", "once")
-      for who, title in (("controller", "controller"), ("host", "engine host"), ("engine", "engine"),
-                         ("client", "C client"))),
+      for who, title in ROLES),
 ]
 
 
@@ -106,7 +107,11 @@ def ratio(ours, theirs):
 
 def ratio_text(ours, theirs):
     value = ratio(ours, theirs)
-    return "-" if value is None else f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+    if value is None:
+        return "-"
+    if value < 0.1:
+        return f"{value:.2g}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def title(row, counts):
@@ -148,5 +153,5 @@ def write_json(path, samples, peers, counts, rounds, where):
                          "peers": theirs,
                          "peer_ratios": {peer: ratio(ours, values)
                                          for peer, values in theirs.items()}})
-    text = json.dumps({"schema": 2, "rounds": rounds, "machine": where, "rows": rows}, indent=1)
-    pathlib.Path(path).write_text(text + "\n")
+    report = {"schema": 2, "rounds": rounds, "machine": where, "rows": rows}
+    pathlib.Path(path).write_text(json.dumps(report, indent=1) + "\n")
