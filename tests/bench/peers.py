@@ -1,4 +1,5 @@
-"""The peers that are measured as well with --peers: ipyparallel and Dask, as Debian has them. Each cluster of theirs is one process of bench_peer.py and what that starts."""
+"""The peers that are measured as well with --peers: ipyparallel and Dask, as Debian has them.
+Each cluster of theirs is one process of bench_peer.py and what that starts."""
 
 import json
 import pathlib

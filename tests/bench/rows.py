@@ -128,8 +128,8 @@ def table(samples, peers, counts):
         ours, bare = samples.of("tutti", row.key), samples.of("bare", row.key)
         if not ours:
             continue
-        cells = [title(row, counts), row.unit, *spread(ours), *(spread(bare) if bare else ("-", "")),
-                 ratio_text(ours, bare)]
+        cells = [title(row, counts), row.unit, *spread(ours),
+                 *(spread(bare) if bare else ("-", "")), ratio_text(ours, bare)]
         for peer in peers:
             theirs = samples.of(peer, row.key)
             cells += [spread(theirs)[0] if theirs else "-", ratio_text(ours, theirs)]
