@@ -142,16 +142,15 @@ def table(samples, peers, counts):
 
 
 def write_json(path, samples, peers, counts, rounds, where):
-    rows = []
+    told = []
     for row in ROWS:
         ours, bare = samples.of("tutti", row.key), samples.of("bare", row.key)
-        if ours:
-            theirs = {peer: samples.of(peer, row.key) for peer in peers
-                      if samples.of(peer, row.key)}
-            rows.append({"key": row.key, "title": title(row, counts), "unit": row.unit, "tutti": ours,
-                         "bare": bare, "bare_title": row.bare, "ratio": ratio(ours, bare),
-                         "peers": theirs,
-                         "peer_ratios": {peer: ratio(ours, values)
-                                         for peer, values in theirs.items()}})
-    report = {"schema": 2, "rounds": rounds, "machine": where, "rows": rows}
+        if not ours:
+            continue
+        theirs = {peer: samples.of(peer, row.key) for peer in peers if samples.of(peer, row.key)}
+        told.append({"key": row.key, "title": title(row, counts), "unit": row.unit,
+                     "tutti": ours, "bare": bare, "bare_title": row.bare,
+                     "ratio": ratio(ours, bare), "peers": theirs,
+                     "peer_ratios": {peer: ratio(ours, theirs[peer]) for peer in theirs}})
+    report = {"schema": 2, "rounds": rounds, "machine": where, "rows": told}
     pathlib.Path(path).write_text(json.dumps(report, indent=1) + "\n")
