@@ -16,6 +16,11 @@ FLOOD = "import sys\nfor i in range(100): sys.stdout.write(('x' * 99 + chr(10)) 
 WORDS = "/usr/share/common-licenses/GPL-3"
 
 
+def tell_failed(what, error):
+    """In one line, whatever the error says."""
+    print(f"bench: failed: {what}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+
+
 class Bench:
     def __init__(self, tutti, directory, counts, wanted):
         self.directory = directory
@@ -29,13 +34,12 @@ class Bench:
 
     def fail(self, keys, error):
         """These rows are left out from now on."""
-        print(f"bench: failed: {', '.join(sorted(keys))}: {error}", file=sys.stderr, flush=True)
+        tell_failed(", ".join(sorted(keys)), error)
         self.failed |= keys
         self.wanted -= keys
 
     def fail_peer(self, peer, keys, error):
-        print(f"bench: failed: {peer}: {', '.join(sorted(keys))}: {error}", file=sys.stderr,
-              flush=True)
+        tell_failed(f"{peer}: {', '.join(sorted(keys))}", error)
         self.failed |= {(peer, key) for key in keys}
 
     def wants(self, *keys):
@@ -162,8 +166,8 @@ def flood(bench):
     with bench.cluster.up(2):
         pids = bench.cluster.pids()
         grown = {f"flood_{who}": watch(pids[who][0]) for who in ("controller", "host")}
-        bench.measure("flood", lambda: bench.cluster.run("px", "-t", 0, FLOOD)[1],
-                      lambda: bench.bare.pipe(FLOOD))
+        took = bench.cluster.run("px", "-t", 0, FLOOD)[1]
+        bench.measure("flood", lambda: took, lambda: bench.bare.pipe(FLOOD))
         bench.measure_all({key: each() for key, each in grown.items()})
 
 
