@@ -14,7 +14,8 @@ enum {
     BATCH_BYTES = 1 << 19,
     BATCH_NS = 5000000, /* that it is to take */
     BATCH_GROWTH = 8,   /* times the one before, at most */
-    BATCHES_EACH = 2    /* under way for each engine */
+    BATCHES_EACH = 2,   /* under way for each engine */
+    KNOWN_MS = 20       /* items of which none has ended by then go alone */
 };
 
 /* The client's numbers of submissions. */
@@ -38,12 +39,13 @@ struct feeder {
     unsigned retries;
     uint64_t timeout_ms;
     size_t outstanding_max;
-    size_t chunk;        /* items of a submission, as the person wishes; 0: as below */
-    bool batches;        /* short items go together */
-    int64_t each_ns;     /* that an item takes; -1: unknown */
-    size_t batch;        /* items of the last submission */
-    size_t under_way;    /* submissions */
-    ids_t after, follow; /* what must have ended well before an item starts */
+    size_t chunk;         /* items of a submission, as the person wishes; 0: as below */
+    bool batches;         /* short items go together */
+    int64_t each_ns;      /* that an item takes; -1: unknown */
+    size_t batch;         /* items of the last submission */
+    size_t under_way;     /* submissions */
+    uint64_t known_timer; /* until it is at least known that items take long */
+    ids_t after, follow;  /* what must have ended well before an item starts */
 };
 
 /* ---- options */
@@ -198,6 +200,7 @@ void feeder_destroy(feeder_t **self_p)
     feeder_t *self = *self_p;
     if (self == NULL)
         return;
+    tt_loop_cancel_timer(self->session->loop, self->known_timer);
     if (self->work.release)
         self->work.release(self->work.state);
     free(self->work.function);
@@ -319,15 +322,16 @@ static size_t in_a_row(feeder_t *self, const job_t *job, size_t index, size_t mo
     return count > 0 ? count : 1;
 }
 
-/* What is dealt out goes at once: else the last engines would wait for the first ones. Before
- * it is known how long items take, and of those that go together, there are only so many as
- * keep the engines busy. */
+/* What is dealt out goes at once: else the last engines would wait for the first ones. Until it
+ * is known how long items take there are only so many as keep the engines busy; then as many as
+ * may outlive the session, and of batches so many in any case. */
 static bool may_submit(const feeder_t *self, const job_t *job)
 {
+    bool busy = self->under_way >= BATCHES_EACH * self->engine_count;
     if (self->direct)
         return true;
-    if (self->batches && self->chunk == 0 && (self->each_ns < 0 || wanted(self, job) > 1))
-        return self->under_way < BATCHES_EACH * self->engine_count;
+    if (self->batches && self->chunk == 0 && (self->each_ns < 0 || !busy))
+        return !busy;
     return job->outstanding < self->outstanding_max;
 }
 
@@ -345,6 +349,18 @@ static void feed(job_t *job)
             submit_items(job, self, job->submitted - count, count);
         }
     }
+}
+
+/* The first ones take their time. */
+static void on_known_timer(void *arg)
+{
+    job_t *job = arg;
+    feeder_t *self = job->feeder;
+    self->known_timer = 0;
+    if (self->each_ns < 0)
+        self->each_ns = KNOWN_MS * 1000000;
+    if (!job->done)
+        feed(job);
 }
 
 /* What they write is told for each item, so they go alone then. */
@@ -411,6 +427,9 @@ job_t *feeder_start(feeder_t *self, const feeder_work_t *work, const char *sourc
     job->forget = forget;
     job->finished = on_finished;
     keep_begin(self->session, job);
+    if (self->batches)
+        self->known_timer =
+            tt_loop_add_timer(self->session->loop, KNOWN_MS, on_known_timer, job);
     feed(job);
     if (job->part_count == 0)
         job_stop_feeding(job, "");

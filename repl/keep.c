@@ -3,6 +3,7 @@
  * since the epoch when it began]. */
 #include "keep.h"
 
+#include "feeder.h"
 #include "label.h"
 #include "pack.h"
 #include "value.h"
@@ -95,6 +96,7 @@ static void give_back_part(session_t *session, const job_t *job, size_t index,
 static void give_back(session_t *session, job_t *job)
 {
     size_t count;
+    feeder_hand_over(job);
     if (job->map)
         job_stop_feeding(job, "not started: its session has ended");
     job_answer_t *answers = job_answers(job, JOB_WHOLE, &count);
