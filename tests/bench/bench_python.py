@@ -31,13 +31,16 @@ def nothing(x=None):
     return x
 
 
-def count_words(path):
-    """How often each word occurs in a file, as examples/wordcount.py counts."""
+def count_words(paths):
+    """How often each word occurs in these files, as examples/wordcount.py counts."""
     import collections
 
     letters = bytes(c if c > 127 or chr(c).isalpha() else 32 for c in bytes(range(256)).lower())
-    with open(path, "rb") as file:
-        return collections.Counter(file.read().translate(letters).split())
+    counts = collections.Counter()
+    for path in paths:
+        with open(path, "rb") as file:
+            counts.update(file.read().translate(letters).split())
+    return counts
 
 
 def timed_each(call, count, between=None):
@@ -154,20 +157,16 @@ def balance(rc, seed):
     return [(time.perf_counter() - began) * 1e3, best_finish(times, len(rc.ids)) * 1e3]
 
 
-def count_here(paths):
-    return sum(map(count_words, paths), collections.Counter())
-
-
 def against_serial(folder, mapper):
-    """Milliseconds of counting the words of a folder by `mapper(function, paths)`, and alone."""
+    """Milliseconds of counting the words of a folder by `mapper(function, parts)`, and alone."""
     paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
     together, alone = [], []
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        counted = sum(mapper(count_words, paths), collections.Counter())
+        counted = sum(mapper(count_words, [paths[0::2], paths[1::2]]), collections.Counter())
         together.append(time.perf_counter() - began)
         began = time.perf_counter()
-        expected = count_here(paths)
+        expected = count_words(paths)
         alone.append(time.perf_counter() - began)
         assert counted == expected
     return [statistics.median(together) * 1e3, statistics.median(alone) * 1e3]
