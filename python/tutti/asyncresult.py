@@ -76,10 +76,24 @@ class Part(Listener):
     """One message: what one engine was asked, or whichever engine took it. Alive while the result
     that it belongs to is, or the answer is still to come."""
 
-    __slots__ = ("client", "ticket", "msg_id", "engine", "balanced", "method", "items", "number",
-                 "submitted", "ended", "value", "exception", "text", "out", "err", "displays",
-                 "label", "input", "owners", "follow", "after", "data", "bytes", "retries", "request",
-                 "__weakref__")
+    # What most parts have stands here: there may be thousands of them, made one by one.
+    number: Optional[int] = None
+    ended: Optional[Ended] = None
+    value: Any = _PENDING
+    exception: Optional[BaseException] = None
+    text: Optional[str] = None
+    out: Sequence[str] = ()
+    err: Sequence[str] = ()
+    displays: Sequence[Any] = ()
+    input: Optional[str] = None
+    owners: Tuple["AsyncResult", ...] = ()
+    follow: Sequence[str] = ()
+    after: Sequence[str] = ()
+    data: Optional[Dict[str, Any]] = None
+    balanced = False
+    nbytes = 0  # that came
+    retries: int = 0
+    request: Optional[Tuple[Any, ...]] = None  # (op, engines, blob, frames, label)
 
     def __init__(self, client: "Client", ticket: int, engine: Optional[int], method: str,
                  label: Optional[str] = None, items: int = 1) -> None:
@@ -91,25 +105,8 @@ class Part(Listener):
         self.engine: Optional[int] = engine
         self.method: str = method  # apply or execute
         self.items = items
-        self.number: Optional[int] = None
         self.submitted: float = time.time()
-        self.ended: Optional[Ended] = None
-        self.value: Any = _PENDING
-        self.exception: Optional[BaseException] = None
-        self.text: Optional[str] = None
-        self.out: Sequence[str] = ()  # what is seldom there is no object of its own before
-        self.err: Sequence[str] = ()
-        self.displays: Sequence[Any] = ()
         self.label = label
-        self.input: Optional[str] = None
-        self.owners: Tuple["AsyncResult", ...] = ()
-        self.follow: Sequence[str] = ()
-        self.after: Sequence[str] = ()
-        self.data: Optional[Dict[str, Any]] = None
-        self.balanced = False
-        self.bytes = 0  # that came
-        self.retries: int = 0
-        self.request: Optional[Tuple[Any, ...]] = None  # (op, engines, blob, frames, label)
 
     @property
     def done(self) -> bool:
@@ -147,7 +144,7 @@ class Part(Listener):
         if ended.engine >= 0:
             self.engine = ended.engine
         self._read(ended)
-        self.bytes = sum(len(frame) for frame in ended.frames)
+        self.nbytes = sum(len(frame) for frame in ended.frames)
         ended.frames = []
         self.ended = ended
         owners, self.owners = self.owners, ()

@@ -255,7 +255,7 @@ class Client:
     def _on_part(self, part: Part) -> None:
         """A part has ended."""
         self._outstanding.discard(part.msg_id)
-        if part.bytes <= _RECENT_BYTES:
+        if part.nbytes <= _RECENT_BYTES:
             self._recent.append(part)
         self._endings[part.msg_id] = part.exception is None
         while len(self._endings) > _HISTORY_KEPT:

@@ -327,7 +327,7 @@ class Session:
         except KeyboardInterrupt as error:  # between two statements of ours
             if len(replies) < begun:
                 add(self.failure(error))
-        answer = [None, False, None, [], None, None, replies]
+        answer: List[Any] = [None, False, None, [], None, None, replies]
         return OK, values.encode_flat(answer, sys.maxsize)[0], frames, leave
 
     def resolved(self, value: Any) -> Any:

@@ -13,6 +13,7 @@ from . import parts as _parts
 from . import ship, values
 from .asyncresult import AsyncMapResult, AsyncResult, Broadcast, Part
 from .connection import CALL, EXECUTE, GET, RESET, SET
+from .dependency import submit
 from .depends import dependent
 from .values import Reference
 
@@ -453,18 +454,17 @@ class LoadBalancedView(View):
 
     def _task(self, blob: bytes, args: Sequence[Any], kwargs: Mapping[str, Any], fname: str,
               items: int = 1, label: Optional[str] = None) -> Part:
-        from .dependency import submit
-
-        connection = self.client._connection
-        ticket = connection.ticket()
-        part = Part(self.client, ticket, None, "apply", label or self.label, items)
+        label = label or self.label
+        part = Part(self.client, self.client._connection.ticket(), None, "apply", label, items)
         engines = None if self.targets in (None, "all") else self._engines()[0]
-        body, buffers = values.encode([blob, list(args), dict(kwargs) or None])
+        body, buffers = values.encode([blob, args if type(args) is list else list(args),
+                                       dict(kwargs) if kwargs else None])
+        frames = [body, *buffers]
         part.balanced = True
-        part.request = (CALL, engines, blob, [body, *buffers], label or self.label or fname)
+        part.request = (CALL, engines, blob, frames, label or fname)
         self._note([part])
         try:
-            submit(self, part, engines, blob, [body, *buffers], label or self.label or fname)
+            submit(self, part, engines, blob, frames, label or fname)
         except BaseException:
             self.client._forget([part])
             raise
@@ -473,8 +473,9 @@ class LoadBalancedView(View):
     def apply_async(self, f: Callable[..., Any], /, *args: Any, **kwargs: Any) -> AsyncResult:
         self.client._require_engines()
         blob = self.client._connection.ship(f)
-        part = self._task(blob, args, kwargs, name_of(f))
-        return AsyncResult(self.client, [part], name_of(f), single=True)
+        fname = name_of(f)
+        part = self._task(blob, args, kwargs, fname)
+        return AsyncResult(self.client, [part], fname, single=True)
 
     def map(self, f: Callable[..., Any], /,  # type: ignore[override]
             *sequences: Iterable[Any], block: Optional[bool] = None,
