@@ -119,9 +119,32 @@ int tt_bulk_write(const tt_frames_t *bulk, const tt_layout_t *layout, uint64_t o
     return 0;
 }
 
+tt_spool_t *tt_bulk_find(const tt_frames_t *bulk, const tt_layout_t *layout)
+{
+    size_t index = 0;
+    tt_spool_t *found = NULL;
+    for (size_t i = 0; i < layout->count; i++) {
+        const tt_place_t *place = &layout->places[i];
+        if (place->offset == TT_IN_MESSAGE)
+            continue;
+        tt_spool_t *its = tt_spool_find(tt_frames_span(bulk, index).data, place->offset);
+        bool same = its && (index++ == 0 || its == found);
+        tt_spool_release(&found);
+        found = its;
+        if (!same || tt_spool_bytes(its) < layout->bytes) {
+            tt_spool_release(&found);
+            return NULL;
+        }
+    }
+    return found;
+}
+
 tt_spool_t *tt_bulk_spool(const tt_frames_t *bulk, const tt_layout_t *layout, tt_error_t *err)
 {
-    tt_spool_t *spool = tt_spool_new(layout->bytes, err);
+    tt_spool_t *spool = tt_bulk_find(bulk, layout);
+    if (spool)
+        return spool;
+    spool = tt_spool_new(layout->bytes, err);
     if (spool && tt_bulk_write(bulk, layout, 0, layout->bytes, spool, err) != 0)
         tt_spool_release(&spool);
     return spool;

@@ -45,7 +45,10 @@ void tt_bulk_split(tt_frames_t *from, tt_layout_t *layout, tt_frames_t *bulk);
  * reason. */
 int tt_bulk_write(const tt_frames_t *bulk, const tt_layout_t *layout, uint64_t offset,
                   uint64_t len, tt_spool_t *spool, tt_error_t *err);
-/* A spool with what was split off. NULL with the reason. */
+/* The spool in which all of it lies already, at its places, so that nothing need be written;
+ * held. NULL: there is none. */
+tt_spool_t *tt_bulk_find(const tt_frames_t *bulk, const tt_layout_t *layout);
+/* A spool with what was split off: that one, or a new one. NULL with the reason. */
 tt_spool_t *tt_bulk_spool(const tt_frames_t *bulk, const tt_layout_t *layout, tt_error_t *err);
 /* Adds `len` bytes of the spool that these frames would be, from `offset` on, as a frame. */
 void tt_bulk_read(const tt_frames_t *bulk, const tt_layout_t *layout, uint64_t offset,

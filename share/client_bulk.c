@@ -102,11 +102,13 @@ static void on_spool_timer(void *arg)
         file_settled(job);
 }
 
-/* A host on this machine wants the value: a file for all of them is written once. */
+/* A host on this machine wants the value: a file for all of them is written once, or there. */
 static void give_file(tt_client_t *self, tt_job_t *job, tt_end_t *end)
 {
     tt_error_t err;
-    if (job->spool == NULL) {
+    if (job->spool == NULL && (job->spool = tt_bulk_find(&job->bulk, &job->layout)) != NULL) {
+        job->spooled = job->layout.bytes;
+    } else if (job->spool == NULL) {
         job->spooled = 0;
         job->spool = tt_spool_new(job->layout.bytes, &err);
     }

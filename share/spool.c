@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <linux/stat.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -106,9 +107,12 @@ struct tt_spool {
     uint64_t bytes;
     uint64_t promised; /* of them, not yet written: memory that is still to be taken */
     uint8_t *map;
+    tt_spool_t *next, **at; /* among those that are mapped and not closed */
 };
 
 static _Atomic uint64_t promised; /* to all spools of this process */
+static pthread_mutex_t mapped_mutex = PTHREAD_MUTEX_INITIALIZER;
+static tt_spool_t *mapped; /* spools whose bytes may be found as a file */
 
 static tt_spool_t *new_spool(int fd, uint64_t bytes)
 {
@@ -190,8 +194,32 @@ static void keep_promise(tt_spool_t *self, uint64_t bytes)
     promised -= bytes;
 }
 
+static void link_mapped(tt_spool_t *self)
+{
+    pthread_mutex_lock(&mapped_mutex);
+    self->next = mapped;
+    self->at = &mapped;
+    if (mapped)
+        mapped->at = &self->next;
+    mapped = self;
+    pthread_mutex_unlock(&mapped_mutex);
+}
+
+static void unlink_mapped(tt_spool_t *self)
+{
+    if (self->at == NULL)
+        return;
+    pthread_mutex_lock(&mapped_mutex);
+    *self->at = self->next;
+    if (self->next)
+        self->next->at = self->at;
+    self->at = NULL;
+    pthread_mutex_unlock(&mapped_mutex);
+}
+
 void tt_spool_close(tt_spool_t *self)
 {
+    unlink_mapped(self);
     if (self->fd >= 0)
         close(self->fd);
     self->fd = -1;
@@ -200,6 +228,18 @@ void tt_spool_close(tt_spool_t *self)
 bool tt_spool_has(const tt_spool_t *self, const uint8_t *bytes)
 {
     return self->map && bytes >= self->map && bytes < self->map + self->bytes;
+}
+
+tt_spool_t *tt_spool_find(const uint8_t *bytes, uint64_t offset)
+{
+    pthread_mutex_lock(&mapped_mutex);
+    tt_spool_t *found = mapped;
+    while (found && (offset >= found->bytes || bytes != found->map + offset))
+        found = found->next;
+    /* Whoever has the bytes holds it, so it is not on its way out. */
+    tt_spool_hold(found);
+    pthread_mutex_unlock(&mapped_mutex);
+    return found;
 }
 
 tt_spool_t *tt_spool_hold(tt_spool_t *self)
@@ -216,9 +256,9 @@ void tt_spool_release(tt_spool_t **self_p)
     if (self == NULL || atomic_fetch_sub(&self->refs, 1) > 1)
         return;
     keep_promise(self, self->promised);
+    tt_spool_close(self);
     if (self->map)
         munmap(self->map, self->bytes);
-    tt_spool_close(self);
     free(self);
 }
 
@@ -289,5 +329,6 @@ uint8_t *tt_spool_map(tt_spool_t *self, tt_error_t *err)
         return tt_error_null(err, "cannot map a value of %llu MiB: %s",
                              (unsigned long long)(self->bytes >> 20), strerror(errno));
     self->map = map;
+    link_mapped(self);
     return map;
 }

@@ -85,7 +85,11 @@ int tt_spool_read(const tt_spool_t *self, uint64_t offset, uint8_t *into, size_t
 uint8_t *tt_spool_map(tt_spool_t *self, tt_error_t *err);
 /* Whether these bytes are some of its mapped ones. */
 bool tt_spool_has(const tt_spool_t *self, const uint8_t *bytes);
-/* Its mapping is all that is needed from now on: the descriptor is given back. */
+/* Its mapping is all that is needed from now on: the descriptor is given back. Whoever lets
+ * others write to the mapping does this before: the file is not what they see then. */
 void tt_spool_close(tt_spool_t *self);
+/* A mapped spool of this process, not closed, that has all of these bytes at `offset`; held.
+ * NULL: there is none. */
+tt_spool_t *tt_spool_find(const uint8_t *bytes, uint64_t offset);
 
 #endif

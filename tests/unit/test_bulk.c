@@ -508,6 +508,50 @@ TEST(a_file_is_taken_whole_and_one_that_is_none_not_at_all)
     assert_int_equal(taking.taken, 0);
 }
 
+TEST(what_lies_in_a_file_already_is_found_there)
+{
+    static const size_t lens[] = {TT_WHOLE_MAX, 10, 70000};
+    for (size_t i = 0; i < 3; i++)
+        add_frame(&from, lens[i], i);
+    tt_bulk_split(&from, &layout, &bulk);
+    assert_null(tt_bulk_find(&bulk, &layout)); /* it is in nobody's file */
+    spool = tt_bulk_spool(&bulk, &layout, &err);
+    tt_frames_release(&bulk);
+    assert_int_equal(tt_bulk_join(spool, &layout, &from, &into, &err), 0);
+    tt_layout_release(&layout);
+    tt_bulk_split(&into, &layout, &bulk); /* as it is sent on */
+    tt_spool_t *found = tt_bulk_spool(&bulk, &layout, &err), *none;
+    assert_ptr_equal(found, spool);
+    tt_spool_release(&found);
+    layout.places[2].offset += TT_SPOOL_ALIGN;
+    assert_null(tt_bulk_find(&bulk, &layout)); /* not at its place */
+    layout.places[2].offset -= TT_SPOOL_ALIGN;
+    layout.bytes++;
+    assert_null(tt_bulk_find(&bulk, &layout)); /* not all of it */
+    layout.bytes--;
+    tt_spool_close(spool); /* what is mapped may be another by now */
+    none = tt_bulk_find(&bulk, &layout);
+    assert_null(none);
+}
+
+TEST(what_lies_in_two_files_is_not_found)
+{
+    tt_spool_t *other = tt_spool_new(2 * TT_WHOLE_MAX, &err);
+    spool = tt_spool_new(2 * TT_WHOLE_MAX, &err);
+    tt_place_t places[] = {{0, 5000}, {TT_WHOLE_MAX, 5000}};
+    const tt_layout_t two = {places, 2, TT_WHOLE_MAX + 5000};
+    tt_frames_lend(&bulk, tt_spool_map(spool, &err), 5000, NULL, NULL);
+    tt_frames_lend(&bulk, tt_spool_map(other, &err) + TT_WHOLE_MAX, 5000, NULL, NULL);
+    assert_null(tt_bulk_find(&bulk, &two));
+    tt_frames_release(&bulk);
+    tt_frames_lend(&bulk, tt_spool_map(spool, &err), 5000, NULL, NULL);
+    tt_frames_lend(&bulk, tt_spool_map(spool, &err) + TT_WHOLE_MAX, 5000, NULL, NULL);
+    tt_spool_t *found = tt_bulk_find(&bulk, &two);
+    assert_ptr_equal(found, spool);
+    tt_spool_release(&found);
+    tt_spool_release(&other);
+}
+
 /* ---- frames put together */
 
 static void count_freed(void *data, void *hint)
@@ -687,6 +731,8 @@ int main(void)
         EACH(a_cut_is_added_behind_the_frames_that_are_there),
         EACH(a_spool_that_cannot_be_is_told_and_nothing_is_left_of_it),
         EACH(a_spool_that_is_written_in_steps_is_the_same),
+        EACH(what_lies_in_a_file_already_is_found_there),
+        EACH(what_lies_in_two_files_is_not_found),
         EACH(a_write_that_does_not_fit_its_spool_is_refused),
         EACH(what_is_offered_as_a_file_may_be_said_to_be_taken_at_once),
         EACH(a_file_is_taken_whole_and_one_that_is_none_not_at_all),
