@@ -225,15 +225,14 @@ static const int *dealt_to(const feeder_t *self, size_t index, size_t count)
     return &self->engines[longer + (index - in_longer) / least];
 }
 
-/* [hash, [item ...], nil, true] */
+/* [hash, [item ...], true] */
 static void pack_batch(feeder_t *self, size_t index, size_t count, tt_buf_t *args)
 {
-    tt_pack_array(args, 4);
+    tt_pack_array(args, 3);
     tt_pack_bin(args, self->hash, GIVEN_HASH);
     tt_pack_array(args, count);
     for (size_t i = 0; i < count; i++)
         tt_pack_raw(args, self->work.item(self->work.state, index + i));
-    tt_pack_nil(args);
     tt_pack_bool(args, true);
 }
 

@@ -286,10 +286,10 @@ class Session:
             self.out.popitem(last=False)
 
     def call(self, args: Any) -> Reply:
-        hash_, arguments, kwargs = _check(args, bytes, list, (dict, type(None)))
+        hash_, arguments, kwargs = _check(args, bytes, list, (dict, bool, type(None)))
         function, travelled = self.function(hash_)
         self.lay_over(hash_, travelled, dict(self.arrived))
-        if len(args) > 3 and args[3]:
+        if kwargs is True:
             return self.call_each(function, arguments)
         kwargs = {str(k): v for k, v in (kwargs or {}).items()}
         if values.names_arrived():

@@ -3,7 +3,8 @@
 import pytest
 
 import harness
-from harness import BLOB, CALL, DROP, ERROR, GET, OK, REFUSED, SET, pack
+from harness import codec
+from harness import BLOB, CALL, DROP, ERROR, GET, INTERRUPTED, OK, REFUSED, SET, pack
 
 # What stands at the prompt. Each call below is shipped from there and called on an engine.
 LOCAL = '''
@@ -307,3 +308,55 @@ def test_without_cloudpickle_functions_travel_and_classes_say_what_to_install(py
         error = engine.execute("C()", flags=1).error
         assert "cloudpickle" in error["message"] and "install" in error["message"]
         assert engine.execute("{1, 2}", flags=1).status == OK
+
+
+# ---- CALL for each of several items
+
+def each(engine, hash_, items, interrupt=False):
+    """([(status, value or error type), ...], the RESULT) of a CALL for each of these items."""
+    seq = engine.task(CALL, [hash_, items, True])
+    if interrupt:
+        engine.wait_running(seq)
+    result = engine.interrupt_until_result(seq) if interrupt else engine.result(seq)
+    assert result.status == OK, result.error
+    body = codec.decode(result.frames[0], result.frames[1:], harness.no_extension)
+    assert body[:2] == [None, False] and len(body) == 7
+    found, buffers = [], list(result.frames[1:])
+    for status, run_ns, inner, count in body[6]:
+        assert run_ns >= 0
+        own, buffers = buffers[:count], buffers[count:]
+        inner = codec.decode(inner, own, harness.no_extension)
+        found.append((status, inner[2] if status == OK else inner[4]["type"]))
+    assert buffers == []
+    return found, result
+
+
+def test_each_item_has_a_reply_of_its_own(prompt, engine):
+    hash_ = ship(prompt, engine, "lambda a, b=2: b'x' * 5000 if a == 9 else 10 // a + b")
+    found, _ = each(engine, hash_, [[1], [5, 7], [0], [9], [2], [9], [], [10]])
+    assert found == [(OK, 12), (OK, 9), (ERROR, "ZeroDivisionError"), (OK, b"x" * 5000), (OK, 7),
+                     (OK, b"x" * 5000), (ERROR, "TypeError"), (OK, 3)]
+    assert each(engine, hash_, [])[0] == []
+    assert call(engine, hash_, 5).value == 4  # and one by itself as ever
+
+
+def test_an_interrupt_ends_one_item_and_those_behind_it_are_not_begun(python, prompt, engine):
+    if not python.page:
+        pytest.skip("without a page it is not told which task runs")
+    hash_ = ship(prompt, engine, "lambda n: n if n < 3 else __import__('time').sleep(60)")
+    found, _ = each(engine, hash_, [[1], [2], [3], [4]], interrupt=True)
+    assert found in ([(OK, 1), (OK, 2), (INTERRUPTED, "KeyboardInterrupt")],
+                     [(OK, 1), (INTERRUPTED, "KeyboardInterrupt")], [(INTERRUPTED, "KeyboardInterrupt")])
+    assert each(engine, hash_, [[1], [2]])[0] == [(OK, 1), (OK, 2)]
+
+
+def test_an_item_that_leaves_is_the_last(prompt, engine):
+    hash_ = ship(prompt, engine, "lambda n: n if n < 3 else exit(n)")
+    assert each(engine, hash_, [[1], [3], [2]])[0] == [(OK, 1), (ERROR, "SystemExit")]
+    assert engine.process.wait(harness.DEADLINE) == 3
+
+
+def test_items_that_are_none_are_refused_one_by_one(prompt, engine):
+    hash_ = ship(prompt, engine, "plain")
+    assert each(engine, hash_, [[1], 5, [2]])[0] == [(OK, 3), (ERROR, "TypeError"), (OK, 6)]
+    assert engine.result(engine.task(CALL, [hash_, 5, True])).status == REFUSED
