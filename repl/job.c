@@ -107,9 +107,10 @@ static void end_part(job_t *self, job_part_t *part, tt_result_t *result)
     part->engine = result->engine;
     free(part->host);
     part->host = tt_strdup(result->host);
-    part->cause = tt_strdup(result->cause);
+    part->cause = *result->cause ? tt_strdup(result->cause) : NULL;
     part->frames = *result->frames;
     tt_frames_init(result->frames);
+    tt_frames_fit(&part->frames);
     part->dropped_bytes = result->dropped_bytes;
     part->queue_ns = result->queue_ns;
     part->wait_ns = result->wait_ns;
@@ -177,7 +178,10 @@ static int read_item(tt_reader_t *reader, const tt_result_t *whole, size_t *buff
         return -1;
     result->status = (unsigned)status;
     tt_frames_copy(result->frames, body.data, body.len);
-    for (size_t i = 1; i < 3; i++)
+    bool wrote =
+        first &&
+        tt_frames_span(whole->frames, 1).len + tt_frames_span(whole->frames, 2).len > 0;
+    for (size_t i = 1; i < 3 && (wrote || count > 0); i++)
         if (first && i < whole->frames->count)
             tt_frames_share(result->frames, &whole->frames->items[i]);
         else

@@ -27,7 +27,7 @@ typedef struct {
     bool done;
     unsigned status;
     char *host;         /* owned; known with the result, unless somebody knows it before */
-    char *cause;        /* owned */
+    char *cause;        /* owned; NULL: none is known */
     tt_frames_t frames; /* body, stdout, stderr, buffers */
     tt_buf_t early[2];  /* output that came ahead of the result */
     size_t shown[2];    /* bytes of its stdout and stderr that were shown while it ran, before

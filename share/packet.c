@@ -25,20 +25,29 @@ void tt_frames_release(tt_frames_t *self)
     tt_frames_init(self);
 }
 
+static void set_cap(tt_frames_t *self, size_t cap)
+{
+    zmq_msg_t *items = tt_alloc(cap * sizeof *items);
+    for (size_t i = 0; i < self->count; i++) {
+        zmq_msg_init(&items[i]);
+        zmq_msg_move(&items[i], &self->items[i]);
+    }
+    free(self->items);
+    self->items = items;
+    self->cap = cap;
+}
+
 static zmq_msg_t *add(tt_frames_t *self)
 {
-    if (self->count == self->cap) {
-        size_t cap = self->cap ? self->cap * 2 : 4;
-        zmq_msg_t *items = tt_alloc(cap * sizeof *items);
-        for (size_t i = 0; i < self->count; i++) {
-            zmq_msg_init(&items[i]);
-            zmq_msg_move(&items[i], &self->items[i]);
-        }
-        free(self->items);
-        self->items = items;
-        self->cap = cap;
-    }
+    if (self->count == self->cap)
+        set_cap(self, self->cap ? self->cap * 2 : 4);
     return &self->items[self->count++];
+}
+
+void tt_frames_fit(tt_frames_t *self)
+{
+    if (self->count > 0 && self->count < self->cap)
+        set_cap(self, self->count);
 }
 
 static void init_size(zmq_msg_t *message, size_t len)

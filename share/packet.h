@@ -27,6 +27,8 @@ void tt_frames_lend(tt_frames_t *self, void *data, size_t len, zmq_free_fn *free
                     void *hint);
 /* Takes a buffer's bytes as a frame without copying; the buffer is then empty. */
 void tt_frames_take_buf(tt_frames_t *self, tt_buf_t *buf);
+/* Gives back the room for further frames: for those that are kept by the thousand. */
+void tt_frames_fit(tt_frames_t *self);
 /* Another reference to each frame of `from`. */
 void tt_frames_share_all(tt_frames_t *self, tt_frames_t *from);
 /* The bytes of frame `i`; empty when there is none. */
