@@ -156,32 +156,34 @@ tt_spool_t *tt_spool_of(int fd, uint64_t bytes, tt_error_t *err)
     return tt_error_null(err, "what came with a message is no sealed file of its size");
 }
 
-/* The inode of a file in memory, or of a file at all; 0: it is none. */
-static uint64_t inode_of(int fd)
+/* The inode of a file, which is not opened for that; 0: it is none. */
+static uint64_t inode_of(int fd, const char *path)
 {
     struct statx is;
-    if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_INO | STATX_TYPE, &is) != 0)
+    if (syscall(SYS_statx, fd, path, AT_EMPTY_PATH, STATX_INO | STATX_TYPE, &is) != 0)
         return 0;
     return (is.stx_mode & S_IFMT) == S_IFREG ? is.stx_ino : 0;
 }
 
 tt_spool_place_t tt_spool_place(tt_spool_t *self)
 {
-    uint64_t inode = inode_of(tt_spool_fd(self));
+    uint64_t inode = inode_of(tt_spool_fd(self), "");
     if (inode == 0)
         return (tt_spool_place_t){0};
     return (tt_spool_place_t){.pid = getpid(), .fd = self->fd, .inode = inode};
 }
 
-/* O_NONBLOCK: whatever stands there, opening it does not wait. */
+/* Whatever else stands there by now is not opened: that might do something. */
 tt_spool_t *tt_spool_open(tt_spool_place_t place, uint64_t bytes, tt_error_t *err)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/fd/%d", place.pid, place.fd);
+    if (place.inode == 0 || inode_of(AT_FDCWD, path) != place.inode)
+        return tt_error_null(err, "%s is another file", path);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return tt_error_null(err, "cannot open %s: %s", path, strerror(errno));
-    if (place.inode > 0 && inode_of(fd) == place.inode)
+    if (inode_of(fd, "") == place.inode)
         return tt_spool_of(fd, bytes, err);
     close(fd);
     return tt_error_null(err, "%s is another file", path);
