@@ -127,28 +127,25 @@ class Session:
         outer = displays.take()  # of a task that asks, within which this one is done
         try:
             self.depth = depth + 1
-            return self.attempt(op, args, frames, depth > 0)
+            try:
+                reply = self.perform(op, args, frames, depth > 0)
+            except BaseException as error:
+                if self.forked:
+                    _end_child(error)
+                return self.failure(error)
+            if self.forked:
+                _end_child(None)
+            return reply
         finally:
             self.depth = depth
             if depth:
                 displays.pending[:] = outer
 
-    def attempt(self, op: int, args: Any, frames: Frames, nested: bool) -> Reply:
-        try:
-            reply = self.perform(op, args, frames, nested)
-        except BaseException as error:
-            if self.forked:
-                _end_child(error)
-            return self.failure(error)
-        if self.forked:
-            _end_child(None)
-        return reply
-
     def perform(self, op: int, args: Any, frames: Frames, nested: bool) -> Reply:
         handler = self.handlers.get(op)
         if handler is None:
             raise Refused("Python has no task %d" % op)
-        if op != CALL and not nested:
+        if op != CALL and not nested and (self.overlay_of or self.overlay):
             self.lift_overlay()
         if op == SET:
             return handler(self, self.read(args, ()), frames)
@@ -223,7 +220,8 @@ class Session:
         try:
             shown, value = self.run(code, file, self.local or flags & MAGIC)
         finally:
-            end_stepping()
+            if sys.gettrace() is not None:
+                end_stepping()
         shown = shown and value is not None and not flags & QUIET
         if self.local and shown:
             self.remember_out(file, value)
