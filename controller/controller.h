@@ -31,6 +31,7 @@ typedef struct controller {
     registry_t registry;
     tt_map_t tasks; /* by our id */
     uint64_t next_task;
+    size_t balanced_tasks; /* of those under way: may be asked back from their engines */
     balanced_t *balanced;
     uint64_t *freed; /* tasks that no longer wait for others, by our ids */
     size_t freed_count, freed_cap;

@@ -53,6 +53,7 @@ static void end_part(controller_t *self, part_t *part, tt_message_t *result,
         task->client->queued_bytes -= task->bytes;
         tt_map_take(&task->client->tasks, task->client_id);
     }
+    self->balanced_tasks -= task->balanced;
     tt_map_take(&self->tasks, task->id);
     task_destroy(&task);
 }
@@ -250,7 +251,7 @@ static bool recall_for(controller_t *self, engine_t *idle)
 {
     part_t *part = NULL;
     size_t most = 1;
-    for (size_t i = 0; i < self->registry.count; i++) {
+    for (size_t i = 0; self->balanced_tasks > 0 && i < self->registry.count; i++) {
         const engine_t *engine = self->registry.engines[i];
         part_t *spare = engine->sent.count > most ? spare_part(engine, idle) : NULL;
         if (spare == NULL)
@@ -437,6 +438,7 @@ void dispatch_submit(controller_t *self, peer_t *client, const tt_message_t *mes
     tt_map_set(&client->tasks, task->client_id, task);
     kept_submitted(self, task, submit);
     if (balanced) {
+        self->balanced_tasks++;
         task->born = submit->born;
         task->allowed = all ? NULL : ids;
         task->allowed_count = unique;
