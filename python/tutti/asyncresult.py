@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import datetime
+import functools
 import threading
 import time
 from concurrent.futures._base import FINISHED, PENDING
@@ -46,10 +47,15 @@ class ExecuteReply:
 
     Indexing and attributes give the metadata: `reply['stdout']`, `reply.engine_id`."""
 
-    def __init__(self, text: Optional[str], number: Optional[int], metadata: Metadata) -> None:
+    def __init__(self, text: Optional[str], number: Optional[int],
+                 known: Callable[[], Metadata]) -> None:
         self.text = text
         self.execution_count = number
-        self.metadata = metadata
+        self._known = known
+
+    @functools.cached_property
+    def metadata(self) -> Metadata:
+        return self._known()  # few look at it
 
     def __getitem__(self, key: str) -> Any:
         return self.metadata[key]
@@ -247,7 +253,7 @@ class Part(Listener):
     def result(self) -> Any:
         """The value as users see it: of `execute` an ExecuteReply."""
         if self.method == "execute":
-            return ExecuteReply(self.text, self.number, self.metadata())
+            return ExecuteReply(self.text, self.number, self.metadata)
         return self.value
 
 

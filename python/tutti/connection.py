@@ -112,22 +112,24 @@ class Listener:
         """Output ahead of the result."""
 
 
+# signal's own, without the enumerations around them: they are asked with each call that waits.
+_signal: Any = getattr(signal, "_signal", signal)
 _connections: "weakref.WeakSet[Connection]" = weakref.WeakSet()
 
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
     """In the main thread an interrupt waits until the with block is over."""
-    handler = signal.getsignal(signal.SIGINT)
+    handler = _signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield
         return
     came: List[Tuple[int, Optional[types.FrameType]]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
+    _signal.signal(signal.SIGINT, lambda number, frame: came.append((number, frame)))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        _signal.signal(signal.SIGINT, handler)
         if came:
             handler(*came[0])
 

@@ -34,7 +34,8 @@ struct courier {
     pthread_t thread;
     bool running; /* it has a thread: the closer's */
     pthread_mutex_t mutex;
-    pthread_cond_t cond;
+    pthread_cond_t cond;   /* something has come for those who wait eagerly */
+    pthread_cond_t rest;   /* nobody of those takes it */
     int wake_fd;           /* there are orders, or a waiter is to look again */
     pthread_mutex_t drive; /* whoever runs the loop holds it; not taken within the mutex but by
                               trying */
@@ -125,7 +126,7 @@ static void tell(courier_t *self, event_t *event)
     self->events_end = &event->next;
     self->generation++;
     if (first)
-        pthread_cond_broadcast(&self->cond);
+        pthread_cond_broadcast(self->eager ? &self->cond : &self->rest);
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -372,6 +373,7 @@ static void set_opened(courier_t *self, bool over)
     self->over = over;
     self->generation++;
     pthread_cond_broadcast(&self->cond);
+    pthread_cond_broadcast(&self->rest);
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -482,7 +484,8 @@ void courier_wait(courier_t *self, double seconds, bool eager, uint64_t seen)
     while (rc == 0 && !self->over && !(self->events && (eager || self->eager == 0)) &&
            !(eager && self->generation != seen)) {
         if (!eager || self->closed || pthread_mutex_trylock(&self->drive) != 0) {
-            rc = pthread_cond_timedwait(&self->cond, &self->mutex, &until);
+            rc =
+                pthread_cond_timedwait(eager ? &self->cond : &self->rest, &self->mutex, &until);
             continue;
         }
         self->driving = true;
@@ -496,6 +499,8 @@ void courier_wait(courier_t *self, double seconds, bool eager, uint64_t seen)
         rc = tt_now_ms() >= until_ms ? ETIMEDOUT : 0;
     }
     self->eager -= eager;
+    if (eager && self->eager == 0 && self->events && rc != 0)
+        pthread_cond_broadcast(&self->rest); /* it was for nobody who still waits */
     pthread_mutex_unlock(&self->mutex);
 }
 
@@ -601,6 +606,7 @@ courier_t *courier_new(const char *name, const char *program, int timeout_ms, tt
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&self->cond, &attributes);
+    pthread_cond_init(&self->rest, &attributes);
     pthread_condattr_destroy(&attributes);
     self->wake_fd = eventfd(0, EFD_CLOEXEC);
     self->nudge_fd = eventfd(0, EFD_CLOEXEC);
@@ -675,6 +681,7 @@ void courier_destroy(courier_t **self_p)
             close(fd);
     }
     pthread_cond_destroy(&self->cond);
+    pthread_cond_destroy(&self->rest);
     pthread_mutex_destroy(&self->drive);
     pthread_mutex_destroy(&self->mutex);
     free(self);
