@@ -160,14 +160,19 @@ def use_dill() -> None:
     global _with_dill
     importlib.import_module("dill")
     _with_dill = True
-    _pickler_class.cache_clear()
-    _packed.clear()
+    _forget_packed()
 
 
 def use_cloudpickle() -> None:
     """Objects are pickled by cloudpickle again, where it is installed."""
     global _with_dill
     _with_dill = False
+    _forget_packed()
+
+
+def _forget_packed() -> None:
+    global _last
+    _last = None
     _pickler_class.cache_clear()
     _packed.clear()
 
@@ -330,9 +335,41 @@ def _collect_function(function: Any, found: List[Any], depth: int) -> bool:
     return all(one is function or _collect(one, found, depth + 1) for one in values)
 
 
+# The last function that was packed, with all that its bytes depend on, if it names no other one of
+# the program's: the same function is mostly sent again and again. None: there is none.
+_last: Optional[Tuple[Any, ...]] = None
+
+
+def _is_last(last: Tuple[Any, ...], function: Any) -> bool:
+    """Whether it is that one, and the same in each respect that _collect looks at."""
+    known, code, defaults, name, qualname, doc, own, used, _ = last
+    return (function is known and function.__code__ is code and function.__defaults__ is defaults
+            and function.__name__ is name and function.__qualname__ is qualname
+            and function.__doc__ is doc and own is _main_globals()
+            and not (function.__dict__ or function.__annotations__ or function.__kwdefaults__)
+            and all(own.get(name, ...) is value for name, value in used))
+
+
+def _as_last(function: Any, found: Packed) -> Optional[Tuple[Any, ...]]:
+    """What _is_last compares; None for one that may change otherwise."""
+    if type(function) is not types.FunctionType or function.__closure__:
+        return None
+    own = function.__globals__
+    used = [(name, own.get(name, ...)) for name in _global_names(function.__code__)]
+    if own is not _main_globals() or not all(type(value) in _STABLE for _, value in used):
+        return None
+    return (function, function.__code__, function.__defaults__, function.__name__,
+            function.__qualname__, function.__doc__, own, used, found)
+
+
 def pack(function: Any, encode: Callable[..., Any]) -> Packed:
     """pack(callable, values.encode) -> (hash of 16 bytes, note or None, blob bytes). Functions
     that depend on nothing that may have changed are packed once."""
+    global _last
+    last = _last
+    if last and type(function) is types.FunctionType and _is_last(last, function):
+        packed: Packed = last[-1]
+        return packed
     key = getattr(function, "__code__", None) or (function if type(function) is type else None)
     parts: List[Any] = []
     if key is None or not _collect(function, parts):
@@ -341,6 +378,7 @@ def pack(function: Any, encode: Callable[..., Any]) -> Packed:
         del parts[0]  # of the same code another function object will do
     known = _packed.get(key)
     if known and len(known[0]) == len(parts) and all(map(operator.is_, known[0], parts)):
+        _last = _as_last(function, known[1])
         return known[1]
     found = _pack(function, encode)
     _packed[key] = parts, found

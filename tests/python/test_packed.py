@@ -14,14 +14,14 @@ def main(monkeypatch):
     module = type(sys)("__main__")
     module.__builtins__ = builtins
     monkeypatch.setitem(sys.modules, "__main__", module)
-    ship._packed.clear()
+    ship._forget_packed()
 
     def typed(code):
         exec(compile(code, "<typed>", "exec"), vars(module))
         return vars(module)
 
     yield typed
-    ship._packed.clear()
+    ship._forget_packed()
 
 
 @pytest.fixture
@@ -62,6 +62,10 @@ CHANGES = [
     ("f = lambda: k", "k = 5"), ("f = lambda: k", "del k"), ("f = lambda: new", "new = 1"),
     ("f = lambda: helper()", "def helper(): return 2"), ("def f(x=1): return x", "f.__defaults__ = (2,)"),
     ("f = lambda: [k]", "k = 'other'"), ("def f():\n    'doc'", "f.__doc__ = 'another'"),
+    ("f = lambda x: x", "f.__name__ = 'g'"), ("f = lambda x: x", "f.__qualname__ = 'C.f'"),
+    ("f = lambda x: x", "f.kept = []"), ("def f(x): return x", "f.__annotations__['x'] = int"),
+    ("def f(*, x): return x", "f.__kwdefaults__ = {'x': 1}"), ("f = lambda: len(k)", "len = max"),
+    ("f = lambda: 1", "f.__code__ = (lambda: 2).__code__"),
     ("f = lambda: deep()", "base = 9"), ("f = lambda: deep()", "def base2(): return 1\ndeep.__code__ = base2.__code__"),
 ]
 
@@ -71,7 +75,8 @@ def test_what_has_changed_is_packed_anew(main, packs, code, change):
     space = main("k = 4\nbase = 1\ndef helper(): return 1\ndef deep(): return base\n")
     main(code)
     first = pack(space["f"])
-    assert pack(space["f"]) == first and len(packs) == 1
+    for _ in range(3):
+        assert pack(space["f"]) == first and len(packs) == 1
     main(change)
     second = pack(space["f"])
     assert len(packs) == 2 and second == ship._pack(space["f"], values.encode)
@@ -96,6 +101,15 @@ def test_what_may_change_unseen_is_packed_each_time(main, packs, expr):
     space["items"].append(2)
     again = pack(function)
     assert len(packs) == 2 and again == ship._pack(function, values.encode)
+
+
+def test_one_that_stands_in_another_main_is_packed_anew(main, packs, monkeypatch):
+    function = main("k = 4\nf = lambda: k")["f"]
+    for _ in range(3):
+        pack(function)
+    monkeypatch.setitem(sys.modules, "__main__", type(sys)("__main__"))
+    pack(function)
+    assert len(packs) == 2
 
 
 def test_functions_of_modules_are_packed_each_time(packs):
