@@ -198,14 +198,8 @@ static given_t **find_given(values_t *self, uint64_t id, int64_t engine)
 /* All of it at once, for a client on this machine. */
 static void offer(values_t *self, given_t *given)
 {
-    tt_spool_place_t place = tt_spool_place(given->spool);
-    tt_message_t message = tt_message(TT_MSG_DATA, given->result.id);
+    tt_message_t message = tt_giving_offer(&given->giving, given->result.id, given->spool);
     message.as.data.engine = given->result.as.result.engine;
-    message.as.data.total = given->giving.bytes;
-    message.as.data.pid = place.pid;
-    message.as.data.fd = place.fd;
-    message.as.data.inode = place.inode;
-    tt_giving_offered(&given->giving);
     host_send(self->host, &message, NULL);
 }
 

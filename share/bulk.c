@@ -28,9 +28,16 @@ size_t tt_giving_next(tt_giving_t *self, uint64_t *offset)
     return len;
 }
 
-void tt_giving_offered(tt_giving_t *self)
+tt_message_t tt_giving_offer(tt_giving_t *self, uint64_t id, tt_spool_t *spool)
 {
+    tt_spool_place_t place = tt_spool_place(spool);
+    tt_message_t message = tt_message(TT_MSG_DATA, id);
+    message.as.data.total = self->bytes;
+    message.as.data.pid = place.pid;
+    message.as.data.fd = place.fd;
+    message.as.data.inode = place.inode;
     tt_flow_sent(&self->flow, self->bytes - self->flow.sent, tt_now_ns());
+    return message;
 }
 
 /* ---- taking */

@@ -19,8 +19,9 @@ int tt_giving_wanted(tt_giving_t *self, uint64_t taken);
 /* How much is to be sent now, from `*offset` on; 0: nothing. It counts as sent. */
 size_t tt_giving_next(tt_giving_t *self, uint64_t *offset);
 
-/* It was offered as a file: the other end may say that it has all. */
-void tt_giving_offered(tt_giving_t *self);
+/* Offers all of it as a file to a process on this machine, which may say then that it has all:
+ * DATA, but for whose it is. */
+tt_message_t tt_giving_offer(tt_giving_t *self, uint64_t id, tt_spool_t *spool);
 
 /* The end that gets it. All zero: nothing has come. */
 typedef struct {

@@ -59,14 +59,8 @@ static void give_chunks(tt_client_t *self, const tt_job_t *job, tt_end_t *end)
 
 static void offer_file(tt_client_t *self, const tt_job_t *job, tt_end_t *end)
 {
-    tt_spool_place_t place = tt_spool_place(job->spool);
-    tt_message_t message = tt_message(TT_MSG_DATA, job->id);
+    tt_message_t message = tt_giving_offer(&end->giving, job->id, job->spool);
     message.as.data.engine = end->engine;
-    message.as.data.total = job->layout.bytes;
-    message.as.data.pid = place.pid;
-    message.as.data.fd = place.fd;
-    message.as.data.inode = place.inode;
-    tt_giving_offered(&end->giving);
     tt_outbox_send(self->outbox, &message, NULL);
 }
 

@@ -410,14 +410,15 @@ class AsyncResult(concurrent.futures.Future):  # type: ignore[type-arg]
         when a single message has failed, CompositeError when one of several has. With
         return_exceptions failures stand in the places of their results. An interrupt (Ctrl-C) ends
         the work that is waited for."""
-        limit = None if timeout is None or timeout < 0 else timeout
-        try:
-            met = self._client._connection.wait(self._met(return_when), limit)
-        except KeyboardInterrupt:
-            self._stop()
-            raise
-        if not met:
-            raise TimeoutError("Result not ready.")
+        if self._left or return_when is not None:
+            limit = None if timeout is None or timeout < 0 else timeout
+            try:
+                met = self._client._connection.wait(self._met(return_when), limit)
+            except KeyboardInterrupt:
+                self._stop()
+                raise
+            if not met:
+                raise TimeoutError("Result not ready.")
         wanted = self._return_exceptions if return_exceptions is None else return_exceptions
         if return_when is not None and not self.ready():
             found = [one for one in self._parts if one.done]

@@ -238,12 +238,11 @@ class Client:
     # ---- what was sent
 
     def _note(self, parts: Sequence[Part]) -> None:
-        ids = [part.msg_id for part in parts]
-        self.history += ids  # in one step: other threads do so, too
+        self.history += [part.msg_id for part in parts]  # in one step: other threads do so, too
         if len(self.history) > _HISTORY_KEPT + 1024:
             del self.history[:-_HISTORY_KEPT]
-        self._outstanding.update(ids)
         for part in parts:
+            self._outstanding.add(part.msg_id)
             self._parts[part.msg_id] = part
 
     def _forget(self, parts: Sequence[Part]) -> None:

@@ -480,9 +480,14 @@ TEST(a_write_that_does_not_fit_its_spool_is_refused)
 
 TEST(what_is_offered_as_a_file_may_be_said_to_be_taken_at_once)
 {
+    spool = tt_spool_new(3 * TT_WHOLE_MAX, &err);
     giving.bytes = 3 * TT_WHOLE_MAX;
     assert_int_equal(tt_giving_wanted(&giving, 0), 0);
-    tt_giving_offered(&giving);
+    tt_message_t message = tt_giving_offer(&giving, 7, spool);
+    assert_int_equal(message.type, TT_MSG_DATA);
+    assert_int_equal(message.id, 7);
+    assert_int_equal(message.as.data.pid, getpid());
+    assert_int_equal(message.as.data.total, 3 * TT_WHOLE_MAX);
     uint64_t offset;
     assert_int_equal(tt_giving_next(&giving, &offset), 0);
     assert_int_equal(tt_giving_wanted(&giving, 3 * TT_WHOLE_MAX), 1);
