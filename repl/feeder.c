@@ -117,7 +117,7 @@ static int choose_engines(feeder_t *self, const magic_call_t *call, bool any_lan
 
 /* Adds the submissions of a job that is to end first. Its parts that have ended well are behind
  * us; one that has not means that nothing of this can start. */
-static int add_job(feeder_t *self, const job_t *job, ids_t *ids)
+static int add_job(feeder_t *self, job_t *job, ids_t *ids)
 {
     session_t *session = self->session;
     size_t count = job->each ? job->part_count : 1;
@@ -126,7 +126,7 @@ static int add_job(feeder_t *self, const job_t *job, ids_t *ids)
             return session_complain(session, self->magic, 1,
                                     "job %d has failed: what comes after it does not start",
                                     job->number);
-    feeder_hand_over((job_t *)(uintptr_t)job);
+    feeder_hand_over(job);
     ids->items = tt_realloc(ids->items, (ids->count + count + 1) * sizeof *ids->items);
     for (size_t i = 0; i < count && !job->done; i++) {
         if (job_goes_together(job, i))
@@ -163,7 +163,7 @@ static int read_jobs(feeder_t *self, const magic_call_t *call, const char *optio
     const char *at = words_value(&call->words, option);
     int status = 0;
     while (at && status == 0 && *(at += strspn(at, ", \t"))) {
-        const job_t *job = magic_find_job(self->session, self->magic, at);
+        job_t *job = magic_find_job(self->session, self->magic, at);
         status = job ? add_job(self, job, ids) : 2;
         if (status == 0 && job->done && ids == &self->follow)
             status = narrow(self, job);

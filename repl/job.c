@@ -155,8 +155,8 @@ static size_t read_items(tt_span_t body, tt_reader_t *reader)
     enum { FIELDS_BEFORE = 6 };
     size_t fields = 0, count = 0;
     *reader = tt_reader(body);
-    if (tt_validate(body, &tt_limits_value, &(tt_error_t){0}) != 0 ||
-        tt_read_array(reader, &fields) != 0 || fields <= FIELDS_BEFORE)
+    if (tt_read_array(reader, &fields) != 0 || fields <= FIELDS_BEFORE ||
+        tt_validate(body, &tt_limits_value, &(tt_error_t){0}) != 0)
         return NO_ITEMS;
     for (int i = 0; i < FIELDS_BEFORE; i++)
         tt_skip(reader);

@@ -395,8 +395,8 @@ static bool rest(tt_loop_t *self)
     return any;
 }
 
-/* Returns how many descriptors had something. */
-static int turn(tt_loop_t *self, int64_t deadline_ms, const bool *done)
+/* Returns whether there may be more. */
+static bool turn(tt_loop_t *self, int64_t deadline_ms, const bool *done)
 {
     struct epoll_event events[EVENTS];
     bool busy = !run_sockets(self);
@@ -404,7 +404,7 @@ static int turn(tt_loop_t *self, int64_t deadline_ms, const bool *done)
      * again before anything is waited for. */
     busy |= rest(self);
     if (self->stopped || (done && *done))
-        return 0;
+        return false;
     int count = epoll_wait(self->epoll_fd, events, EVENTS, wait_ms(self, busy, deadline_ms));
     if (count < 0 && errno != EINTR) {
         perror("tutti: epoll_wait");
@@ -414,7 +414,7 @@ static int turn(tt_loop_t *self, int64_t deadline_ms, const bool *done)
         dispatch_fd(self, &events[i]);
     if (!self->stopped)
         run_timers(self);
-    return count > 0 ? count : busy;
+    return count > 0 || busy;
 }
 
 void tt_loop_run(tt_loop_t *self)
@@ -453,8 +453,8 @@ void tt_loop_run_ready(tt_loop_t *self)
 {
     self->stopped = false;
     self->turning++;
-    for (bool more = true; more && !self->stopped;)
-        more = turn(self, 0, NULL) > 0;
+    while (turn(self, 0, NULL) && !self->stopped)
+        continue;
     self->turning--;
     rest(self);
 }

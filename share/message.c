@@ -43,10 +43,11 @@ typedef struct {
     size_t count;
 } row_t;
 
-static const row_t rows[] = {/* by number */
+/* By number. */
+static const row_t rows[] = {
 #define EACH(NAME, name, number, way, fields, frames)                                          \
     [number] = {{number, #NAME, way}, name##_fields, name##_count},
-                             TT_MESSAGES(EACH)
+    TT_MESSAGES(EACH)
 #undef EACH
 };
 

@@ -108,6 +108,15 @@ def tell(key, **what):
     print(json.dumps({"key": key, **what}), flush=True)
 
 
+def settled_memory(peer):
+    """Of its workers, when they have loaded what they load: when it stays for half a second."""
+    until, found = time.monotonic() + 10, None
+    while time.monotonic() < until and (now := median_memory(peer.pids())) != found:
+        found = now
+        time.sleep(0.5)
+    return found
+
+
 def measured(peer, key, case, argument, idle, start_ms):
     if key.startswith("start"):
         return start_ms
@@ -122,8 +131,7 @@ def main():
     peer = PEERS[name](int(engines))
     start_ms = (time.monotonic() - float(began)) * 1e3
     try:
-        time.sleep(2)  # workers have loaded what they load
-        idle = median_memory(peer.pids())
+        idle = settled_memory(peer)
         for key, case, argument in json.loads(cases):
             try:
                 tell(key, value=measured(peer, key, case, argument, idle, start_ms))
