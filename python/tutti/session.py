@@ -285,32 +285,27 @@ class Session:
 
     def call(self, args: Any) -> Reply:
         hash_, arguments, kwargs = _check(args, bytes, list, (dict, bool, type(None)))
-        function, travelled = self.function(hash_)
-        self.lay_over(hash_, travelled, dict(self.arrived))
         if kwargs is True:
-            return self.call_each(function, arguments)
+            return self.call_each(hash_, arguments)
+        function = self.ready_function(hash_)
         kwargs = {str(k): v for k, v in (kwargs or {}).items()}
         if values.names_arrived():
             arguments, kwargs = self.resolved(arguments), self.resolved(kwargs)
         value = function(*arguments, **kwargs)
         return self.reply(value=value, pictures=self.take_pictures())
 
-    def call_each(self, function: Any, items: List[List[Any]]) -> Reply:
+    def call_each(self, hash_: bytes, items: List[List[Any]]) -> Reply:
         """Items of a map, one after the other, each with a reply of its own: [status, ns that it
         ran, body, number of its buffers]. What is not in the answer was not begun: items behind
-        one that was interrupted, or that ended the engine."""
+        one that was interrupted, or that ended the engine. An interrupt between two items is the
+        next one's."""
         named = values.names_arrived()
-        replies: List[Any] = []
-        frames: List[Any] = []
-        begun, leave, began = 0, None, 0
-
-        def add(reply: Reply) -> None:
-            replies.append([reply[0], time.perf_counter_ns() - began, reply[1], len(reply[2])])
-            frames.extend(reply[2])
-
+        done: List[Tuple[int, Reply]] = []  # each at once, whatever interrupts
+        began = time.perf_counter_ns()
         try:
+            function = self.ready_function(hash_)
             for item in items:
-                begun, began = begun + 1, time.perf_counter_ns()
+                began = time.perf_counter_ns()
                 try:
                     value = function(*(self.resolved(item) if named else item))
                     reply = self.reply(value=value, pictures=self.take_pictures())
@@ -318,14 +313,18 @@ class Session:
                     if self.forked:
                         raise
                     reply = self.failure(error)
-                add(reply)
-                status, _, _, leave = reply
-                if self.forked or status == INTERRUPTED or leave is not None:
+                done.append((time.perf_counter_ns() - began, reply))
+                if self.forked or _is_last(reply):
                     break
-        except KeyboardInterrupt as error:  # between two statements of ours
-            if len(replies) < begun:
-                add(self.failure(error))
-        answer: List[Any] = [None, False, None, [], None, None, replies]
+        except KeyboardInterrupt as error:
+            if self.forked:
+                raise
+            if len(done) < len(items) and not (done and _is_last(done[-1][1])):
+                done.append((time.perf_counter_ns() - began, self.failure(error)))
+        rows = [[reply[0], ns, reply[1], len(reply[2])] for ns, reply in done]
+        frames = [frame for _, reply in done for frame in reply[2]]
+        answer: List[Any] = [None, False, None, [], None, None, rows]
+        leave = done[-1][1][3] if done else None
         return OK, values.encode_flat(answer, sys.maxsize)[0], frames, leave
 
     def resolved(self, value: Any) -> Any:
@@ -512,6 +511,12 @@ class Session:
 
     # ---- functions and the globals that travelled with them
 
+    def ready_function(self, hash_: bytes) -> Any:
+        """The function of a CALL whose arguments were read, with its globals in their place."""
+        function, travelled = self.function(hash_)
+        self.lay_over(hash_, travelled, dict(self.arrived))
+        return function
+
     def function(self, hash_: bytes) -> Tuple[Any, Dict[str, Any]]:
         """(function, travelled) of a blob, unpickled once."""
         blob = self.blobs.get(hash_)
@@ -614,6 +619,11 @@ class Session:
             raise remote_error(body[4])
         counts, meta = _check(body[2], list, dict)
         return self.groups(counts, frames[1:]), meta
+
+
+def _is_last(reply: Reply) -> bool:
+    """Whether nothing is begun behind an item with this reply."""
+    return reply[0] == INTERRUPTED or reply[3] is not None
 
 
 def _check(args: Any, *kinds: Any) -> List[Any]:

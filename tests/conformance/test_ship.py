@@ -1,5 +1,7 @@
 """Functions and values that travel from the local engine to an engine, between real processes."""
 
+import time
+
 import pytest
 
 import harness
@@ -312,12 +314,13 @@ def test_without_cloudpickle_functions_travel_and_classes_say_what_to_install(py
 
 # ---- CALL for each of several items
 
-def each(engine, hash_, items, interrupt=False):
+def each(engine, hash_, items):
     """([(status, value or error type), ...], the RESULT) of a CALL for each of these items."""
-    seq = engine.task(CALL, [hash_, items, True])
-    if interrupt:
-        engine.wait_running(seq)
-    result = engine.interrupt_until_result(seq) if interrupt else engine.result(seq)
+    result = engine.result(engine.task(CALL, [hash_, items, True]))
+    return replies(result), result
+
+
+def replies(result):
     assert result.status == OK, result.error
     body = codec.decode(result.frames[0], result.frames[1:], harness.no_extension)
     assert body[:2] == [None, False] and len(body) == 7
@@ -328,7 +331,7 @@ def each(engine, hash_, items, interrupt=False):
         inner = codec.decode(inner, own, harness.no_extension)
         found.append((status, inner[2] if status == OK else inner[4]["type"]))
     assert buffers == []
-    return found, result
+    return found
 
 
 def test_each_item_has_a_reply_of_its_own(prompt, engine):
@@ -343,11 +346,39 @@ def test_each_item_has_a_reply_of_its_own(prompt, engine):
 def test_an_interrupt_ends_one_item_and_those_behind_it_are_not_begun(python, prompt, engine):
     if not python.page:
         pytest.skip("without a page it is not told which task runs")
-    hash_ = ship(prompt, engine, "lambda n: n if n < 3 else __import__('time').sleep(60)")
-    found, _ = each(engine, hash_, [[1], [2], [3], [4]], interrupt=True)
-    assert found in ([(OK, 1), (OK, 2), (INTERRUPTED, "KeyboardInterrupt")],
-                     [(OK, 1), (INTERRUPTED, "KeyboardInterrupt")], [(INTERRUPTED, "KeyboardInterrupt")])
+    hash_ = ship(prompt, engine, "lambda n: n if n < 3 else (print('there', flush=True), "
+                                 "__import__('time').sleep(60))")
+    seq = engine.task(CALL, [hash_, [[1], [2], [3], [4]], True])
+    engine.wait_output(b"there")
+    assert replies(engine.interrupt_until_result(seq)) == [
+        (OK, 1), (OK, 2), (INTERRUPTED, "KeyboardInterrupt")]
     assert each(engine, hash_, [[1], [2]])[0] == [(OK, 1), (OK, 2)]
+
+
+def test_interrupts_at_any_moment_are_told_by_one_item_or_by_all(python, prompt, engine):
+    if not python.page:
+        pytest.skip("without a page it is not told which task runs")
+    hash_ = ship(prompt, engine, "lambda n: len([None for _ in range(100 * n)])")
+    items = [[n] for n in range(40)]
+    values = [(OK, 100 * n) for n in range(40)]
+    partly = 0
+    for moment in range(300):
+        seq = engine.task(CALL, [hash_, items, True])
+        until = time.perf_counter() + moment * 4e-6
+        while time.perf_counter() < until:
+            pass
+        engine.interrupt(seq)
+        result = engine.message(harness.DEADLINE)
+        if result.status == INTERRUPTED:  # met the arguments or the answer
+            assert result.error["type"] == "KeyboardInterrupt"
+            continue
+        found = replies(result)
+        if len(found) < len(items) or found[-1][0] != OK:
+            assert found.pop() == (INTERRUPTED, "KeyboardInterrupt")
+            partly += 1
+        assert found == values[:len(found)]
+    assert partly > 0
+    assert each(engine, hash_, items)[0] == values
 
 
 def test_an_item_that_leaves_is_the_last(prompt, engine):
