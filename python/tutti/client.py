@@ -19,6 +19,7 @@ from . import error, hub
 from .asyncresult import AsyncHubResult, AsyncResult, Metadata, Part
 from .connection import CANCELLED, FAILED, READY, STARTING, Connection, Ended, Engine
 from .dependency import msg_ids
+from .endings import Endings
 from .view import BroadcastView, DirectView, LoadBalancedView, Targets
 
 _HISTORY_KEPT = 8192  # msg_ids
@@ -54,7 +55,7 @@ class Client:
         self._parts: "weakref.WeakValueDictionary[str, Part]" = weakref.WeakValueDictionary()
         self._recent: "collections.deque[Part]" = collections.deque(maxlen=_RECENT_KEPT)
         self._outstanding: Set[str] = set()
-        self._endings: "collections.OrderedDict[str, bool]" = collections.OrderedDict()
+        self._endings = Endings()
         self._watchers: List[Callable[..., Any]] = []
         self._connection = self._connect(self.cluster_id, timeout)
         self.session = self._connection.session
@@ -256,9 +257,7 @@ class Client:
         self._outstanding.discard(part.msg_id)
         if part.nbytes <= _RECENT_BYTES:
             self._recent.append(part)
-        self._endings[part.msg_id] = part.exception is None
-        while len(self._endings) > _HISTORY_KEPT:
-            self._endings.popitem(last=False)
+        self._endings.add(part.msg_id, part.exception is None)
         for look in list(self._watchers):
             look(part)
 
@@ -271,7 +270,7 @@ class Client:
 
     def _ended_of(self, ids: Iterable[str]) -> Dict[str, bool]:
         """Of these, those that have ended: whether well."""
-        return {one: self._endings[one] for one in ids if one in self._endings}
+        return self._endings.of(ids)
 
     def _tickets_of(self, ids: Iterable[str]) -> Dict[str, int]:
         """The connection's numbers of tasks of this client."""
