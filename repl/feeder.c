@@ -41,6 +41,7 @@ struct feeder {
     size_t outstanding_max;
     size_t chunk;         /* items of a submission, as the person wishes; 0: as below */
     bool batches;         /* short items go together */
+    bool alone;           /* not even so many: an engine has died of one of them */
     int64_t each_ns;      /* that an item takes; -1: unknown */
     size_t batch;         /* items of the last submission */
     size_t under_way;     /* submissions */
@@ -294,6 +295,8 @@ static void choose_complete(feeder_t *self)
 /* How many items the next submission is to have by what is known of them. */
 static size_t wanted(const feeder_t *self, const job_t *job)
 {
+    if (self->alone)
+        return 1;
     if (self->chunk > 0)
         return self->chunk;
     if (!self->batches || self->each_ns < 0)
@@ -457,6 +460,7 @@ int feeder_retry(session_t *session, job_t *job)
     choose_complete(self);
     self->after.count = self->follow.count = 0; /* they have ended */
     self->under_way = 0;
+    self->alone = job_has_lost(job);
     job_reopen(job);
     keep_begin(session, job);
     feed(job);

@@ -562,6 +562,14 @@ size_t job_failed(const job_t *self)
     return failed;
 }
 
+bool job_has_lost(const job_t *self)
+{
+    for (size_t i = 0; i < self->part_count; i++)
+        if (self->parts[i].done && self->parts[i].status == TT_STATUS_LOST)
+            return true;
+    return false;
+}
+
 fold_member_t *job_missing(const job_t *self, size_t *count)
 {
     fold_member_t *members = tt_alloc((self->left + 1) * sizeof *members);

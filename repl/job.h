@@ -160,6 +160,8 @@ void job_answers_release(job_answer_t **answers, size_t count);
 
 /* How many parts have failed. */
 size_t job_failed(const job_t *self);
+/* Whether an engine has died of one of them, or of what went together with it. */
+bool job_has_lost(const job_t *self);
 
 /* The parts that have not ended, as members of a label (labels want them in order of id), and
  * how many. The caller's to free; hosts are borrowed. */

@@ -46,6 +46,17 @@ def test_an_item_fails_alone_and_is_tried_again_alone(cluster):
                           "Out[7]: True\n")
 
 
+@pytest.mark.parametrize("option", ["", "--chunk 50 "])
+def test_which_item_an_engine_dies_of_is_found_by_trying_again(cluster, option):
+    cluster.start(2)
+    got = cluster.lines(
+        "def f(x):\n    import os\n    if x == 777: os.kill(os.getpid(), 9)\n    return x",
+        f"r = %map --any --return-exceptions {option}f range(2000)",
+        "777 in [i for i, v in enumerate(r) if v != i]",
+        "%retry 2", "[i for i, v in enumerate(r) if v != i]", timeout=60)
+    assert got.stdout == "Out[3]: True\nOut[5]: [777]\n"
+
+
 def test_big_values_and_items_travel_as_they_are(cluster):
     pytest.importorskip("numpy")
     cluster.start(2)
