@@ -372,7 +372,8 @@ static void on_tick(trip_t *trip)
     if (shell_watch_stopped(self->pid))
         kill(self->pid, SIGCONT);
     trip->spins = shell_watch_spins(self->pid) ? trip->spins + 1 : 0;
-    if (trip->spins == SPIN_TICKS) {
+    if (trip->spins >= SPIN_TICKS) {
+        trip->spins = 0;
         shell_watch_free(self->pid);
         interrupt(self);
     }

@@ -2,7 +2,6 @@
 #include "shell_watch.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { FREE_LIMIT_MS = 50 };
+enum { FREE_LIMIT_MS = 50, LET_GO_LIMIT_MS = 2000 };
 
 /* The text of a file below /proc/PID; empty when it cannot be read. */
 static void read_about(pid_t pid, const char *name, char *text, size_t size)
@@ -70,33 +69,48 @@ static int64_t now_ms(void)
     return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
+static bool has_ended(pid_t pid)
+{
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid == pid;
+}
+
+/* What stops a child that is traced; 0 when nothing does until then, or it has ended. */
+static int await_stop(pid_t pid, int64_t until_ms)
+{
+    int met;
+    while ((met = stopped_by(pid)) == 0 && now_ms() < until_ms && !has_ended(pid))
+        nanosleep(&(struct timespec){0, 200000}, NULL);
+    return met;
+}
+
+/* What it gets when it goes on: above the signals are events of the tracing itself. */
+static long signal_of(int met)
+{
+    return met < NSIG ? met : 0;
+}
+
 /* A signal that arrives while bash puts its handler in place for waiting (after the system
  * call, before it has stored the handler that was there) makes that handler send itself the
  * signal for ever: seen in bash 5.2 with one interrupt in some thousands. So that one is taken
- * from it as a debugger would; then bash goes on. */
+ * from it as a debugger would; then bash goes on. On a busy machine it may not even run in that
+ * time: it is let go of as it is. */
 void shell_watch_free(pid_t pid)
 {
-    int64_t until = now_ms() + FREE_LIMIT_MS;
     if (ptrace(PTRACE_SEIZE, pid, 0, 0) != 0) {
         kill(pid, SIGKILL);
         return;
     }
-    ptrace(PTRACE_INTERRUPT, pid, 0, 0);
-    for (bool late = false; !late;) {
-        int met = stopped_by(pid);
-        late = now_ms() > until;
-        if (met == SIGINT || (late && met))
-            break;
-        if (met) /* above the signals: an event of the tracing itself */
-            ptrace(PTRACE_CONT, pid, 0, met < NSIG ? met : 0);
-        sched_yield();
+    int64_t until = now_ms() + FREE_LIMIT_MS;
+    int met;
+    while ((met = await_stop(pid, until)) != 0 && met != SIGINT)
+        ptrace(PTRACE_CONT, pid, 0, signal_of(met));
+    if (met == 0) {
+        ptrace(PTRACE_INTERRUPT, pid, 0, 0);
+        met = await_stop(pid, now_ms() + LET_GO_LIMIT_MS);
     }
-    if (ptrace(PTRACE_DETACH, pid, 0, 0) == 0)
-        return;
-    ptrace(PTRACE_INTERRUPT, pid, 0, 0); /* it did not spin after all */
-    for (until = now_ms() + FREE_LIMIT_MS; stopped_by(pid) == 0 && now_ms() < until;)
-        sched_yield();
-    if (ptrace(PTRACE_DETACH, pid, 0, 0) != 0)
+    if (ptrace(PTRACE_DETACH, pid, 0, met == SIGINT ? 0 : signal_of(met)) != 0)
         kill(pid, SIGKILL);
 }
 

@@ -1,6 +1,6 @@
 /* Looking at a bash from outside, by /proc: what it is doing when it does not answer, and the
  * ways to get it going again. Used by shell_bash.c while it waits. Nothing here blocks for
- * longer than 50 ms. */
+ * longer than 50 ms, or 2 s where the machine is too busy to let it run. */
 #ifndef SHELL_WATCH_H
 #define SHELL_WATCH_H
 
@@ -18,7 +18,8 @@ bool shell_watch_stopped(pid_t pid);
  * its own handler. */
 bool shell_watch_spins(pid_t pid);
 
-/* Frees a bash that spins; where that is not allowed, kills it. Needs a child of ours. */
+/* Frees a bash that spins, unless it does not get to run within 50 ms: then it spins on. Where
+ * that is not allowed, kills it. Needs a child of ours. */
 void shell_watch_free(pid_t pid);
 
 /* Sends SIGINT to the process that bash has started last. */
