@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -202,44 +201,16 @@ static pid_t read_pid(int fd)
     return pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
-/* tt_rundir_holder takes the lock for a moment, so a first refusal is not the last word. */
-static int take_lock(int fd)
+/* Of an open file, as flock's; but it can be asked for without being taken. */
+static struct flock whole_lock(void)
 {
-    for (int tries = 0;; tries++) {
-        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-            return 0;
-        if ((errno != EWOULDBLOCK && errno != EINTR) || tries == 10)
-            return -1;
-        nanosleep(&(struct timespec){0, 10000000}, NULL);
-    }
-}
-
-static int write_pid(int fd)
-{
-    char text[32];
-    int len = snprintf(text, sizeof text, "%d\n", getpid());
-    return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)len, 0) == len ? 0 : -1;
-}
-
-int tt_rundir_lock(const tt_rundir_t *self, tt_error_t *err)
-{
-    int fd = open(self->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return tt_error_set(err, "cannot open '%.200s': %s", self->lock_path, strerror(errno));
-    if (take_lock(fd) == 0 && write_pid(fd) == 0)
-        return fd;
-    if (errno == EWOULDBLOCK)
-        tt_error_set(err, "cluster '%s' is running already: process %d holds '%.200s'",
-                     self->name, (int)read_pid(fd), self->lock_path);
-    else
-        tt_error_set(err, "cannot lock '%.200s': %s", self->lock_path, strerror(errno));
-    close(fd);
-    return -1;
+    return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
 }
 
 static bool is_held(int fd)
 {
-    return flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    struct flock lock = whole_lock();
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
 /* Whether the process has ended and its threads are about to: they let go of its lock. */
@@ -254,17 +225,49 @@ static bool is_dying(pid_t pid)
     return told && (state == 'Z' || state == 'X');
 }
 
+static bool is_kept(int fd)
+{
+    bool held = is_held(fd);
+    for (int tries = 0; held && is_dying(read_pid(fd)) && tries < DYING_TRIES; tries++) {
+        nanosleep(&(struct timespec){0, 5000000}, NULL);
+        held = is_held(fd);
+    }
+    return held;
+}
+
+static int write_pid(int fd)
+{
+    char text[32];
+    int len = snprintf(text, sizeof text, "%d\n", getpid());
+    return ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)len, 0) == len ? 0 : -1;
+}
+
+int tt_rundir_lock(const tt_rundir_t *self, tt_error_t *err)
+{
+    struct flock lock = whole_lock();
+    int fd = open(self->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return tt_error_set(err, "cannot open '%.200s': %s", self->lock_path, strerror(errno));
+    if (is_kept(fd))
+        errno = EAGAIN;
+    else if (fcntl(fd, F_OFD_SETLK, &lock) == 0 && write_pid(fd) == 0)
+        return fd;
+    if (errno == EAGAIN || errno == EACCES)
+        tt_error_set(err, "cluster '%s' is running already: process %d holds '%.200s'",
+                     self->name, (int)read_pid(fd), self->lock_path);
+    else
+        tt_error_set(err, "cannot lock '%.200s': %s", self->lock_path, strerror(errno));
+    close(fd);
+    return -1;
+}
+
 int tt_rundir_holder(const tt_rundir_t *self, pid_t *pid)
 {
     *pid = 0;
     int fd = open(self->lock_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return 0;
-    bool held = is_held(fd);
-    for (int tries = 0; held && is_dying(read_pid(fd)) && tries < DYING_TRIES; tries++) {
-        nanosleep(&(struct timespec){0, 5000000}, NULL);
-        held = is_held(fd);
-    }
+    bool held = is_kept(fd);
     if (held)
         *pid = read_pid(fd);
     close(fd);

@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -311,7 +310,8 @@ TEST(a_lock_file_with_nonsense_has_no_pid)
     assert_int_equal(tt_rundir_prepare("x", &dir, &err), 0);
     int fd = open(dir.lock_path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
     assert_int_equal(write(fd, "99999999999999999999", 20), 20);
-    assert_int_equal(flock(fd, LOCK_EX), 0);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
     assert_int_equal(tt_rundir_holder(&dir, &pid), 1);
     assert_int_equal(pid, 0);
     close(fd);
