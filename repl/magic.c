@@ -326,8 +326,8 @@ const magic_t magics[] = {
      NO_OPTIONS, magic_local},
     {"whos", "[TYPE ...]", "lists them with types and values", "%whos", IPYTHON, LOCAL,
      NO_OPTIONS, magic_local},
-    {"reset", "[-f]", "empties the namespace; without -f it asks first", "%px %reset -f",
-     IPYTHON, LOCAL, NO_OPTIONS, magic_local},
+    {"reset", "[-f | --hard]", "empties the namespace, asking first; --hard: in a new process",
+     "%px %reset -f", IPYTHON, LOCAL, NO_OPTIONS, magic_reset},
     {0},
 };
 

@@ -84,6 +84,7 @@ int magic_why(session_t *session, const magic_call_t *call);
 int magic_help(session_t *session, const magic_call_t *call);
 /* What the local engine does by itself: all of GRAMMAR_LOCAL. */
 int magic_local(session_t *session, const magic_call_t *call);
+int magic_reset(session_t *session, const magic_call_t *call);
 
 /* What was typed, with %autopx on: it is done on the targets, as behind %px. */
 int magic_px_typed(session_t *session, const char *text);

@@ -105,6 +105,9 @@ void session_settle(session_t *self);
 
 /* It, started if it is not there. NULL after a message. */
 local_t *session_local(session_t *self);
+/* Another process in its place, of the same language. Returns 0, or an exit status after a
+ * message. */
+int session_renew_local(session_t *self);
 /* Plain lines are this language's from here on; the local engine there was keeps its names for
  * when it is called again. Returns 0, or an exit status after a message. */
 int session_set_language(session_t *self, const char *language);

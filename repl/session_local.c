@@ -35,6 +35,14 @@ local_t *session_local(session_t *self)
     return self->local;
 }
 
+int session_renew_local(session_t *self)
+{
+    if (self->asked)
+        return session_complain(self, "%reset", 2, "--hard is for the prompt, not for code");
+    local_destroy(&self->local);
+    return session_local(self) ? 0 : 1;
+}
+
 local_t *session_each_local(const session_t *self, size_t at)
 {
     size_t first = self->local != NULL;

@@ -355,8 +355,10 @@ def _summary(value: Any) -> str:
 
 def reset(call: Call) -> None:
     words = call.plain()
+    if words == "--hard":
+        raise call.wrong("--hard is for a line of its own at the prompt; engines have %restart")
     if words not in ("", "-f"):
-        raise call.wrong("takes -f or nothing, not %r" % words)
+        raise call.wrong("takes -f, --hard or nothing, not %r" % words)
     if not words and not _agreed(call):
         print("Nothing done.")
         return

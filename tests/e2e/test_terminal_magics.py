@@ -75,7 +75,9 @@ TYPED = {
     "env": [("%env COLOUR=blue", r".*blue.*"), ("%px %env COLOUR=red", r".*red.*")],
     "who": [("named_here = 1", None), ("%who", r".*named_here.*")],
     "whos": [("named_here = 1", None), ("%whos", r"named_here .*int.*1")],
-    "reset": [("doomed = 1", None), ("%reset -f", None), ("'doomed' in globals()", r"Out.*: False")],
+    "reset": [("doomed = 1", None), ("%reset -f", None), ("'doomed' in globals()", r"Out.*: False"),
+              ("import os; before = os.getpid()", None), ("%reset --hard", None),
+              ("'before' in globals()", r"Out.*: False")],
     "kill": [("%kill 1", None)],  # the last one: what is told of it comes when it comes
 }
 
