@@ -54,6 +54,16 @@ void job_destroy(job_t **self_p)
     *self_p = NULL;
 }
 
+void job_name_hosts(job_t *self, const tt_client_t *client)
+{
+    for (size_t i = 0; i < self->part_count; i++) {
+        job_part_t *part = &self->parts[i];
+        const tt_engine_t *engine = tt_client_engine(client, part->engine);
+        if (engine && part->host == NULL)
+            part->host = tt_strdup(engine->host);
+    }
+}
+
 /* ---- results coming in */
 
 static job_part_t *part_of(job_t *self, int engine)
@@ -105,8 +115,10 @@ static void end_part(job_t *self, job_part_t *part, tt_result_t *result)
     part->done = true;
     part->status = result->status;
     part->engine = result->engine;
-    free(part->host);
-    part->host = tt_strdup(result->host);
+    if (*result->host) {
+        free(part->host);
+        part->host = tt_strdup(result->host);
+    }
     part->cause = *result->cause ? tt_strdup(result->cause) : NULL;
     part->frames = *result->frames;
     tt_frames_init(result->frames);

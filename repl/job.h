@@ -26,7 +26,7 @@ typedef struct {
     int engine; /* -1: not assigned yet */
     bool done;
     unsigned status;
-    char *host;         /* owned; known with the result, unless somebody knows it before */
+    char *host;         /* owned; of an item known with the result; NULL */
     char *cause;        /* owned; NULL: none is known */
     tt_frames_t frames; /* body, stdout, stderr, buffers */
     tt_buf_t early[2];  /* output that came ahead of the result */
@@ -96,6 +96,9 @@ typedef struct job {
 
 job_t *job_new(int number, const char *source, size_t parts);
 void job_destroy(job_t **self_p);
+/* Fills in the hosts of the engines that parts are for, as far as the client knows them: output
+ * that comes ahead of a result has a label, too. */
+void job_name_hosts(job_t *self, const tt_client_t *client);
 
 /* Handlers for tt_client_submit: for px the job is `arg`; for a map item `arg` is a job_item_t.
  */

@@ -187,6 +187,7 @@ static void on_job(void *arg, uint64_t keep, tt_span_t meta)
         return;
     job->keep = keep;
     job->background = job->adopted = true;
+    job_name_hosts(job, session->client);
     if (job->number > session->number)
         session->number = job->number;
     session_add_job(session, job);

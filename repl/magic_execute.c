@@ -348,6 +348,7 @@ job_t *magic_submit(session_t *session, const magic_targets_t *targets,
     job->scalar = targets->scalar;
     for (size_t i = 0; i < targets->count; i++)
         job->parts[i].engine = targets->ids[i];
+    job_name_hosts(job, session->client);
     tt_buf_init(&args);
     tt_buf_append(&args, task->args->data, task->args->len);
     tt_frames_init(&frames);

@@ -80,5 +80,8 @@ def test_session_6_a_fleet_of_which_one_differs(cluster, machines):
         assert prompt.run("%sh STATE=; echo mended") == ["[web05] mended"]
         prompt.run("%targets all")
         assert prompt.run("%sh echo ${STATE:-active}") == ["[web01-web08] active"]
+        # those whose output comes ahead of their result as well
+        ahead = "%sh echo here; sleep 0.5"
+        assert prompt.run(ahead) == ["[web01-web08] here"]
         prompt.send("exit" + ENTER)
         assert prompt.wait_end() == 0
