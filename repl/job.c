@@ -577,7 +577,7 @@ size_t job_failed(const job_t *self)
 bool job_has_lost(const job_t *self)
 {
     for (size_t i = 0; i < self->part_count; i++)
-        if (self->parts[i].done && self->parts[i].status == TT_STATUS_LOST)
+        if (self->parts[i].status == TT_STATUS_LOST)
             return true;
     return false;
 }

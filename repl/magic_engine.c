@@ -240,12 +240,7 @@ int magic_lang(session_t *session, const magic_call_t *call)
 int magic_reset(session_t *session, const magic_call_t *call)
 {
     const statement_t *statement = call->statement;
-    words_list_t words;
-    tt_error_t err;
-    if (words_split(&words, statement->rest, &err) != 0)
-        return session_complain(session, "%reset", 2, "%s", err.text);
-    bool hard = words.count == 1 && strcmp(words.items[0], "--hard") == 0;
-    words_list_release(&words);
+    bool hard = strcmp(statement->rest, "--hard") == 0;
     if (!hard || statement->background || statement->name_count > 0)
         return magic_local(session, call);
     return session_renew_local(session);

@@ -11,7 +11,6 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PREFIX = pathlib.Path(os.environ["TUTTI_PREFIX"])
-pytestmark = pytest.mark.deadline(300)  # a compiler runs
 PROGRAM = """
 import os, tutti
 with tutti.Client() as rc:

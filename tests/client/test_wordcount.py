@@ -4,13 +4,10 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 import tutti as ipp
 from e2e.harness import ROOT
 
 
-@pytest.mark.deadline(300)  # it counts all that the machine has of documentation
 def test_the_script(four):
     env = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(ipp.__file__))}
     got = subprocess.run([sys.executable, ROOT / "examples/wordcount.py"], env=env, capture_output=True, text=True,

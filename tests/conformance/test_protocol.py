@@ -202,11 +202,9 @@ def test_an_interrupt_leaves_the_tasks_behind_it_alone(kind):
 def test_thousands_of_short_tasks_with_interrupts_none_meets_a_wrong_one(kind):
     with paged(kind) as runtime:
         claimed, hit, sent, done = set(), set(), 0, 0
-        began = time.monotonic()
-        enough = False  # or as many as a busy machine does in ten seconds
-        while not enough or not hit:
-            assert time.monotonic() < began + 50, "%d tasks, %d claims" % (done, len(claimed))
-            enough = done >= 4000 and len(claimed) >= 300 or time.monotonic() > began + 10
+        until = time.monotonic() + 120
+        while done < 4000 or len(claimed) < 300:
+            assert time.monotonic() < until, "%d tasks, %d claims" % (done, len(claimed))
             while sent - done < 16:
                 sent = runtime.task(EXECUTE, [kind.say("value", sent), "<cell>", kind.flags])
             seq = first_running(runtime.page)

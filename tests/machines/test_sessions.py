@@ -80,8 +80,12 @@ def test_session_6_a_fleet_of_which_one_differs(cluster, machines):
         assert prompt.run("%sh STATE=; echo mended") == ["[web05] mended"]
         prompt.run("%targets all")
         assert prompt.run("%sh echo ${STATE:-active}") == ["[web01-web08] active"]
-        # those whose output comes ahead of their result as well
-        ahead = "%sh echo here; sleep 0.5"
-        assert prompt.run(ahead) == ["[web01-web08] here"]
+        # output that comes ahead of its result, too
+        mark, number = prompt.mark(), prompt.number
+        prompt.send("%sh echo here; until test -e go; do sleep 0.05; done" + ENTER)
+        prompt.wait_line(r"\[.*\] here", start=mark)
+        machine.put("go", "")
+        prompt.wait_prompt(above=number)
+        assert all(re.fullmatch(r"\[web[\w,-]+\] here", line) for line in prompt.shown(mark))
         prompt.send("exit" + ENTER)
         assert prompt.wait_end() == 0
