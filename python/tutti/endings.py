@@ -5,23 +5,25 @@ the other is made anew again and again, and larger each time."""
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Tuple
+from typing import Dict, Iterable, List
 
-EACH = 4096      # messages of a dict
-KEPT = 2 * EACH  # of the last ones at least
+EACH = 2048      # messages of a dict
+DICTS = 5
+KEPT = (DICTS - 1) * EACH  # of the last ones at least
 
 
 class Endings:
     """Whether messages ended well, by msg_id; of the last KEPT at least."""
 
     def __init__(self) -> None:
-        self._kept: Tuple[Dict[str, bool], ...] = ({}, {}, {})  # the newest first
+        self._kept: List[Dict[str, bool]]  # the newest first; a change is another list
+        self.clear()
 
     def add(self, msg_id: str, well: bool) -> None:
         """By one thread at a time; others may look meanwhile."""
         self._kept[0][msg_id] = well
         if len(self._kept[0]) >= EACH:
-            self._kept = {}, *self._kept[:-1]
+            self._kept = [{}, *self._kept[:-1]]
 
     def of(self, ids: Iterable[str]) -> Dict[str, bool]:
         """Of these, those that are known to have ended."""
@@ -32,4 +34,4 @@ class Endings:
         return any(msg_id in some for some in self._kept)
 
     def clear(self) -> None:
-        self._kept = {}, {}, {}
+        self._kept = [{} for _ in range(DICTS)]
